@@ -1,0 +1,5 @@
+"""`python -m portulan`."""
+
+from portulan.cli.main import run
+
+run()

@@ -1,0 +1,1 @@
+"""What Linux offers: netlink, BPF, /proc, cgroups, namespaces."""
