@@ -43,8 +43,8 @@ def extract(root: Path) -> Catalog:
             if not isinstance(node, ast.Call):
                 continue
             name = node.func.attr if isinstance(node.func, ast.Attribute) else node.func.id if isinstance(node.func, ast.Name) else ""
-            texts = [constant(argument) for argument in node.args[: CALLS.get(name, 0)]]
-            if not texts or None in texts or not texts[0]:
+            texts = [constant(argument) or "" for argument in node.args[: CALLS.get(name, 0)]]
+            if not all(texts) or not texts:
                 continue
             key = texts[0] if len(texts) == 1 else tuple(texts)
             catalogue.add(key, locations=[(place, node.lineno)])
@@ -82,11 +82,16 @@ def update(root: Path = ROOT) -> None:
             if not message.id:
                 continue
             known = old.get(message.id)
-            fresh.add(message.id, known.string if known else None, locations=[(place, None) for place, _ in message.locations])
+            fresh.add(message.id, known.string if known else None, locations=[(place, 0) for place, _ in message.locations])
         out = BytesIO()
         write_po(out, fresh, width=130, omit_header=False, sort_output=True, include_lineno=False)
         # Dates would make every run a change.
-        text = re.sub(r'^"(POT-Creation-Date|PO-Revision-Date|Last-Translator|Language-Team|Generated-By|Report-Msgid-Bugs-To):.*\n', "", out.getvalue().decode(), flags=re.M)
+        text = re.sub(
+            r'^"(POT-Creation-Date|PO-Revision-Date|Last-Translator|Language-Team|Generated-By|Report-Msgid-Bugs-To):.*\n',
+            "",
+            out.getvalue().decode(),
+            flags=re.MULTILINE,
+        )
         text = re.sub(r"\A(#.*\n)+", "", text)
         path.write_text(text, "utf-8")
 
@@ -105,7 +110,11 @@ def problems(root: Path = ROOT) -> list[str]:
             if message.id:
                 found += [f"{path.parent.parent.name}: {text}" for text in faults(message, translation)]
         known = {message.id if isinstance(message.id, str) else message.id[0] for message in template}
-        found += [f"{path.parent.parent.name}: no longer said: {m.id!r}" for m in translation if m.id and (m.id if isinstance(m.id, str) else m.id[0]) not in known]
+        found += [
+            f"{path.parent.parent.name}: no longer said: {m.id!r}"
+            for m in translation
+            if m.id and (m.id if isinstance(m.id, str) else m.id[0]) not in known
+        ]
     return found
 
 

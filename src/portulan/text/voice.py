@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from portulan.errors import BadInput
 from portulan.text.clean import clean
 
@@ -14,7 +12,7 @@ if TYPE_CHECKING:
 
 LANGUAGES = ("en", "ja")
 DOMAIN = "portulan"
-LOCALE_FOLDER = Path(__file__).parent / "locale"
+LOCALE_FOLDER = __file__.removesuffix("voice.py") + "locale"
 
 
 def mark(message: str) -> str:

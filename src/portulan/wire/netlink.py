@@ -77,3 +77,16 @@ def parse_error(data: bytes, start: int, end: int) -> int:
     if end - start < 4:
         raise ParseError("netlink.truncated", offset=start)
     return -int.from_bytes(data[start : start + 4], "little" if pack("=H", 1)[0] else "big", signed=True)
+
+
+def ends_with_answer(data: bytes) -> bool:
+    """Whether a buffer of answers of one length plainly ends with another of them, so that it holds no DONE or ERROR (which come last).
+
+    False only means that the messages must be walked to know.
+    """
+    if len(data) < HEADER_SIZE:
+        return False
+    length, kind, _, _, _ = _HEADER.unpack_from(data)
+    if length <= HEADER_SIZE + 4 or length % 4 or len(data) % length or kind in (DONE, ERROR):
+        return False
+    return data[-length : 6 - length] == data[:6]

@@ -4,9 +4,20 @@ from __future__ import annotations
 
 import errno
 import os
-from _socket import SOL_SOCKET, SO_RCVBUF, socket  # socket.py spends 9 ms on enums that nobody here needs
+from _socket import SO_RCVBUF, SOL_SOCKET, socket  # socket.py spends 9 ms on enums that nobody here needs
 
-from portulan.wire.netlink import ACK, DONE, DUMP, DUMP_INTERRUPTED, ERROR, REQUEST, build_message, iterate_messages, parse_error
+from portulan.wire.netlink import (
+    ACK,
+    DONE,
+    DUMP,
+    DUMP_INTERRUPTED,
+    ERROR,
+    REQUEST,
+    build_message,
+    ends_with_answer,
+    iterate_messages,
+    parse_error,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,7 +53,10 @@ class Netlink:
 
     def dump(self, kind: int, payload: bytes) -> Iterator[tuple[bytes, int, int]]:
         """Ask for a dump and yield (buffer, start, end) of every payload. Raises OSError with the kernel's error."""
-        for data in self.dump_buffers(kind, payload):
+        self._sequence += 1
+        self._socket.send(build_message(kind, REQUEST | DUMP, payload, self._sequence))
+        while True:
+            data = self._socket.recv(RECEIVE_SIZE)
             for message, flags, start, end in iterate_messages(data):
                 if message in (DONE, ERROR):
                     self._finish(message, data, start, end)
@@ -51,12 +65,19 @@ class Netlink:
                     self.interrupted = True
                 yield data, start, end
 
-    def dump_buffers(self, kind: int, payload: bytes) -> Iterator[bytes]:
-        """Ask for a dump and yield what each receive brings, headers and all; the consumer stops at DONE or ERROR."""
+    def collect(self, kind: int, payload: bytes) -> list[bytes]:
+        """Ask for a dump and return what each receive brought, headers, DONE and all, unparsed. Raises OSError with the kernel's error."""
         self._sequence += 1
         self._socket.send(build_message(kind, REQUEST | DUMP, payload, self._sequence))
+        buffers = []
         while True:
-            yield self._socket.recv(RECEIVE_SIZE)
+            data = self._socket.recv(RECEIVE_SIZE)
+            buffers.append(data)
+            if not ends_with_answer(data):
+                for message, _, start, end in iterate_messages(data):
+                    if message in (DONE, ERROR):
+                        self._finish(message, data, start, end)
+                        return buffers
 
     def request(self, kind: int, payload: bytes, flags: int = 0) -> None:
         """Ask for a change and wait for its acknowledgement. Raises OSError with the kernel's error."""

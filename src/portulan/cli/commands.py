@@ -1,0 +1,29 @@
+"""The commands: name, the module that serves it, and the line the overview shows. A module is imported only when its command runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from portulan.text.voice import mark
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command of the line."""
+
+    name: str
+    module: str
+    summary: str
+
+
+COMMANDS = {
+    command.name: command
+    for command in (
+        Command("ls", "portulan.cli.ls", mark("the chart: every port of this machine, what it is for and who holds it")),
+        Command("who", "portulan.cli.who", mark("who holds a port, why it runs, and how to stop it")),
+        Command("lookup", "portulan.cli.lookup", mark("what a port number or a service name stands for")),
+        Command("map", "portulan.cli.map", mark("all 65,536 ports as one picture")),
+        Command("registry", "portulan.cli.registry", mark("bring the registry of port numbers up to date")),
+        Command("completion", "portulan.cli.completion", mark("print the completions for your shell")),
+    )
+}

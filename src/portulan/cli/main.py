@@ -1,0 +1,180 @@
+"""`portulan`: finds the command, runs it, and turns whatever happens into one sentence and an exit status.
+
+0 yes or done · 1 the answer is no · 2 bad input · 3 could not find out or not permitted · 4 the machine failed · 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+
+from portulan.cli.commands import COMMANDS
+from portulan.cli.face import Face, wants_colour, window_width
+from portulan.errors import BadInput, PortulanError
+from portulan.text.voice import DOMAIN, LANGUAGES, LOCALE_FOLDER, Voice, choose_language
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import NoReturn
+
+INTERRUPTED = 130
+_SWITCH_S = 0.0005
+
+
+def run() -> NoReturn:
+    """The entry point of the installed program."""
+    # A short run makes many values and frees them all at its end: collecting between is lost time. The thread that reads holders from the
+    # kernel hands over every few microseconds: waiting the usual 5 ms for it would cost more than the work.
+    gc.disable()
+    sys.setswitchinterval(_SWITCH_S)
+    status = main(sys.argv[1:])
+    leave(status)
+
+
+def leave(status: int) -> NoReturn:
+    """End at once: what a short run has made need not be taken apart piece by piece."""
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        status = status or 1
+    os._exit(status)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command line and return its exit status; every error of ours becomes one sentence on stderr."""
+    words = list(arguments)
+    face = Face(Voice("en"), sys.stdout, sys.stderr)
+    try:
+        face = _face(words)
+        return _dispatch(words, face)
+    except PortulanError as error:
+        return _explain(error, face)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read us (head, less) has had enough: that is no failure of ours.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        return _explain(
+            PortulanError(
+                "machine.failed",
+                operation="write" if error.filename is None else "open",
+                subject=str(error.filename or "stdout"),
+                reason=error.strerror or str(error),
+            ),
+            face,
+        )
+
+
+def _explain(error: PortulanError, face: Face) -> int:
+    from portulan.text.errors import sentences
+
+    for text in sentences(face.voice, error):
+        face.note(text)
+    return error.exit_status
+
+
+def _face(words: Sequence[str]) -> Face:
+    """The reader's language, window and taste, from the words and the environment."""
+    asked = _option(words, "--lang")
+    environment = os.environ
+    language = choose_language(asked, environment)
+    if language not in LANGUAGES:
+        raise BadInput("language.unknown", text=language, known=", ".join(LANGUAGES))
+    _teach_argparse(language)
+    for stream in (sys.stdout, sys.stderr):
+        if getattr(stream, "errors", "backslashreplace") != "backslashreplace" and hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    colour = wants_colour(_option(words, "--color") or "auto", sys.stdout, environment)
+    return Face(Voice(language), sys.stdout, sys.stderr, width=window_width(environment), colour=colour)
+
+
+def _option(words: Sequence[str], name: str) -> str | None:
+    """The value of an option that must be known before the words are parsed."""
+    for at, word in enumerate(words):
+        if word == "--":
+            return None
+        if word == name and at + 1 < len(words):
+            return words[at + 1]
+        if word.startswith(name + "="):
+            return word[len(name) + 1 :]
+    return None
+
+
+def _teach_argparse(language: str) -> None:
+    """argparse speaks through the process's own gettext domain: ours, in the chosen language."""
+    if language != "en":
+        import gettext
+
+        os.environ["LANGUAGE"] = language
+        gettext.bindtextdomain(DOMAIN, LOCALE_FOLDER)
+        gettext.textdomain(DOMAIN)
+
+
+def _dispatch(words: list[str], face: Face) -> int:
+    name, rest = _command(words)
+    if name in ("--help", "-h", "help"):
+        from portulan.cli.parser import overview
+
+        face.line(overview(face.voice))
+        return 0
+    if name in ("--version", "-V"):
+        from portulan import __version__
+
+        face.line(f"portulan {__version__}")
+        return 0
+    from portulan.cli.parser import build_parser, module_of
+
+    command = COMMANDS[name]
+    try:
+        options = build_parser(command, face.voice).parse_args(rest)
+    except SystemExit as leaving:  # --help has printed itself
+        return leaving.code if isinstance(leaving.code, int) else 0
+    status: int = module_of(command).run(options, face)
+    return status
+
+
+def _command(words: list[str]) -> tuple[str, list[str]]:
+    """The command's name and its arguments: none means `ls`, a port or a service name means `who`."""
+    if not words:
+        return "ls", []
+    first = words[0]
+    if first in COMMANDS or first in ("--help", "-h", "help", "--version", "-V"):
+        if first == "help" and words[1:2] and words[1] in COMMANDS:
+            return words[1], ["--help"]
+        return first, words[1:]
+    if first.startswith("-"):
+        return _behind_options(words)
+    if first[0].isdigit() or _names_a_port(first):
+        return "who", words
+    raise BadInput("command.unknown", text=first, near=_nearest(first))
+
+
+def _behind_options(words: list[str]) -> tuple[str, list[str]]:
+    """Options before the command belong to it: `portulan --lang ja who 80`."""
+    for at, word in enumerate(words):
+        if word in ("--help", "-h"):
+            return "--help", []
+        if word in COMMANDS and words[at - 1] not in ("--lang", "--color", "--user", "--name", "--service", "--netns", "--source"):
+            return word, words[:at] + words[at + 1 :]
+    return "ls", words
+
+
+def _names_a_port(text: str) -> bool:
+    """Whether the word is a service the registry knows (`portulan ssh`), with or without a transport."""
+    from portulan.verbs.ports import resolve_ports
+
+    try:
+        return bool(resolve_ports(text))
+    except BadInput:
+        return False
+
+
+def _nearest(text: str) -> str:
+    from difflib import get_close_matches
+
+    return "".join(get_close_matches(text, COMMANDS, 1))

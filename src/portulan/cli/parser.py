@@ -1,0 +1,110 @@
+"""Argument parsers. One command's parser is built when it is needed: building them all would cost more than most answers do."""
+
+from __future__ import annotations
+
+import argparse
+from importlib import import_module
+
+from portulan import __version__
+from portulan.cli.commands import COMMANDS, Command
+from portulan.errors import BadInput
+from portulan.text.voice import mark
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import ModuleType
+    from typing import NoReturn
+
+    from portulan.text.voice import Voice
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are ours."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raises BadInput instead of printing the usage and leaving."""
+        raise BadInput("usage", message=message, command=self.prog)
+
+
+def add_common(parser: argparse.ArgumentParser, voice: Voice) -> None:
+    """What every command understands."""
+    group = parser.add_argument_group(voice.say("output"))
+    group.add_argument("--json", action="store_true", help=voice.say("print the answer as JSON"))
+    group.add_argument("--lang", metavar="LANG", help=voice.say("speak English (en) or Japanese (ja); by default as LANG says"))
+    group.add_argument(
+        "--color", choices=("auto", "always", "never"), default="auto", help=voice.say("colour the output; auto: on a terminal only")
+    )
+
+
+def module_of(command: Command) -> ModuleType:
+    """The module that serves a command."""
+    return import_module(command.module)
+
+
+def build_parser(command: Command, voice: Voice) -> argparse.ArgumentParser:
+    """The parser of one command."""
+    module = module_of(command)
+    parser = Parser(
+        prog=f"portulan {command.name}",
+        description=voice.say(command.summary)[:1].upper() + voice.say(command.summary)[1:] + voice.say("."),
+        epilog=examples_text(module, voice),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    module.arguments(parser, voice)
+    add_common(parser, voice)
+    return parser
+
+
+def examples_text(module: ModuleType, voice: Voice) -> str:
+    """The examples below a command's help."""
+    examples: tuple[tuple[str, str], ...] = getattr(module, "EXAMPLES", ())
+    if not examples:
+        return ""
+    size = max(len(command) for command, _ in examples)
+    return voice.say("examples:") + "".join(f"\n  {command:<{size}}   {voice.say(meaning)}" for command, meaning in examples)
+
+
+OVERVIEW_EXAMPLES = (
+    ("portulan", mark("the chart of this machine")),
+    ("portulan 80", mark("who holds port 80, why, and how to stop it")),
+    ("portulan lookup 5432", mark("what port 5432 is for")),
+    ("sudo portulan", mark("the same chart with nothing hidden")),
+)
+
+
+def overview(voice: Voice) -> str:
+    """What `portulan --help` prints."""
+    names = [(name, voice.say(command.summary)) for name, command in COMMANDS.items()]
+    size = max(len(name) for name, _ in names)
+    width = max(len(text) for text, _ in OVERVIEW_EXAMPLES)
+    lines = [
+        voice.say("portulan: the chart of every network port"),
+        "",
+        voice.say("usage: portulan [COMMAND] [ARGUMENTS]      a port number alone means who"),
+        "",
+        *(f"  {name:<{size}}   {summary}" for name, summary in names),
+        "",
+        *(f"  {text:<{width}}   {voice.say(meaning)}" for text, meaning in OVERVIEW_EXAMPLES),
+        "",
+        voice.say("More of one command: portulan COMMAND --help      version: portulan --version"),
+    ]
+    return "\n".join(lines)
+
+
+def build_whole_parser(voice: Voice) -> argparse.ArgumentParser:
+    """All commands in one parser: what completions and the manual are made of."""
+    parser = Parser(prog="portulan", description=voice.say("portulan: the chart of every network port"))
+    parser.add_argument("--version", action="version", version=f"portulan {__version__}", help=voice.say("print the version"))
+    chosen = parser.add_subparsers(dest="command", metavar="COMMAND")
+    for name, command in COMMANDS.items():
+        module = module_of(command)
+        part = chosen.add_parser(
+            name,
+            help=voice.say(command.summary),
+            description=voice.say(command.summary),
+            epilog=examples_text(module, voice),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        module.arguments(part, voice)
+        add_common(part, voice)
+    return parser

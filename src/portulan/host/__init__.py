@@ -1,0 +1,1 @@
+"""Who holds each port: a survey becomes endpoints. Pure."""

@@ -1,0 +1,39 @@
+"""The answer to "who holds this port, and why is it running"."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from portulan.model.chart import Endpoint, Gap
+from portulan.model.port import Port
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remedy:
+    """A way to end a holder: a code for the sentence, and the command to type."""
+
+    code: str
+    """`unit`, `user-unit`, `socket-unit`, `container`, `process`, `kernel`."""
+    command: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Who:
+    """Everything known of the holders of one port."""
+
+    port: Port
+    host: str
+    taken_at: datetime
+    service: str | None
+    items: tuple[Endpoint, ...]
+    """Listening and bound endpoints; where there are none, whatever else sits on the port (a connection, TIME_WAIT, bound without listening)."""
+    remedies: tuple[Remedy, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+    source: str
+    ephemeral: tuple[int, int] | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing was kept from us."""
+        return not self.gaps

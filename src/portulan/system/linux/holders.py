@@ -1,0 +1,109 @@
+"""Who holds the sockets: by BPF in a thread of its own, or by a walk over /proc. Two ways, one answer."""
+
+from __future__ import annotations
+
+import os
+from threading import Thread
+
+from portulan.errors import CannotTell
+from portulan.system.linux import bpf
+from portulan.system.linux.procfs import list_pids, walk_holders
+from portulan.wire.bpf import REUSE_ADDRESS, REUSE_PORT
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from portulan.model.survey import Row
+
+WAYS = ("auto", "bpf", "proc")
+Record = tuple[int, int, bytes, int, int, int, int, int, int]
+
+
+class Search:
+    """One search for holders. It begins at once; `finish` joins what it found to the sockets."""
+
+    def __init__(self, way: str, *, every_state: bool) -> None:
+        """`auto` takes BPF where it may. Raises CannotTell for `bpf` where it may not."""
+        self.way = way
+        self.names: dict[int, str] = {}
+        """pid -> the kernel's name of the process, where the search brought it."""
+        self.sharing: dict[int, tuple[bool, bool]] = {}
+        self.forbidden = 0
+        """Processes that may not be looked into."""
+        self.elsewhere: dict[int, tuple[int, int]] = {}
+        """Inode of a namespace that sockets live in -> a (pid, descriptor) that leads there."""
+        self._records: list[Record] | None = None
+        self._error: Exception | None = None
+        self._thread: Thread | None = None
+        if way == "proc":
+            return
+        try:
+            bpf.check()
+        except CannotTell:
+            if way == "bpf":
+                raise
+            self.way = "proc"
+            return
+        self._thread = Thread(target=self._iterate, args=(every_state,), daemon=True)
+        self._thread.start()
+
+    def _iterate(self, every_state: bool) -> None:  # noqa: FBT001 - a thread's argument
+        try:
+            self._records = list(bpf.read_holders(every_state=every_state))
+        except (CannotTell, OSError) as error:
+            self._error = error
+
+    def finish(self, rows: Iterable[Row]) -> dict[int, tuple[tuple[int, int | None], ...]]:
+        """Socket cookie -> ((pid, descriptor), …) for these sockets. Raises CannotTell where `bpf` was asked for and failed."""
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+        if self._records is not None:
+            self.way = "bpf"
+            return self._join_by_cookie({row.cookie for row in rows}, {row.netns for row in rows})
+        if self._error is not None and self.way == "bpf":
+            raise (
+                self._error if isinstance(self._error, CannotTell) else CannotTell("bpf.refused", reason=str(self._error))
+            ) from self._error
+        self.way = "proc"
+        return self._join_by_inode({row.inode: row.cookie for row in rows if row.inode})
+
+    def _join_by_cookie(self, wanted: set[int], places: set[int | None]) -> dict[int, tuple[tuple[int, int | None], ...]]:
+        found: dict[int, list[tuple[int, int | None]]] = {}
+        names: dict[int, bytes] = {}
+        for cookie, _, name, pid, descriptor, netns, _, flags, _ in self._records or ():
+            if cookie in wanted:
+                if cookie in found:
+                    found[cookie].append((pid, descriptor))
+                else:
+                    found[cookie] = [(pid, descriptor)]
+                    self.sharing[cookie] = (flags & REUSE_ADDRESS != 0, flags & REUSE_PORT != 0)
+                names[pid] = name
+            elif netns not in places:
+                self.elsewhere.setdefault(netns, (pid, descriptor))
+        self.names = {pid: name.partition(b"\0")[0].decode("utf-8", "backslashreplace") for pid, name in names.items()}
+        return {cookie: tuple(held) for cookie, held in found.items()}
+
+    def _join_by_inode(self, cookies: Mapping[int, int]) -> dict[int, tuple[tuple[int, int | None], ...]]:
+        if not cookies:
+            return {}
+        found, self.forbidden = walk_holders(cookies)
+        return {cookies[inode]: tuple(sorted(held)) for inode, held in found.items()}
+
+
+def forbidden_pids() -> tuple[int, ...]:
+    """The processes whose descriptors we may not see: any of them may hold what nobody else does."""
+    refused = []
+    for pid in list_pids():
+        folder = f"/proc/{pid}/fd"
+        try:
+            with os.scandir(folder) as entries:
+                first = next(entries, None)
+            if first is not None:
+                os.readlink(first.path)
+        except PermissionError:
+            refused.append(pid)
+        except OSError:
+            continue
+    return tuple(refused)

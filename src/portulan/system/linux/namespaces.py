@@ -1,0 +1,102 @@
+"""Network namespaces: which there are, and sockets opened inside them."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from portulan.system.linux.procfs import list_pids, read_whole
+from portulan.system.linux.syscall import CLONE_NEWNET, setns, syscall
+from portulan.wire.procfs import parse_nsfs_mounts
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+OWN = "/proc/thread-self/ns/net"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A network namespace and a path that enters it."""
+
+    inode: int
+    path: str
+    name: str | None = None
+    """The name `ip netns` or a container runtime gave it, if any."""
+
+
+def list_places() -> tuple[list[Place], int]:
+    """Every network namespace that can be found, our own first, and how many processes would not tell theirs.
+
+    One that is kept by a mount is entered through it, since processes may end. One that only an open descriptor keeps is not found here.
+    """
+    own = os.stat(OWN).st_ino
+    found = {own: Place(own, OWN)}
+    for inode, path in parse_nsfs_mounts(read_whole("/proc/self/mountinfo")).items():
+        name = os.path.basename(path)
+        if inode in found:
+            found[inode] = Place(inode, found[inode].path, name)
+        else:
+            found[inode] = Place(inode, path, name)
+    silent = 0
+    for pid in list_pids():
+        path = f"/proc/{pid}/ns/net"
+        try:
+            inode = os.stat(path).st_ino
+        except PermissionError:
+            silent += 1
+        except OSError:
+            continue  # gone
+        else:
+            found.setdefault(inode, Place(inode, path))
+    return list(found.values()), silent
+
+
+@contextmanager
+def inside(place: Place) -> Iterator[None]:
+    """This thread is in the namespace; it is home again afterwards. Raises OSError when it may not be entered, or is gone."""
+    if os.stat(OWN).st_ino == place.inode:
+        yield
+        return
+    home = os.open(OWN, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        there = os.open(place.path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            setns(there, CLONE_NEWNET)
+        finally:
+            os.close(there)
+        try:
+            yield
+        finally:
+            setns(home, CLONE_NEWNET)
+    finally:
+        os.close(home)
+
+
+_SIOCGSKNS = 0x894C
+
+
+@contextmanager
+def place_of_socket(inode: int, pid: int, descriptor: int) -> Iterator[Place | None]:
+    """The namespace that a process's socket lives in, for as long as the block runs; None when it cannot be reached (gone, no right).
+
+    The only way to a namespace that no process is in and no mount keeps: a socket alone holds it (pidfd_getfd(2), then SIOCGSKNS of
+    include/uapi/linux/sockios.h).
+    """
+    opened: list[int] = []
+    try:
+        try:
+            import fcntl
+
+            opened.append(os.pidfd_open(pid))
+            opened.append(syscall("pidfd_getfd", opened[0], descriptor, 0))
+            opened.append(fcntl.ioctl(opened[1], _SIOCGSKNS))
+        except OSError:
+            yield None
+            return
+        yield Place(inode, f"/proc/self/fd/{opened[2]}") if os.fstat(opened[2]).st_ino == inode else None
+    finally:
+        for number in opened:
+            os.close(number)

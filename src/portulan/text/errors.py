@@ -1,0 +1,74 @@
+"""Errors as sentences: what, where, what was expected, and the command to type next."""
+
+from __future__ import annotations
+
+from portulan.errors import PortulanError
+from portulan.text.voice import Voice, mark
+
+SENTENCES: dict[str, str] = {
+    "port.not-a-number": mark("{text} is not a port: a number from 0 to 65535 was expected."),
+    "port.out-of-range": mark("{text} is not a port: ports run from 0 to 65535."),
+    "transport.unknown": mark("{text} is not a transport: one of {known} was expected."),
+    "range.impossible": mark("{text} is not a range of ports: ports run from 0 to 65535."),
+    "range.backwards": mark("{text} runs backwards: the first port of a range is the smaller one."),
+    "service.unknown": mark("{text} is no port, and the registry knows no service of that name."),
+    "who.one-port": mark("{text} means several ports ({ports}): who answers for one at a time."),
+    "command.unknown": mark("{text} is neither a command nor a port nor a service."),
+    "usage": mark("{message}"),
+    "language.unknown": mark("{text} is not a language Portulan speaks: one of {known} was expected."),
+    "source.unknown": mark("{text} is not a source: one of {known} was expected."),
+    "source.linux-only": mark("the source {text} exists on Linux only."),
+    "filter.pid": mark("{text} is not a process number."),
+    "watch.interval": mark("{text} is not an interval: a number of seconds from 0.1 to 86400 was expected."),
+    "completion.shell": mark("{text} is not a shell with completions here: one of {known} was expected."),
+    "bpf.forbidden": mark("reading holders through BPF needs {needs}."),
+    "bpf.pid-namespace": mark("holders cannot be read through BPF in a container: its process numbers are not the machine's."),
+    "bpf.no-btf": mark("this kernel does not describe its types (no /sys/kernel/btf/vmlinux), which reading through BPF needs."),
+    "bpf.old-kernel": mark("this kernel is too old to list holders through BPF (Linux 5.11 and newer can)."),
+    "bpf.refused": mark("the kernel refused the BPF program: {reason}."),
+    "sock_diag.missing": mark("this kernel cannot list its sockets (sock_diag is missing: CONFIG_INET_DIAG, or the module tcp_diag)."),
+    "sock_diag.truncated": mark("the kernel's list of sockets was damaged at byte {offset}."),
+    "sock_diag.state": mark("the kernel listed a socket in state {state}, which Portulan does not know."),
+    "netlink.truncated": mark("an answer of the kernel was damaged at byte {offset}."),
+    "btf.damaged": mark("the kernel's description of its types cannot be read."),
+    "proc.damaged": mark("/proc gave a {what} that cannot be read."),
+    "psutil.missing": mark("the package psutil is not installed, and this system can be read in no other way."),
+    "psutil.failed": mark("psutil could not list the sockets: {reason}."),
+    "machine.failed": mark("could not {operation} {subject}: {reason}."),
+}
+
+# What to do about it: a sentence or a command, on a line of its own.
+WAYS_OUT: dict[str, str] = {
+    "service.unknown": mark("search the registry:  portulan lookup {text}"),
+    "who.one-port": mark("the chart of several ports:  portulan ls {text}"),
+    "command.unknown": mark("all commands:  portulan --help"),
+    "usage": mark("how it is used:  {command} --help"),
+    "bpf.forbidden": mark("to allow it:  sudo portulan, or without BPF:  --source proc"),
+    "bpf.pid-namespace": mark("without BPF:  --source proc"),
+    "bpf.no-btf": mark("without BPF:  --source proc"),
+    "bpf.old-kernel": mark("without BPF:  --source proc"),
+    "bpf.refused": mark("without BPF:  --source proc"),
+    "sock_diag.missing": mark("load it:  sudo modprobe -a inet_diag tcp_diag udp_diag, or read in a poorer way:  --source psutil"),
+    "psutil.missing": mark("install it:  pip install psutil"),
+}
+
+
+def sentences(voice: Voice, error: PortulanError) -> tuple[str, ...]:
+    """The error as a person should read it: one sentence behind the program's name, and a way out below where there is one."""
+    table, ways = _tables()
+    text = voice.say(table[error.code], **error.facts) if error.code in table else str(error)
+    near = str(error.facts.get("near") or "")
+    if near:
+        text += " " + voice.say("Did you mean {near}?", near=near)
+    lines = [f"portulan: {text}"]
+    if error.code in ways:
+        lines.append(" " + voice.say(ways[error.code], **error.facts))
+    return tuple(lines)
+
+
+def _tables() -> tuple[dict[str, str], dict[str, str]]:
+    """Our own sentences, and those of the rooms that keep theirs beside their other words. Imported only when something went wrong."""
+    from portulan.text import lookup
+    from portulan.text import map as map_text
+
+    return {**lookup.SENTENCES, **map_text.SENTENCES, **SENTENCES}, {**lookup.WAYS_OUT, **WAYS_OUT}

@@ -1,0 +1,227 @@
+"""Who holds a port, told as a colleague would: the answer first, then the processes, why they run, what comes in, how to stop it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from portulan.model.chart import Endpoint, Owner, Ownership, State
+from portulan.model.port import Transport
+from portulan.model.who import Who
+from portulan.text.chart import SERVING, bound_to, duration, namespace_name, telling_unit
+from portulan.text.clean import clean
+from portulan.text.process import label
+from portulan.text.voice import Voice
+
+_LONGEST = 200
+_MOST_ROWS = 12
+"""Holders listed one by one; what is more is counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One holder's story: a sentence, its processes as rows (name, pid, user, command), and facts as (label, text)."""
+
+    sentence: str
+    processes: tuple[tuple[str, str, str, str], ...]
+    facts: tuple[tuple[str, str], ...]
+
+
+def blocks(voice: Voice, answer: Who) -> list[Block]:
+    """One block for each set of holders; none when nobody holds the port."""
+    groups: dict[tuple[object, ...], list[Endpoint]] = {}
+    for item in answer.items:
+        holders: tuple[object, ...] = (
+            tuple(sorted({owner.pid for owner in item.owners})) if item.owners else (item.ownership, item.uid, item.unit)
+        )
+        groups.setdefault((item.netns, item.transport, item.state, holders), []).append(item)
+    return [_block(voice, items, answer) for items in groups.values()]
+
+
+def nobody(voice: Voice, answer: Who) -> str:
+    """The answer when nothing was found."""
+    port = named_port(answer)
+    if answer.gaps:
+        return voice.say("Nobody that may be seen holds {port}.", port=port)
+    return voice.say("Nobody holds {port} on this machine.", port=port)
+
+
+def named_port(answer: Who) -> str:
+    """`80/tcp (http)`."""
+    return f"{answer.port} ({clean(answer.service, _LONGEST)})" if answer.service else str(answer.port)
+
+
+def _block(voice: Voice, items: list[Endpoint], answer: Who) -> Block:
+    first = items[0]
+    owners: dict[int, Owner] = {owner.pid: owner for item in items for owner in item.owners or ()}
+    facts = [*_story(voice, items, owners), *_queue(voice, items)]
+    if first.netns_name or (answer.items and len({item.netns for item in answer.items}) > 1):
+        facts.append((voice.say("lives in"), voice.say("network namespace {name}", name=namespace_name(voice, first))))
+    return Block(_sentence(voice, items, owners, answer.taken_at), _processes(voice, owners), tuple(facts))
+
+
+def _sentence(voice: Voice, items: list[Endpoint], owners: dict[int, Owner], now: datetime) -> str:
+    first = items[0]
+    port = f"{first.port}/{first.transport.value}" + (f" ({clean(first.service, _LONGEST)})" if first.service else "")
+    where = _where(voice, items)
+    names = _join_names(voice, owners)
+    if first.state not in SERVING:
+        return _not_serving(voice, first, port, names)
+    if first.ownership is Ownership.KERNEL:
+        return voice.say(
+            "{port} is held by the kernel itself, for {what}, on {where}.", port=port, what=first.held_by_kernel or "?", where=where
+        )
+    if not owners:
+        return _unseen(voice, first, port, where)
+    if first.state is State.BOUND and first.transport is Transport.TCP:
+        return voice.say("{port} is kept by {names} on {where}, without listening: no client gets in.", port=port, names=names, where=where)
+    started = [owner.started_at for owner in owners.values() if owner.started_at]
+    if not started:
+        return voice.say("{port} is held by {names}, on {where}.", port=port, names=names, where=where)
+    since = duration(voice, (now - min(started)).total_seconds())
+    return voice.say("{port} is held by {names}, on {where}, for {since}.", port=port, names=names, where=where, since=since)
+
+
+def _not_serving(voice: Voice, item: Endpoint, port: str, names: str) -> str:
+    way = f"{item.address} -> {item.peer or '?'}"
+    if item.state is State.TIME_WAIT:
+        left = max((socket.expires_ms or 0 for socket in item.sockets), default=0)
+        return voice.say(
+            "Nobody holds {port}, but a connection on it is still closing (TIME_WAIT, {seconds} s left): {way}.",
+            port=port, seconds=-(-left // 1000), way=way,
+        )  # fmt: skip
+    if names:
+        return voice.say(
+            "Nobody serves {port}; a connection of {names} uses it ({state}): {way}.",
+            port=port,
+            names=names,
+            state=item.state.value,
+            way=way,
+        )
+    return voice.say("Nobody serves {port}; a connection uses it ({state}): {way}.", port=port, state=item.state.value, way=way)
+
+
+def _unseen(voice: Voice, item: Endpoint, port: str, where: str) -> str:
+    if item.ownership is Ownership.FORBIDDEN:
+        return voice.say("{port} is open on {where}, but the process that holds it may not be looked into.", port=port, where=where)
+    if item.ownership is Ownership.HIDDEN:
+        return voice.say("{port} is open on {where}, but no process is seen to hold it.", port=port, where=where)
+    return voice.say("{port} is open on {where}; this way of looking does not tell who holds it.", port=port, where=where)
+
+
+def _where(voice: Voice, items: list[Endpoint]) -> str:
+    words = bound_to(voice, items)
+    if words == voice.say("all 4+6"):
+        return voice.say("all addresses")
+    if words == voice.say("all 4"):
+        return voice.say("all IPv4 addresses")
+    if words == voice.say("all 6"):
+        return voice.say("all IPv6 addresses")
+    return words
+
+
+def _join_names(voice: Voice, owners: dict[int, Owner]) -> str:
+    names = list(dict.fromkeys(clean(label(owner), _LONGEST) for owner in owners.values()))
+    if len(names) > 1:
+        return voice.say("{names} and {last}", names=", ".join(names[:-1]), last=names[-1])
+    return names[0] if names else ""
+
+
+def _processes(voice: Voice, owners: dict[int, Owner]) -> tuple[tuple[str, str, str, str], ...]:
+    """Leaders, and below each the processes it started, those of one name and user together."""
+    rows: list[tuple[str, str, str, str]] = []
+    below: dict[int, list[Owner]] = {}
+    for owner in owners.values():
+        above = next((parent.pid for parent in owner.parents or () if parent.pid in owners), 0)
+        below.setdefault(above, []).append(owner)
+    for leader in below.get(0, ()):
+        rows.append(_row(leader, ""))
+        rows += _family(voice, leader.pid, below, "")
+    if len(rows) > _MOST_ROWS:
+        rest = len(rows) - _MOST_ROWS
+        rows = [*rows[:_MOST_ROWS], (voice.count("{n} more", "{n} more", rest), "", "", "")]
+    return tuple(rows)
+
+
+def _family(voice: Voice, pid: int, below: dict[int, list[Owner]], indent: str) -> list[tuple[str, str, str, str]]:
+    """The rows below one process."""
+    rows: list[tuple[str, str, str, str]] = []
+    alike: dict[tuple[object, ...], list[Owner]] = {}
+    for owner in below.get(pid, ()):
+        key = (owner.name, owner.user, owner.command) if owner.pid not in below else (owner.pid,)
+        alike.setdefault(key, []).append(owner)
+    for group in alike.values():
+        if len(group) == 1:
+            rows.append(_row(group[0], indent + "└ "))
+        else:
+            pids = sorted(owner.pid for owner in group)
+            name = voice.say("{count} x {name}", count=len(group), name=clean(group[0].name, _LONGEST))
+            rows.append((indent + "└ " + name, f"pid {pids[0]} … {pids[-1]}", _user(group[0]), _command(group[0])))
+        rows += _family(voice, group[0].pid, below, indent + "  ")
+    return rows
+
+
+def _row(owner: Owner, indent: str) -> tuple[str, str, str, str]:
+    return indent + clean(owner.name, _LONGEST), f"pid {owner.pid}", _user(owner), _command(owner)
+
+
+def _user(owner: Owner) -> str:
+    return clean(owner.user or ("?" if owner.uid is None else str(owner.uid)), _LONGEST)
+
+
+def _command(owner: Owner) -> str:
+    return clean(" ".join(owner.command or ()) or owner.executable or "", _LONGEST)
+
+
+def _story(voice: Voice, items: list[Endpoint], owners: dict[int, Owner]) -> list[tuple[str, str]]:
+    """Why it runs, where from, and who may be behind what cannot be seen."""
+    facts = []
+    first = items[0]
+    leader = next(iter(owners.values()), None)
+    if leader is not None:
+        chain = [clean(parent.name, _LONGEST) for parent in reversed(leader.parents or ()) if parent.pid not in owners]
+        unit = clean(leader.unit or "", _LONGEST) if telling_unit(leader) else ""
+        words = [*_squeeze(chain), *([unit] if unit else [])]
+        if words:
+            facts.append((voice.say("why it runs"), " > ".join(words)))
+        if leader.container:
+            facts.append((voice.say("container"), clean(leader.container, _LONGEST)))
+        if leader.executable:
+            facts.append((voice.say("program"), clean(leader.executable, _LONGEST)))
+        if leader.cwd and leader.cwd != "/":
+            facts.append((voice.say("started in"), clean(leader.cwd, _LONGEST)))
+        return facts
+    if first.user or first.uid is not None:
+        facts.append((voice.say("made by"), voice.say("user {user}", user=first.user or str(first.uid))))
+    if first.unit:
+        facts.append((voice.say("unit"), clean(first.unit, _LONGEST)))
+    if first.candidates:
+        names = ", ".join(f"{clean(one.name, _LONGEST)} (pid {one.pid})" for one in first.candidates[:4])
+        facts.append((voice.say("probably"), names + ("…" if len(first.candidates) > 4 else "")))
+    return facts
+
+
+def _squeeze(chain: list[str]) -> list[str]:
+    """At most five steps: the first ones and the nearest."""
+    return chain if len(chain) <= 5 else [*chain[:2], "…", *chain[-2:]]
+
+
+def _queue(voice: Voice, items: list[Endpoint]) -> list[tuple[str, str]]:
+    """What comes in: connections, the accept queue, what was turned away."""
+    words = []
+    counts = [item.connections for item in items if item.connections is not None]
+    if counts:
+        words.append(voice.count("{n} connection", "{n} connections", sum(counts)))
+    listening = [socket for item in items for socket in item.sockets if socket.backlog is not None]
+    if listening:
+        fullest = max(listening, key=lambda socket: (socket.backlog or 0, socket.backlog_limit or 0))
+        words.append(voice.say("queue {backlog} of {limit}", backlog=fullest.backlog, limit=fullest.backlog_limit))
+    drops = [socket.drops for item in items for socket in item.sockets if socket.drops is not None]
+    if drops and items[0].state in SERVING and (listening or items[0].transport is not Transport.TCP):
+        words.append(voice.count("{n} turned away", "{n} turned away", sum(drops)) if sum(drops) else voice.say("none turned away"))
+    return [(voice.say("traffic"), " · ".join(words))] if words else []
+
+
+def remedies(answer: Who) -> list[str]:
+    """The commands that end the holders."""
+    return [clean(remedy.command, _LONGEST) for remedy in answer.remedies]

@@ -1,0 +1,104 @@
+"""The chart of this machine: every port, what it is for, who holds it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from portulan.host.endpoints import build_endpoints
+from portulan.model.chart import Chart, Endpoint
+from portulan.model.port import Transport
+from portulan.model.portset import PortSet
+from portulan.model.survey import Selection
+from portulan.system.source import open_source
+from portulan.verbs.ports import resolve_ports
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from portulan.system.source import SocketSource
+
+_SERVERS = (Transport.TCP, Transport.UDP, Transport.UDPLITE)
+
+
+def chart(
+    ports: Iterable[str | int] = (),
+    *,
+    services: Iterable[str] = (),
+    names: Iterable[str] = (),
+    pids: Iterable[int] = (),
+    users: Iterable[str] = (),
+    namespaces: Iterable[str] = (),
+    every_state: bool = False,
+    source: str = "auto",
+) -> Chart:
+    """Every endpoint of this machine in all network namespaces it may see: listening TCP and bound UDP, or with `every_state` all sockets.
+
+    Filters (each empty: no filter; several values of one: any of them): `ports` as words (`80`, `443/tcp`, `8000-8010`, `ssh`), `services` as
+    registry names, `names` of processes (shell patterns, any case), `pids`, `users` by name or uid, `namespaces` by name or inode. `source`: `auto`,
+    `bpf`, `proc`, `psutil`.
+
+    Raises BadInput for a word that means nothing, CannotTell where the kernel cannot be asked, MachineFailed where it failed.
+    """
+    words = [*map(str, ports), *services]
+    wanted = [resolve_ports(word) for word in words]
+    selection = Selection(ports=_union(ports for ports, _ in wanted) if words else None, every_state=every_state)
+    machine = open_source(source)
+    taken_at = datetime.now(UTC)
+    survey = machine.survey(selection)
+    items = join(machine, survey)
+    if words:
+        items = tuple(item for item in items if any(item.port in ports and item.transport in transports for ports, transports in wanted))
+    for keep in _filters(names, pids, users, namespaces):
+        items = tuple(filter(keep, items))
+    return Chart(
+        host=machine.host_name(), taken_at=taken_at, items=items, gaps=survey.gaps, namespaces=survey.namespaces, source=survey.source,
+        ephemeral=survey.ephemeral,
+    )  # fmt: skip
+
+
+def join(machine: SocketSource, survey: object) -> tuple[Endpoint, ...]:
+    """A survey as endpoints, with the registry's names and the machine's own words for processes, users and containers."""
+    from portulan.system.registry_file import open_table
+
+    return build_endpoints(
+        survey,  # type: ignore[arg-type]
+        describe=machine.describe,
+        service_of=open_table().usual,
+        user_of=machine.user_name,
+        container_of=machine.container_name,
+        activated_by=machine.socket_unit,
+    )
+
+
+def _union(sets: Iterable[PortSet]) -> PortSet:
+    return PortSet.of(part for ports in sets for part in ports.ranges)
+
+
+def _filters(
+    names: Iterable[str], pids: Iterable[int], users: Iterable[str], namespaces: Iterable[str]
+) -> Iterable[Callable[[Endpoint], bool]]:
+    """One test for each filter that was given."""
+    if patterns := [name.lower() for name in names]:
+        yield lambda item: any(_called(owner.name, owner.executable, patterns) for owner in (*(item.owners or ()), *item.candidates))
+    if numbers := frozenset(pids):
+        yield lambda item: any(owner.pid in numbers for owner in (*(item.owners or ()), *item.candidates))
+    if people := frozenset(users):
+        yield lambda item: bool(people & {str(who) for who in _people(item)})
+    if places := frozenset(namespaces):
+        yield lambda item: bool(places & {item.netns_name, str(item.netns), f"net:[{item.netns}]"})
+
+
+def _people(item: Endpoint) -> Iterable[object]:
+    """The users of an endpoint: who made the socket, and who holds it."""
+    yield from (item.user, item.uid)
+    for owner in item.owners or ():
+        yield from (owner.user, owner.uid)
+
+
+def _called(name: str, executable: str | None, patterns: list[str]) -> bool:
+    """Whether a process is meant by one of the patterns: its kernel name or its program's file name."""
+    from fnmatch import fnmatchcase
+
+    program = (executable or "").rpartition("/")[2]
+    return any(fnmatchcase(text.lower(), pattern) for text in (name, program) for pattern in patterns)
