@@ -1,0 +1,43 @@
+"""The picture of all 65,536 ports of this machine."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from portulan.host.picture import draw, read_rows
+from portulan.model.picture import PortMap
+from portulan.model.port import Transport
+from portulan.model.portset import PortRange
+from portulan.model.survey import Selection
+from portulan.system.registry_file import open_table
+from portulan.system.source import open_source
+
+_ABOUT_HOLDERS = ("owners.", "proc.hidepid")
+"""Gaps that hide who holds a port, but no port: the picture is whole without them."""
+
+
+def port_map(transport: Transport | None = None, *, source: str = "auto") -> PortMap:
+    """What the registry assigns, what is open and how far, what is in use: of one transport, or (None) of all in one picture.
+
+    In one, because they mostly agree: the registry assigns nearly all numbers to TCP and UDP alike, and whoever asks "is 443 open" wants to
+    know of either. Where two transports differ, the cell shows the farther-reaching one and `picture.open` has both. As in the chart, all
+    network namespaces that may be entered are in it. `source`: `auto`, `bpf`, `proc`, `psutil`.
+
+    Raises CannotTell where the kernel cannot be asked, MachineFailed where it failed.
+    """
+    machine = open_source(source)
+    selection = Selection(every_state=True, connections=False)
+    if transport is not None:
+        selection = Selection(every_state=True, connections=False, transports=(transport,))
+    taken_at = datetime.now(UTC)
+    survey = machine.survey(selection)
+    table = open_table()
+    opened, in_use = read_rows(survey.rows, table.usual)
+    return PortMap(
+        host=machine.host_name(),
+        taken_at=taken_at,
+        transport=transport,
+        picture=draw(table.assigned(transport), opened, in_use),
+        ephemeral=PortRange(*survey.ephemeral) if survey.ephemeral else None,
+        gaps=tuple(gap for gap in survey.gaps if not gap.code.startswith(_ABOUT_HOLDERS)),
+    )
