@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass
 from functools import cache
 from operator import attrgetter
 
@@ -21,6 +20,8 @@ VERSIONS = {"ls": 1, "who": 1, "lookup": 1, "map": 1, "registry": 1}
 @cache
 def _reader(kind: Any) -> tuple[tuple[str, ...], Callable[[object], tuple[object, ...]]] | None:
     """JSON names and a getter of all fields, for a class with renamed fields; None for one that encodes as it is."""
+    from dataclasses import fields
+
     names = tuple(field.name for field in fields(kind))
     if not any(name in RENAMED for name in names):
         return None
@@ -29,7 +30,7 @@ def _reader(kind: Any) -> tuple[tuple[str, ...], Callable[[object], tuple[object
 
 def as_row(item: Any) -> object:
     """A value as it appears among the `items`."""
-    reader = _reader(type(item)) if is_dataclass(item) else None
+    reader = _reader(type(item)) if hasattr(item, "__dataclass_fields__") else None
     return item if reader is None else dict(zip(reader[0], reader[1](item), strict=True))
 
 

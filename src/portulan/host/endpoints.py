@@ -25,7 +25,6 @@ _ANY_ADDRESS_4, _ANY_ADDRESS_6 = bytes(4), bytes(16)
 def build_endpoints(
     survey: Survey,
     *,
-    describe: Callable[[int], Owner | None],
     service_of: Callable[[int, Transport], str | None],
     user_of: Callable[[int], str | None],
     container_of: Callable[[CgroupMeaning], str | None],
@@ -33,7 +32,7 @@ def build_endpoints(
 ) -> tuple[Endpoint, ...]:
     """Every endpoint of a survey, sorted by port, transport, address family, address and peer, own namespace first.
 
-    The callables are asked once a process, port, user and control group; `activated_by` tells the systemd socket unit of what pid 1 holds. Sockets that were closed while we looked are left out.
+    The callables are asked once a port, user and control group; `activated_by` tells the systemd socket unit of what pid 1 holds. Sockets that were closed while we looked are left out.
     """
     groups: dict[tuple[object, ...], list[Row]] = {}
     unheld = survey.unheld
@@ -44,7 +43,7 @@ def build_endpoints(
         groups.setdefault(
             (row.netns, row.port, row.transport, row.source, row.state, row.destination, row.peer_port, row.device), []
         ).append(row)
-    join = _Join(survey, describe, service_of, user_of, container_of, activated_by)
+    join = _Join(survey, service_of, user_of, container_of, activated_by)
     order = {space.inode: at for at, space in enumerate(survey.namespaces)}
     keys = sorted(groups, key=lambda key: (order.get(key[0], 0), key[1], key[2], len(key[3]), key[3], key[4], key[5], key[6], key[7]))  # type: ignore[arg-type,call-overload]
     return tuple(join.endpoint(groups[key]) for key in keys)
@@ -56,19 +55,16 @@ class _Join:
     def __init__(
         self,
         survey: Survey,
-        describe: Callable[[int], Owner | None],
         service_of: Callable[[int, Transport], str | None],
         user_of: Callable[[int], str | None],
         container_of: Callable[[CgroupMeaning], str | None],
         activated_by: Callable[[Transport, str, int], str | None],
     ) -> None:
         self.survey = survey
-        self.describe = describe
         self.service_of = service_of
         self.user_of = user_of
         self.container_of = container_of
         self.activated_by = activated_by
-        self.processes: dict[int, Owner | None] = {}
         self.services: dict[tuple[int, Transport], str | None] = {}
         self.names = {space.inode: space.name for space in survey.namespaces if not space.own}
         self.counts = connections_by_listener(survey)
@@ -132,9 +128,7 @@ class _Join:
 
     def owner(self, pid: int, descriptor: int | None, unit: str | None = None) -> Owner | None:
         """The process, at this descriptor; for the first process with the socket unit on whose behalf it holds."""
-        if pid not in self.processes:
-            self.processes[pid] = self.describe(pid)
-        known = self.processes[pid]
+        known = self.survey.processes.get(pid)
         if known is None or descriptor is None:
             return known
         return Owner(

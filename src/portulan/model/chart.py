@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+
+from msgspec import Struct, field
 
 from portulan.model.address import Exposure
 from portulan.model.port import PortClass, Transport
@@ -51,16 +52,14 @@ class Ownership(StrEnum):
     """This source cannot tell."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ancestor:
+class Ancestor(Struct, frozen=True, kw_only=True):
     """One step of a parent chain."""
 
     pid: int
     name: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Owner:
+class Owner(Struct, frozen=True, kw_only=True):
     """One process that holds the socket, at one descriptor. Text fields are as the process wrote them: clean them before showing."""
 
     pid: int
@@ -86,8 +85,7 @@ class Owner:
     """From the parent to the first process; filled by `who`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Socket:
+class Socket(Struct, frozen=True, kw_only=True):
     """One kernel socket behind an endpoint."""
 
     inode: int
@@ -109,8 +107,7 @@ class Socket:
     """Milliseconds until TIME_WAIT ends."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Endpoint:
+class Endpoint(Struct, frozen=True, kw_only=True, rename={"port_class": "class"}):
     """One row of the chart."""
 
     transport: Transport
@@ -146,8 +143,7 @@ class Endpoint:
     """Established connections behind a listening endpoint."""
 
 
-@dataclass(frozen=True, slots=True)
-class Namespace:
+class Namespace(Struct, frozen=True):
     """A network namespace that was read."""
 
     inode: int
@@ -155,16 +151,14 @@ class Namespace:
     own: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Gap:
+class Gap(Struct, frozen=True):
     """Something that could not be seen: a code and its facts. `portulan.text.gaps` makes the sentence."""
 
     code: str
     facts: dict[str, str | int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chart:
+class Chart(Struct, frozen=True, kw_only=True):
     """Every endpoint that was seen, sorted by namespace, port, transport and address."""
 
     host: str

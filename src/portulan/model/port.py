@@ -6,8 +6,9 @@ one host, and lives in the chart.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from portulan.errors import BadInput
 
@@ -46,8 +47,7 @@ def port_class(number: int) -> PortClass:
     return PortClass.USER if number <= LAST_USER else PortClass.DYNAMIC
 
 
-@dataclass(frozen=True, slots=True)
-class Port:
+class Port(Struct, frozen=True):
     """A port number, on one transport or (`transport` None) on any."""
 
     number: int

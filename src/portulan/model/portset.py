@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from portulan.errors import BadInput
 from portulan.model.port import PORTS, parse_number
@@ -13,8 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class PortRange:
+class PortRange(Struct, frozen=True, order=True):
     """Ports `first` to `last`, both inside."""
 
     first: int
@@ -36,8 +36,7 @@ class PortRange:
         return self.first <= number <= self.last
 
 
-@dataclass(frozen=True, slots=True)
-class PortSet:
+class PortSet(Struct, frozen=True):
     """An immutable set of port numbers. `ranges` are sorted, disjoint and never touch: equal sets are equal values."""
 
     ranges: tuple[PortRange, ...] = ()

@@ -6,9 +6,10 @@ A survey is made by one of the sources in `system/` and read by `host.endpoints`
 from __future__ import annotations
 
 from collections import namedtuple
-from dataclasses import dataclass, field
 
-from portulan.model.chart import Gap, Namespace
+from msgspec import Struct, field
+
+from portulan.model.chart import Gap, Namespace, Owner
 from portulan.model.port import Transport
 from portulan.model.portset import PortSet
 
@@ -24,8 +25,7 @@ drops: None unknown · mptcp: bool.
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Selection:
+class Selection(Struct, frozen=True, kw_only=True):
     """What a survey is asked for."""
 
     ports: PortSet | None = None
@@ -33,12 +33,11 @@ class Selection:
     transports: tuple[Transport, ...] = (Transport.TCP, Transport.UDP, Transport.UDPLITE)
     every_state: bool = False
     """Connections, closing ones and bound-not-listening sockets too; else listening TCP and UDP."""
-    connections: bool = True
-    """Count the established connections behind listeners."""
+    connections: bool = False
+    """Count the established connections behind listeners: a walk over the kernel's whole table."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Survey:
+class Survey(Struct, frozen=True, kw_only=True):
     """Everything a source saw. Dictionaries are keyed as their comments say and not changed after the survey is made."""
 
     source: str
@@ -51,6 +50,8 @@ class Survey:
     """Socket cookie without holder -> the Ownership value that says why."""
     suspects: dict[int, tuple[int, ...]] = field(default_factory=dict)
     """Socket cookie without visible holder -> pids that may hold it."""
+    processes: dict[int, Owner] = field(default_factory=dict)
+    """pid -> the process (`fd` None), for all holders and suspects that were still there to be asked."""
     kernel: dict[tuple[int | None, Transport, int], str] = field(default_factory=dict)
     """(namespace, transport, port) -> what the kernel holds it for."""
     cgroups: dict[int, str] = field(default_factory=dict)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from portulan.model.chart import Endpoint, Gap
 from portulan.model.port import Port
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Remedy:
+class Remedy(Struct, frozen=True, kw_only=True):
     """A way to end a holder: a code for the sentence, and the command to type."""
 
     code: str
@@ -18,8 +18,7 @@ class Remedy:
     command: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Who:
+class Who(Struct, frozen=True, kw_only=True):
     """Everything known of the holders of one port."""
 
     port: Port

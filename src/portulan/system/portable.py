@@ -54,22 +54,9 @@ class PortableSource:
         unknown = sum(why is Ownership.UNKNOWN for why in unheld.values())
         if unknown:
             gaps.append(Gap("owners.forbidden", {"count": unknown}))
-        return Survey(source="psutil", rows=tuple(rows), holders=holders, unheld=unheld, gaps=tuple(gaps))
-
-    def describe(self, pid: int) -> Owner | None:
-        """A process in words; None when it is gone."""
-        psutil = _psutil()
-        try:
-            process = psutil.Process(pid)
-            name, started = process.name(), process.create_time()
-        except psutil.Error:
-            return None
-        command = _ask(process.cmdline)
-        return Owner(
-            pid=pid, fd=None, name=name, command=tuple(command) if command is not None else None, executable=_ask(process.exe) or None,
-            cwd=_ask(process.cwd) or None, uid=uids[1] if (uids := _ask(getattr(process, "uids", lambda: None))) else None,
-            user=_ask(process.username), started_at=datetime.fromtimestamp(round(started, 2), UTC),
-        )  # fmt: skip
+        pids = {pid for held in holders.values() for pid, _ in held}
+        processes = {pid: owner for pid in pids if (owner := _describe(psutil, pid)) is not None}
+        return Survey(source="psutil", rows=tuple(rows), holders=holders, unheld=unheld, processes=processes, gaps=tuple(gaps))
 
     def parents(self, pid: int) -> tuple[Ancestor, ...]:
         """The parent chain of a process."""
@@ -110,6 +97,21 @@ def _psutil() -> ModuleType:
     except ImportError:
         raise CannotTell("psutil.missing") from None
     return psutil
+
+
+def _describe(psutil: ModuleType, pid: int) -> Owner | None:
+    """A process in words; None when it is gone."""
+    try:
+        process = psutil.Process(pid)
+        name, started = process.name(), process.create_time()
+    except psutil.Error:
+        return None
+    command = _ask(process.cmdline)
+    return Owner(
+        pid=pid, fd=None, name=name, command=tuple(command) if command is not None else None, executable=_ask(process.exe) or None,
+        cwd=_ask(process.cwd) or None, uid=uids[1] if (uids := _ask(getattr(process, "uids", lambda: None))) else None,
+        user=_ask(process.username), started_at=datetime.fromtimestamp(round(started, 2), UTC),
+    )  # fmt: skip
 
 
 def _own_connections(psutil: ModuleType) -> list[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from portulan.errors import BadInput
-from portulan.model.chart import Ancestor, Owner
+from portulan.model.chart import Ancestor
 from portulan.model.survey import Selection, Survey
 
 TYPE_CHECKING = False
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 
         def survey(self, selection: Selection) -> Survey:
             """What is there now. Raises CannotTell, MachineFailed."""
-
-        def describe(self, pid: int) -> Owner | None:
-            """A process in words (`fd` None); None when it is gone."""
 
         def parents(self, pid: int) -> tuple[Ancestor, ...]:
             """The parent chain of a process."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from portulan.model.address import EXPOSURE_ORDER, Exposure
 from portulan.model.chart import Chart, Endpoint, Owner, Ownership, State
@@ -16,8 +17,7 @@ SERVING = (State.LISTENING, State.BOUND)
 _LONGEST_NAME = 60
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class Line(Struct, frozen=True, kw_only=True):
     """One line of the chart: texts ready for a terminal, and what colours need."""
 
     port: str

@@ -24,7 +24,7 @@ SENTENCES: dict[str, str] = {
     "bpf.forbidden": mark("reading holders through BPF needs {needs}."),
     "bpf.pid-namespace": mark("holders cannot be read through BPF in a container: its process numbers are not the machine's."),
     "bpf.no-btf": mark("this kernel does not describe its types (no /sys/kernel/btf/vmlinux), which reading through BPF needs."),
-    "bpf.old-kernel": mark("this kernel is too old to list holders through BPF (Linux 5.11 and newer can)."),
+    "bpf.old-kernel": mark("this kernel is too old to list holders through BPF (Linux 5.12 and newer can)."),
     "bpf.refused": mark("the kernel refused the BPF program: {reason}."),
     "sock_diag.missing": mark("this kernel cannot list its sockets (sock_diag is missing: CONFIG_INET_DIAG, or the module tcp_diag)."),
     "sock_diag.truncated": mark("the kernel's list of sockets was damaged at byte {offset}."),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from portulan.model.chart import Endpoint, Owner, Ownership, State
 from portulan.model.port import Transport
@@ -18,8 +19,7 @@ _MOST_ROWS = 12
 """Holders listed one by one; what is more is counted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(Struct, frozen=True):
     """One holder's story: a sentence, its processes as rows (name, pid, user, command), and facts as (label, text)."""
 
     sentence: str

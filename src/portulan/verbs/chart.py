@@ -30,19 +30,20 @@ def chart(
     users: Iterable[str] = (),
     namespaces: Iterable[str] = (),
     every_state: bool = False,
+    connections: bool = False,
     source: str = "auto",
 ) -> Chart:
     """Every endpoint of this machine in all network namespaces it may see: listening TCP and bound UDP, or with `every_state` all sockets.
 
     Filters (each empty: no filter; several values of one: any of them): `ports` as words (`80`, `443/tcp`, `8000-8010`, `ssh`), `services` as
     registry names, `names` of processes (shell patterns, any case), `pids`, `users` by name or uid, `namespaces` by name or inode. `source`: `auto`,
-    `bpf`, `proc`, `psutil`.
+    `bpf`, `proc`, `psutil`. `connections` counts those behind each listener (else unknown): it makes the kernel walk its whole table.
 
     Raises BadInput for a word that means nothing, CannotTell where the kernel cannot be asked, MachineFailed where it failed.
     """
     words = [*map(str, ports), *services]
     wanted = [resolve_ports(word) for word in words]
-    selection = Selection(ports=_union(ports for ports, _ in wanted) if words else None, every_state=every_state)
+    selection = Selection(ports=_union(ports for ports, _ in wanted) if words else None, every_state=every_state, connections=connections)
     machine = open_source(source)
     taken_at = datetime.now(UTC)
     survey = machine.survey(selection)
@@ -63,7 +64,6 @@ def join(machine: SocketSource, survey: object) -> tuple[Endpoint, ...]:
 
     return build_endpoints(
         survey,  # type: ignore[arg-type]
-        describe=machine.describe,
         service_of=open_table().usual,
         user_of=machine.user_name,
         container_of=machine.container_name,

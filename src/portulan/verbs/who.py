@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
+
+from msgspec.structs import replace
 
 from portulan.errors import BadInput
 from portulan.host.remedies import find_remedies
@@ -33,7 +34,7 @@ def who(port: str | int, *, source: str = "auto") -> Who:
     asked = Port(number, transports[0] if len(transports) == 1 else None)
     machine = open_source(source)
     taken_at = datetime.now(UTC)
-    survey = machine.survey(Selection(ports=ports, transports=transports))
+    survey = machine.survey(Selection(ports=ports, transports=transports, connections=True))
     items = join(machine, survey)
     if not items:
         survey = machine.survey(Selection(ports=ports, transports=transports, every_state=True))

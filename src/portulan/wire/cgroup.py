@@ -7,8 +7,9 @@ CRI-O, LXC and systemd-nspawn make, with either cgroup driver.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
+
+from msgspec import Struct
 
 _UNIT_ENDINGS = (".service", ".socket", ".scope", ".mount", ".swap")
 _ID = r"(?P<id>[0-9a-f]{64})"
@@ -27,8 +28,7 @@ _CONTAINERS = tuple(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class CgroupMeaning:
+class CgroupMeaning(Struct, frozen=True):
     """What a control group's path says. `container_id` is the runtime's id or, for lxc and nspawn, the name itself."""
 
     unit: str | None = None

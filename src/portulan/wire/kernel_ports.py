@@ -5,8 +5,9 @@ Sources: include/uapi/linux/if_link.h (IFLA_*), wireguard.h, fou.h; fs/nfsd/nfsc
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from struct import pack, unpack_from
+
+from msgspec import Struct
 
 from portulan.errors import ParseError
 from portulan.model.port import Transport
@@ -25,8 +26,7 @@ WIREGUARD, FOU = "wireguard", "fou"
 WIREGUARD_GET_DEVICE, FOU_GET = 0, 3
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(Struct, frozen=True):
     """An interface, with the UDP ports its kind makes the kernel hold."""
 
     index: int

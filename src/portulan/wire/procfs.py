@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from portulan.errors import ParseError
 
@@ -10,8 +10,7 @@ TICKS_PER_SECOND = 100
 """USER_HZ, the unit of times in /proc/PID/stat on every Linux that Python runs on."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stat:
+class Stat(Struct, frozen=True):
     """What we need of /proc/PID/stat."""
 
     name: str

@@ -6,13 +6,14 @@ Asking also makes the kernel give every listed socket its cookie, a number that 
 
 from __future__ import annotations
 
+from operator import itemgetter
 from struct import Struct, pack, unpack_from
 
 from portulan.errors import ParseError
 from portulan.model.chart import State
 from portulan.model.port import Transport
 from portulan.model.survey import Row
-from portulan.wire.netlink import build_attribute, iterate_attributes
+from portulan.wire.netlink import align, build_attribute, iterate_attributes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -81,58 +82,74 @@ def _port_filter(port: int) -> bytes:
     return pack("=BBHHH", greater_equal, step, end + 4, 0, port) + pack("=BBHHH", less_equal, step, step + 4, 0, port)
 
 
-def row_parser(  # noqa: C901 - one loop over four attributes; taking it apart would cost a call a row
-    netns: int | None, protocol: int
-) -> Callable[[bytes, int, int], Row]:
+def row_parser(netns: int | None, protocol: int) -> Callable[[bytes, int, int], Row]:
     """A parser of one answer (buffer, start, end of the payload) -> Row, for one dump. It raises ParseError.
 
-    Answers of one dump come in very few shapes, so it remembers where the attributes stood in answers of the same length and only checks
-    that they still do.
+    Answers of one dump come in very few shapes. For each shape one Struct reads the message and its attributes at once, and only the attribute
+    headers are compared with those of the first answer of that shape.
     """
-    layouts: dict[int, tuple[tuple[int, bytes, int], ...]] = {}
-    unpack = _MESSAGE.unpack_from
+    shapes: dict[tuple[int, int], _Shape] = {}
     transport = TRANSPORTS[protocol]
     names = TCP_STATES if transport is Transport.TCP else UDP_STATES
+    carrier = protocol == MPTCP
 
     def parse(data: bytes, start: int, end: int) -> Row:
         if end - start < MESSAGE_SIZE:
             raise ParseError("sock_diag.truncated", offset=start)
-        family, state, _, _, port, peer_port, source, destination, device, cookie, expires, rqueue, wqueue, uid, inode = unpack(data, start)
-        if family == AF_INET:
-            source, destination = source[:4], destination[:4]
-        known = layouts.get(end - start)
-        if known is None or any(data[start + at - 4 : start + at] != header for at, header, _ in known):
-            known = layouts[end - start] = _layout(data, start, end)
-        v6_only = drops = ulp = None
-        cgroup = 0
-        for at, _, kind in known:
-            if kind == V6_ONLY:
-                v6_only = bool(data[start + at])
-            elif kind == CGROUP:
-                cgroup = unpack_from("=Q", data, start + at)[0]
-            elif kind == MEMORY:
-                drops = unpack_from("=I", data, start + at + _DROPS_AT)[0]
-            elif kind == ULP:
-                ulp = _ulp_name(data, start + at, end)
-        try:
-            name = names[state]
-        except KeyError:
-            raise ParseError("sock_diag.state", offset=start, state=state) from None
-        return Row(netns, transport, name, _PORT(port)[0], _PORT(peer_port)[0], source, destination, device, cookie, expires, rqueue, wqueue, uid, inode,
-                   v6_only if family == AF_INET6 else None, cgroup, drops, protocol == MPTCP or ulp == "mptcp")  # fmt: skip
+        key = (end - start, data[start])
+        shape = shapes.get(key)
+        if shape is None or shape.headers_of(values := shape.unpack(data, start)) != shape.headers:
+            shape = shapes[key] = _Shape(data, start, end)
+            values = shape.unpack(data, start)
+        _, state, _, _, port, peer_port, source, destination, device, cookie, expires, rqueue, wqueue, uid, inode = values[:15]
+        name = names.get(state)
+        if name is None:
+            raise ParseError("sock_diag.state", offset=start, state=state)
+        return Row(
+            netns, transport, name, _PORT(port)[0], _PORT(peer_port)[0], source, destination, device, cookie, expires, rqueue, wqueue, uid, inode,
+            None if shape.v6_only is None else bool(values[shape.v6_only]), 0 if shape.cgroup is None else values[shape.cgroup],
+            None if shape.drops is None else values[shape.drops],
+            carrier or (shape.ulp is not None and _ulp_name(data, start + shape.ulp, end) == "mptcp"),
+        )  # fmt: skip
 
     return parse
 
 
-_SMALLEST = {V6_ONLY: 1, CGROUP: 8, MEMORY: _DROPS_AT + 4, ULP: 4}
+_VALUES = {V6_ONLY: (1, "B"), CGROUP: (8, "Q"), MEMORY: (_DROPS_AT + 4, f"{_DROPS_AT}xI")}
+"""Attribute -> (bytes it must have, how to read it)."""
 
 
-def _layout(data: bytes, start: int, end: int) -> tuple[tuple[int, bytes, int], ...]:
-    """(offset of the value, header bytes, type) of every attribute of this answer; type 0 for one too short to be what it says."""
-    return tuple(
-        (first - start, data[first - 4 : first], kind if last - first >= _SMALLEST.get(kind, 0) else 0)
-        for kind, first, last in iterate_attributes(data, start + MESSAGE_SIZE, end)
-    )
+class _Shape:
+    """Where everything stands in answers of one length and family."""
+
+    def __init__(self, data: bytes, start: int, end: int) -> None:
+        """Raises ParseError for an attribute whose length cannot be."""
+        four = data[start] == AF_INET
+        format_, number = "=BBBB2s2s" + ("4s12x4s12x" if four else "16s16s") + "IQIIIII", 15
+        places: dict[int, int] = {}
+        headers = []
+        self.ulp: int | None = None
+        for kind, first, last in iterate_attributes(data, start + MESSAGE_SIZE, end):
+            size, code = _VALUES.get(kind, (0, ""))
+            headers.append(number)
+            format_ += "I"
+            number += 1
+            if code and last - first >= size:
+                places[kind] = number
+                format_ += code
+                number += 1
+            elif kind == ULP:
+                self.ulp = first - start
+                size = 0
+            else:
+                size = 0
+            format_ += f"{align(last - first) - size}x" if last < end else f"{end - first - size}x"
+        self.unpack = Struct(format_).unpack_from
+        self.headers_of = itemgetter(*headers, 0)
+        self.headers = self.headers_of(self.unpack(data, start))
+        self.v6_only = None if four else places.get(V6_ONLY)
+        self.cgroup = places.get(CGROUP)
+        self.drops = places.get(MEMORY)
 
 
 def _ulp_name(data: bytes, start: int, end: int) -> str | None:

@@ -1,6 +1,7 @@
 """Who holds which socket, from the kernel in one pass: loads the iterator of `wire.bpf` and reads it.
 
-Needs CAP_BPF and CAP_PERFMON (or CAP_SYS_ADMIN), BTF in /sys/kernel/btf/vmlinux and Linux 5.11 (bpf_sock_from_file). It is used only in the first PID
+Needs CAP_BPF and CAP_PERFMON (or CAP_SYS_ADMIN), BTF in /sys/kernel/btf/vmlinux and Linux 5.12
+(bpf_get_socket_cookie for such programs: it gives a socket its cookie, so it does not matter whether sock_diag or the iterator comes first). It is used only in the first PID
 namespace: the pids it tells are those of the machine, not of a container.
 """
 
@@ -81,7 +82,7 @@ def _cached_offsets(path: str, build: str) -> dict[str, int] | None:
     return offsets if all(name in offsets for name in NEEDED) else None
 
 
-def read_holders(*, every_state: bool = False) -> Iterator[tuple[int, int, bytes, int, int, int, int, int, int]]:
+def read_holders(*, every_state: bool = False) -> Iterator[tuple[int, int, bytes, int, int, int, int, int, int, int]]:
     """HOLDER records of every descriptor of every process. Raises NotPermitted, CannotTell; OSError while loading."""
     check()
     import ctypes

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from errno import EINVAL, ENOENT, EOPNOTSUPP, EPROTONOSUPPORT
+
+from msgspec import Struct
 
 from portulan.model.port import Transport
 from portulan.system.linux.netlink import SOCK_DIAG, Netlink
@@ -38,8 +39,7 @@ _ALL_UDP = states(ESTABLISHED, CLOSE)
 _PROTOCOLS = ((MPTCP, Transport.TCP), (TCP, Transport.TCP), (UDP, Transport.UDP), (UDPLITE, Transport.UDPLITE))
 
 
-@dataclass(frozen=True, slots=True)
-class Dump:
+class Dump(Struct, frozen=True):
     """The unparsed answers of one dump."""
 
     netns: int

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from threading import Thread
 
 from portulan.errors import CannotTell
 from portulan.system.linux import bpf
-from portulan.system.linux.procfs import list_pids, walk_holders
+from portulan.system.linux.procfs import Seen, walk_holders
 from portulan.wire.bpf import REUSE_ADDRESS, REUSE_PORT
+from portulan.wire.procfs import TICKS_PER_SECOND
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from portulan.model.survey import Row
 
-WAYS = ("auto", "bpf", "proc")
-Record = tuple[int, int, bytes, int, int, int, int, int, int]
+NS_PER_TICK = 1_000_000_000 // TICKS_PER_SECOND
+Record = tuple[int, int, bytes, int, int, int, int, int, int, int]
 
 
 class Search:
@@ -26,8 +26,8 @@ class Search:
     def __init__(self, way: str, *, every_state: bool) -> None:
         """`auto` takes BPF where it may. Raises CannotTell for `bpf` where it may not."""
         self.way = way
-        self.names: dict[int, str] = {}
-        """pid -> the kernel's name of the process, where the search brought it."""
+        self.seen: dict[int, Seen] = {}
+        """pid -> what the kernel said of the process, where the search brought that too."""
         self.sharing: dict[int, tuple[bool, bool]] = {}
         self.forbidden = 0
         """Processes that may not be looked into."""
@@ -71,18 +71,18 @@ class Search:
 
     def _join_by_cookie(self, wanted: set[int], places: set[int | None]) -> dict[int, tuple[tuple[int, int | None], ...]]:
         found: dict[int, list[tuple[int, int | None]]] = {}
-        names: dict[int, bytes] = {}
-        for cookie, _, name, pid, descriptor, netns, _, flags, _ in self._records or ():
+        seen: dict[int, tuple[bytes, int, int]] = {}
+        for cookie, start_ns, name, pid, descriptor, netns, uid, _, flags, _ in self._records or ():
             if cookie in wanted:
                 if cookie in found:
                     found[cookie].append((pid, descriptor))
                 else:
                     found[cookie] = [(pid, descriptor)]
                     self.sharing[cookie] = (flags & REUSE_ADDRESS != 0, flags & REUSE_PORT != 0)
-                names[pid] = name
+                seen[pid] = (name, start_ns, uid)
             elif netns not in places:
                 self.elsewhere.setdefault(netns, (pid, descriptor))
-        self.names = {pid: name.partition(b"\0")[0].decode("utf-8", "backslashreplace") for pid, name in names.items()}
+        self.seen = {pid: Seen(_text(name), start_ns // NS_PER_TICK, uid) for pid, (name, start_ns, uid) in seen.items()}
         return {cookie: tuple(held) for cookie, held in found.items()}
 
     def _join_by_inode(self, cookies: Mapping[int, int]) -> dict[int, tuple[tuple[int, int | None], ...]]:
@@ -92,18 +92,5 @@ class Search:
         return {cookies[inode]: tuple(sorted(held)) for inode, held in found.items()}
 
 
-def forbidden_pids() -> tuple[int, ...]:
-    """The processes whose descriptors we may not see: any of them may hold what nobody else does."""
-    refused = []
-    for pid in list_pids():
-        folder = f"/proc/{pid}/fd"
-        try:
-            with os.scandir(folder) as entries:
-                first = next(entries, None)
-            if first is not None:
-                os.readlink(first.path)
-        except PermissionError:
-            refused.append(pid)
-        except OSError:
-            continue
-    return tuple(refused)
+def _text(name: bytes) -> str:
+    return name.partition(b"\0")[0].decode("utf-8", "backslashreplace")

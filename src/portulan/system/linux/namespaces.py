@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from portulan.system.linux.procfs import list_pids, read_whole
 from portulan.system.linux.syscall import CLONE_NEWNET, setns, syscall
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
 OWN = "/proc/thread-self/ns/net"
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """A network namespace and a path that enters it."""
 
     inode: int
@@ -27,8 +27,8 @@ class Place:
     """The name `ip netns` or a container runtime gave it, if any."""
 
 
-def list_places() -> tuple[list[Place], int]:
-    """Every network namespace that can be found, our own first, and how many processes would not tell theirs.
+def list_places() -> tuple[list[Place], list[int]]:
+    """Every network namespace that can be found, our own first, and the processes that may not be looked into (so do not tell theirs).
 
     One that is kept by a mount is entered through it, since processes may end. One that only an open descriptor keeps is not found here.
     """
@@ -40,13 +40,13 @@ def list_places() -> tuple[list[Place], int]:
             found[inode] = Place(inode, found[inode].path, name)
         else:
             found[inode] = Place(inode, path, name)
-    silent = 0
+    silent = []
     for pid in list_pids():
         path = f"/proc/{pid}/ns/net"
         try:
             inode = os.stat(path).st_ino
         except PermissionError:
-            silent += 1
+            silent.append(pid)
         except OSError:
             continue  # gone
         else:

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from errno import EACCES, EPERM
 from functools import cache
 
+from msgspec import Struct
+
 from portulan.errors import ParseError
 from portulan.model.chart import Ancestor, Owner
 from portulan.system.linux.containers import container_name
@@ -115,28 +117,45 @@ def read_stat(pid: int) -> Stat | None:
         return None
 
 
-def read_owner(pid: int, descriptor: int | None = None) -> Owner | None:
-    """Everything /proc tells of a process; None when it is gone. What may not be read stays None."""
+def is_kernel_thread(pid: int) -> bool:
+    """Whether the process is the kernel's own: it has no files. True for one that is gone."""
     stat = read_stat(pid)
-    if stat is None:
-        return None
+    return stat is None or stat.kernel_thread
+
+
+class Seen(Struct, frozen=True):
+    """What the kernel said of a process beside /proc: saves two of its files."""
+
+    name: str
+    start_ticks: int
+    uid: int
+
+
+def read_owner(pid: int, seen: Seen | None = None) -> Owner | None:
+    """Everything /proc tells of a process (`fd` None); None when it is gone and nothing was `seen` of it. What may not be read stays None."""
     folder = f"/proc/{pid}/"
-    try:
-        uid = os.stat(folder).st_uid
-    except OSError:
-        return None
-    if uid == 0:  # /proc gives the folders of undumpable processes to root (proc(5)): ask again
-        uid = _effective_uid(folder)
+    if seen is None:
+        stat = read_stat(pid)
+        if stat is None:
+            return None
+        seen = Seen(stat.name, stat.start_ticks, _effective_uid(folder))
     meaning = parse_cgroup_path(parse_cgroup(read_file(folder + "cgroup", 4096)))
-    started = datetime.fromtimestamp(round(boot_time_s() + stat.start_ticks / TICKS_PER_SECOND, 2), UTC)
+    started = datetime.fromtimestamp(round(boot_time_s() + seen.start_ticks / TICKS_PER_SECOND, 2), UTC)
     return Owner(
-        pid=pid, fd=descriptor, name=stat.name, command=parse_command(read_file(folder + "cmdline", COMMAND_BYTES + 1), COMMAND_BYTES),
-        executable=_link(folder + "exe"), cwd=_link(folder + "cwd"), uid=uid, user=user_name(uid), unit=meaning.unit,
+        pid=pid, fd=None, name=seen.name, command=parse_command(read_file(folder + "cmdline", COMMAND_BYTES + 1), COMMAND_BYTES),
+        executable=_link(folder + "exe"), cwd=_link(folder + "cwd"), uid=seen.uid, user=user_name(seen.uid), unit=meaning.unit,
         user_unit=meaning.user_unit, container=container_name(meaning), started_at=started,
     )  # fmt: skip
 
 
 def _effective_uid(folder: str) -> int:
+    """The folder belongs to the process's user, but /proc gives the folders of undumpable processes to root (proc(5)): then ask again."""
+    try:
+        uid = os.stat(folder).st_uid
+    except OSError:
+        uid = 0
+    if uid:
+        return uid
     line = read_file(folder + "status", 1024).partition(b"\nUid:\t")[2].split(b"\n", 1)[0].split()
     return int(line[1]) if len(line) > 1 else 0
 

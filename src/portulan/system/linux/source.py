@@ -1,8 +1,8 @@
 """The sockets of a Linux machine: sock_diag in every network namespace is the truth, BPF or /proc tells who holds them.
 
-Order matters. sock_diag comes first, because asking gives each socket its cookie; then, while the iterator walks every file table in the
-kernel (another thread: it needs no Python), the answers are parsed here. A socket without holder gets a second look: it was closed, handed to
-another process meanwhile, or is really nowhere to be seen.
+While the iterator walks every file table in the kernel (another thread: it needs no Python), sock_diag is asked and its answers parsed here; the two
+are joined by cookie, the kernel's own number of a socket. A socket without holder gets a second look: it was opened after the iterator had passed,
+closed, handed to another process meanwhile, or is really nowhere to be seen.
 """
 
 from __future__ import annotations
@@ -10,18 +10,21 @@ from __future__ import annotations
 import os
 from errno import EACCES, EPERM
 
+from msgspec.structs import replace
+
 from portulan.errors import CannotTell, failed
 from portulan.model.chart import Ancestor, Gap, Namespace, Owner, Ownership, State
 from portulan.model.port import Transport
+from portulan.model.portset import PortRange, PortSet
 from portulan.model.survey import Row, Selection, Survey
 from portulan.system.linux.cgroups import read_members, read_paths
 from portulan.system.linux.containers import container_name
 from portulan.system.linux.dumps import Dump, read_connections, read_dumps
-from portulan.system.linux.holders import Search, forbidden_pids
+from portulan.system.linux.holders import Search
 from portulan.system.linux.kernel_ports import read_kernel_ports, read_links
 from portulan.system.linux.namespaces import Place, inside, list_places, place_of_socket
 from portulan.system.linux.netlink import ROUTE, Netlink
-from portulan.system.linux.procfs import hides_processes, list_pids, read_file, read_owner, read_parents, user_name
+from portulan.system.linux.procfs import Seen, hides_processes, is_kernel_thread, list_pids, read_file, read_owner, read_parents, user_name
 from portulan.system.linux.socket_units import find_socket_unit
 from portulan.wire.procfs import parse_range
 
@@ -41,21 +44,10 @@ class LinuxSource:
     def __init__(self, holders: str = "auto") -> None:
         """`holders`: `auto`, `bpf` or `proc`."""
         self._way = holders
-        self._names: dict[int, str] = {}
 
     def survey(self, selection: Selection) -> Survey:
         """Look. Raises CannotTell where the kernel has no sock_diag, or where `bpf` was asked for and may not be used."""
-        look = _Look(self._way, selection)
-        survey = look.take()
-        self._names = look.names
-        return survey
-
-    def describe(self, pid: int) -> Owner | None:
-        """A process in words; of one that ended meanwhile only its name, if the kernel told it; else None."""
-        owner = read_owner(pid)
-        if owner is None and pid in self._names:
-            return Owner(pid=pid, fd=None, name=self._names[pid])
-        return owner
+        return _Look(self._way, selection).take()
 
     def parents(self, pid: int) -> tuple[Ancestor, ...]:
         """The parent chain of a process."""
@@ -89,33 +81,48 @@ class _Look:
         self.rows: list[Row] = []
         self.holders: dict[int, tuple[tuple[int, int | None], ...]] = {}
         self.sharing: dict[int, tuple[bool, bool]] = {}
-        self.names: dict[int, str] = {}
+        self.seen: dict[int, Seen] = {}
         self.unheld: dict[int, str] = {}
         self.suspects: dict[int, tuple[int, ...]] = {}
+        self.silent: list[int] = []
+        self.cgroups: dict[int, str] = {}
         self.kernel: dict[tuple[int | None, Transport, int], str] = {}
         self.devices: dict[tuple[int | None, int], str] = {}
 
     def take(self) -> Survey:
-        places, silent = list_places()
+        search = Search(self.way, every_state=self.selection.every_state)
+        places, self.silent = list_places()
         self.places = {place.inode: place for place in places}
         dumps = self._dump(places)
-        search = Search(self.way, every_state=self.selection.every_state)
         self._parse(dumps)
-        connections = self._count_connections() if self.selection.connections else None
-        cgroups = read_paths({row.cgroup for row in self.rows if row.cgroup})
+        self.cgroups = read_paths({row.cgroup for row in self.rows if row.cgroup})
         self._join(search)
         if self._visit(search):  # namespaces that only a socket keeps: their rows want holders too, and the records are at hand
             self._join(search)
-            cgroups |= read_paths({row.cgroup for row in self.rows if row.cgroup} - cgroups.keys())
+            self.cgroups |= read_paths({row.cgroup for row in self.rows if row.cgroup} - self.cgroups.keys())
         self._name_devices()
-        self._explain_unheld(search, cgroups)
-        self._note_gaps(search, silent)
+        second = self._second_look(search)
+        connections = self._count_connections() if self.selection.connections else None
+        processes = {pid: owner for pid in self._pids() if (owner := self._describe(pid)) is not None}
+        if second is not None:
+            second.finish()
+            processes |= {pid: owner for pid in self._pids() - processes.keys() if (owner := self._describe(pid)) is not None}
+        self._note_gaps(search)
         return Survey(
             source=search.way, rows=tuple(self.rows), holders=self.holders, sharing=self.sharing, unheld=self.unheld, suspects=self.suspects,
-            kernel=self.kernel, cgroups=cgroups, devices=self.devices, connections=connections, gaps=tuple(self.gaps),
+            processes=processes, kernel=self.kernel, cgroups=self.cgroups, devices=self.devices, connections=connections, gaps=tuple(self.gaps),
             namespaces=tuple(Namespace(place.inode, place.name, place is places[0]) for place in self.places.values()),
             ephemeral=parse_range(read_file("/proc/sys/net/ipv4/ip_local_port_range")),
         )  # fmt: skip
+
+    def _pids(self) -> set[int]:
+        """Every process that holds, or may hold, one of the sockets."""
+        held = {pid for holders in self.holders.values() for pid, _ in holders}
+        return held.union(*self.suspects.values())
+
+    def _describe(self, pid: int) -> Owner | None:
+        """A process in words; of one that ended meanwhile what the kernel told of it, if anything; else None."""
+        return read_owner(pid, self.seen.get(pid))
 
     def _dump(self, places: Iterable[Place]) -> list[Dump]:
         """Raw answers of every namespace; one that may not be entered is a gap, one that vanished is nothing."""
@@ -163,7 +170,7 @@ class _Look:
     def _join(self, search: Search) -> None:
         self.holders = search.finish(self.rows)
         self.sharing = search.sharing
-        self.names |= search.names
+        self.seen |= search.seen
 
     def _visit(self, search: Search) -> bool:
         """Read the namespaces that no path leads to, through a socket that lives there. Returns whether there were rows."""
@@ -193,8 +200,8 @@ class _Look:
             self.devices |= {(netns, link.index): link.name for link in links}
             self.kernel |= {(netns, transport, port): what for (transport, port), what in held.items()}
 
-    def _explain_unheld(self, search: Search, cgroups: dict[int, str]) -> None:
-        """Why each socket without holder has none."""
+    def _second_look(self, search: Search) -> _SecondLook | None:
+        """Say of each socket without holder why it has none; where only another look can tell, begin it."""
         lost = []
         for row in self.rows:
             if row.cookie in self.holders:
@@ -205,46 +212,11 @@ class _Look:
                 self.unheld[row.cookie] = Ownership.NONE
             else:
                 lost.append(row)
-        if lost:
-            self._look_again(lost, search, cgroups)
+        return _SecondLook(self, search, lost) if lost else None
 
-    def _look_again(self, lost: list[Row], search: Search, cgroups: dict[int, str]) -> None:
-        """Ask the kernel once more for the sockets nobody seems to hold: gone, handed over, forbidden or hidden."""
-        again = _Look(self.way, self.selection)
-        again.places = {netns: self.places[netns] for netns in {row.netns for row in lost} if netns in self.places}
-        again._parse(again._dump(list(again.places.values())))
-        alive = {row.cookie for row in again.rows}
-        still = [row for row in lost if row.cookie in alive]
-        if still and not search.forbidden:
-            second = Search(search.way, every_state=self.selection.every_state)
-            found = second.finish(still)
-            self.holders |= found
-            self.sharing |= second.sharing
-            self.names |= second.names
-        for row in lost:
-            if row.cookie not in alive:
-                self.unheld[row.cookie] = Ownership.GONE
-            elif row.cookie not in self.holders:
-                self.unheld[row.cookie] = Ownership.FORBIDDEN if search.forbidden else Ownership.HIDDEN
-        self._suspect([row for row in still if row.cookie not in self.holders], search, cgroups)
-
-    def _suspect(self, rows: list[Row], search: Search, cgroups: dict[int, str]) -> None:
-        """Candidates for sockets whose holder may not be seen: the processes of the socket's control group that are closed to us."""
-        refused = frozenset(forbidden_pids()) if rows else frozenset()
-        if refused and not search.forbidden:
-            # Not even root may look into these: what nobody else holds is theirs, as far as anyone can say.
-            self.unheld |= {row.cookie: Ownership.FORBIDDEN for row in rows}
-            search.forbidden = len(refused)
-        members: dict[int, tuple[int, ...]] = {}
-        for row in rows:
-            if row.cgroup not in members:
-                inside_group = read_members(cgroups.get(row.cgroup, "/"))
-                members[row.cgroup] = tuple(pid for pid in inside_group if pid in refused) or (tuple(refused) if len(refused) == 1 else ())
-            self.suspects[row.cookie] = members[row.cgroup][:_MOST_SUSPECTS]
-
-    def _note_gaps(self, search: Search, silent: int) -> None:
-        secret = sum(state is Ownership.FORBIDDEN for state in self.unheld.values())
-        hidden = sum(state is Ownership.HIDDEN for state in self.unheld.values())
+    def _note_gaps(self, search: Search) -> None:
+        secret = sum(why is Ownership.FORBIDDEN for why in self.unheld.values())
+        hidden = sum(why is Ownership.HIDDEN for why in self.unheld.values())
         if not list_pids():
             self.gaps.append(Gap("proc.unreadable"))
         elif hides_processes():
@@ -253,5 +225,48 @@ class _Look:
             self.gaps.append(Gap("owners.forbidden", {"count": secret}))
         if hidden:
             self.gaps.append(Gap("owners.hidden", {"count": hidden}))
-        if silent:
-            self.gaps.append(Gap("namespaces.unknown", {"count": silent}))
+        strangers = [pid for pid in self.silent if not is_kernel_thread(pid)]
+        if strangers:
+            self.gaps.append(Gap("namespaces.unknown", {"count": len(strangers)}))
+
+
+class _SecondLook:
+    """The kernel asked once more for sockets that nobody seems to hold: closed, handed over, forbidden or hidden.
+
+    Only a second search can tell a socket that was handed from one process to another between the two halves of the first look from one that no
+    file table has. It runs while the processes are described.
+    """
+
+    def __init__(self, look: _Look, search: Search, lost: list[Row]) -> None:
+        self.look = look
+        self.lost = lost
+        self.forbidden = search.forbidden
+        again = _Look(look.way, replace(look.selection, ports=PortSet.of(PortRange(row.port, row.port) for row in lost)))
+        again.places = {netns: look.places[netns] for netns in {row.netns for row in lost} if netns in look.places}
+        again._parse(again._dump(list(again.places.values())))  # noqa: SLF001 - the same class
+        alive = {row.cookie for row in again.rows}
+        look.unheld |= {row.cookie: Ownership.GONE for row in lost if row.cookie not in alive}
+        self.still = [row for row in lost if row.cookie in alive]
+        # A walk that was refused somewhere stays refused: a second one would learn nothing.
+        self.search = Search(search.way, every_state=look.selection.every_state) if self.still and not self.forbidden else None
+
+    def finish(self) -> None:
+        """Take what the second search found; name suspects for the rest."""
+        look = self.look
+        if self.search is not None:
+            look.holders |= self.search.finish(self.still)
+            look.sharing |= self.search.sharing
+            look.seen |= self.search.seen
+        hidden = [row for row in self.still if row.cookie not in look.holders]
+        # Not even root may look into some processes: what nobody else holds is theirs, as far as anyone can say.
+        why = Ownership.FORBIDDEN if self.forbidden or look.silent else Ownership.HIDDEN
+        look.unheld |= dict.fromkeys((row.cookie for row in hidden), why)
+        for group in {row.cgroup for row in hidden}:
+            pids = self._suspects(group)
+            look.suspects |= dict.fromkeys((row.cookie for row in hidden if row.cgroup == group), pids)
+
+    def _suspects(self, group: int) -> tuple[int, ...]:
+        """The processes of a control group that are closed to us; of the root group, which tells nothing, the only closed one there is."""
+        closed = frozenset(self.look.silent)
+        members = tuple(pid for pid in read_members(self.look.cgroups.get(group, "/")) if pid in closed)
+        return members[:_MOST_SUSPECTS] or (tuple(closed) if len(closed) == 1 else ())
