@@ -9,7 +9,6 @@ from pathlib import Path
 from portulan.cli.face import Face
 from portulan.errors import BadInput
 from portulan.model.picture import PortMap
-from portulan.model.port import Transport
 from portulan.text import map as words
 from portulan.text.gaps import gap_sentence
 from portulan.text.voice import Voice, mark
@@ -38,7 +37,7 @@ def run(options: argparse.Namespace, face: Face) -> int:
 
     # A wrong name is said before the machine is asked.
     path = _target(options.output) if options.output is not None else None
-    drawn = port_map(Transport(options.transport) if options.transport else None, source=options.source)
+    drawn = port_map(options.transport, source=options.source)
     show(drawn, face, path, json=options.json)
     return 0
 
@@ -56,16 +55,19 @@ def show(drawn: PortMap, face: Face, path: Path | None, *, json: bool) -> None:
         face.envelope("map", stretches(drawn.picture), taken_at=drawn.taken_at, missing=missing, extra=facts)
         return
     if path is None:
-        _print(drawn, face)
+        _print(drawn, face, missing)
     for text in missing:
         face.note(" " + text)
 
 
-def _print(drawn: PortMap, face: Face) -> None:
-    from portulan.cli.map_ink import Depth, choose_depth
+def _print(drawn: PortMap, face: Face, missing: list[str]) -> None:
+    """The picture on the terminal, with room left for the sentences that follow it."""
+    from portulan.cli.map_ink import Depth, choose_depth, width_of
     from portulan.cli.map_terminal import picture_lines
 
     width, rows = _window(face)
+    if rows is not None:
+        rows -= sum(-(-(width_of(text) + 1) // width) for text in missing)
     depth = choose_depth(colour=face.colour, environment=os.environ)
     try:
         "▀▕".encode(getattr(face.out, "encoding", None) or "utf-8")

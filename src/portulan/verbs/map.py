@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from portulan.host.picture import draw, read_rows
 from portulan.model.picture import PortMap
-from portulan.model.port import Transport
+from portulan.model.port import parse_transport
 from portulan.model.portset import PortRange
 from portulan.model.survey import Selection
 from portulan.system.registry_file import open_table
@@ -16,19 +16,20 @@ _ABOUT_HOLDERS = ("owners.", "proc.hidepid")
 """Gaps that hide who holds a port, but no port: the picture is whole without them."""
 
 
-def port_map(transport: Transport | None = None, *, source: str = "auto") -> PortMap:
-    """What the registry assigns, what is open and how far, what is in use: of one transport, or (None) of all in one picture.
+def port_map(transport: str | None = None, *, source: str = "auto") -> PortMap:
+    """What the registry assigns, what is open and how far, what is in use: of one transport (`tcp`, `udp`), or of all in one picture.
 
     In one, because they mostly agree: the registry assigns nearly all numbers to TCP and UDP alike, and whoever asks "is 443 open" wants to
     know of either. Where two transports differ, the cell shows the farther-reaching one and `picture.open` has both. As in the chart, all
     network namespaces that may be entered are in it. `source`: `auto`, `bpf`, `proc`, `psutil`.
 
-    Raises CannotTell where the kernel cannot be asked, MachineFailed where it failed.
+    Raises BadInput for a transport or source that is none, CannotTell where the kernel cannot be asked, MachineFailed where it failed.
     """
     machine = open_source(source)
+    wanted = None if transport is None else parse_transport(transport)
     selection = Selection(every_state=True, connections=False)
-    if transport is not None:
-        selection = Selection(every_state=True, connections=False, transports=(transport,))
+    if wanted is not None:
+        selection = Selection(every_state=True, connections=False, transports=(wanted,))
     taken_at = datetime.now(UTC)
     survey = machine.survey(selection)
     table = open_table()
@@ -36,8 +37,8 @@ def port_map(transport: Transport | None = None, *, source: str = "auto") -> Por
     return PortMap(
         host=machine.host_name(),
         taken_at=taken_at,
-        transport=transport,
-        picture=draw(table.assigned(transport), opened, in_use),
+        transport=wanted,
+        picture=draw(table.assigned(wanted), opened, in_use),
         ephemeral=PortRange(*survey.ephemeral) if survey.ephemeral else None,
         gaps=tuple(gap for gap in survey.gaps if not gap.code.startswith(_ABOUT_HOLDERS)),
     )

@@ -4,10 +4,12 @@ import json
 import os
 import pty
 import stat
-import sys
 from argparse import Namespace
 from dataclasses import replace
+from fcntl import ioctl
 from io import BytesIO, StringIO, TextIOWrapper
+from struct import pack
+from termios import TIOCSWINSZ
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -141,16 +143,20 @@ def test_a_terminal_without_the_block_characters_gets_plain_ones():
     assert b"\\u2580" not in text
 
 
-def test_a_window_is_filled_but_not_overrun():
-    from fcntl import ioctl
-    from struct import pack
-    from termios import TIOCSWINSZ
-
+@pytest.mark.parametrize("drawn", [sample(), GAPPED])
+def test_a_window_is_filled_but_not_overrun(drawn):
     ours, theirs = pty.openpty()
-    ioctl(theirs, TIOCSWINSZ, pack("HHHH", 50, 132, 0, 0))
-    with os.fdopen(theirs, "w") as out:
-        assert command._window(Face(Voice("en"), out, sys.stderr, width=80)) == (132, 50)
+    ioctl(theirs, TIOCSWINSZ, pack("HHHH", 30, 132, 0, 0))
+    out, err = os.fdopen(theirs, "w", encoding="utf-8"), StringIO()
+    face = Face(Voice("en"), out, err, width=80)
+    assert command._window(face) == (132, 30)
+    said = []
+    face.line = said.append
+    command.show(drawn, face, None, json=False)
+    out.close()
     os.close(ours)
+    assert 20 < len(said) + len(err.getvalue().splitlines()) < 30
+    assert any(len(line) > 80 for line in said)
 
 
 def test_the_whole_command_on_this_machine(capfd):

@@ -40,7 +40,7 @@ def test_one_transport_leaves_the_other_out(listener):
     with socket(AF_INET, SOCK_DGRAM) as server:
         server.bind(("127.0.0.1", 0))
         port = server.getsockname()[1]
-        udp = verbs.port_map(Transport.UDP, source="proc")
+        udp = verbs.port_map("udp", source="proc")
         assert exposures(udp, port, Transport.UDP)
         assert not exposures(udp, listener, Transport.TCP)
         assert {one.transport for one in udp.picture.open} == {Transport.UDP}
@@ -73,3 +73,8 @@ def test_the_farther_of_two_addresses_counts():
 def test_an_unknown_source():
     with pytest.raises(BadInput):
         verbs.port_map(source="crystal ball")
+
+
+def test_an_unknown_transport():
+    with pytest.raises(BadInput):
+        verbs.port_map("icmp")
