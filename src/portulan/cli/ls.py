@@ -8,13 +8,13 @@ import os
 from portulan.cli.face import Face
 from portulan.errors import BadInput
 from portulan.model.chart import Chart
-from portulan.text.chart import Line, headline, lines
-from portulan.text.gaps import gap_sentence, way_out
 from portulan.text.voice import Voice, mark
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from portulan.text.chart import Line
 
 EXAMPLES = (
     ("portulan", mark("every port of this machine")),
@@ -91,7 +91,11 @@ def _question(options: argparse.Namespace) -> Callable[[], Chart]:
 
 def show(options: argparse.Namespace, face: Face, chart: Chart) -> None:
     """One chart, in the form that was asked for."""
-    missing = [gap_sentence(face.voice, gap) for gap in chart.gaps]
+    missing = []
+    if chart.gaps:
+        from portulan.text.gaps import gap_sentence
+
+        missing = [gap_sentence(face.voice, gap) for gap in chart.gaps]
     if options.json:
         face.envelope("ls", chart.items, taken_at=chart.taken_at, missing=missing, extra=envelope_facts(chart))
         return
@@ -109,6 +113,8 @@ def envelope_facts(chart: Chart) -> dict[str, object]:
 
 
 def _table(options: argparse.Namespace, face: Face, chart: Chart) -> None:
+    from portulan.text.chart import headline, lines
+
     voice = face.voice
     if not options.no_header:
         face.line(face.style(headline(voice, chart), "bold"))
@@ -167,6 +173,10 @@ def _filtered(options: argparse.Namespace) -> bool:
 
 def _notes(face: Face, chart: Chart, missing: list[str]) -> None:
     """What is missing, and the command that would show it, on stderr."""
+    if not missing:
+        return
+    from portulan.text.gaps import way_out
+
     for text in missing:
         face.note(" " + text)
     more = way_out(face.voice, chart.gaps, root=_is_root(), command="portulan")

@@ -85,7 +85,7 @@ def _face(words: Sequence[str]) -> Face:
     language = choose_language(asked, environment)
     if language not in LANGUAGES:
         raise BadInput("language.unknown", text=language, known=", ".join(LANGUAGES))
-    _teach_argparse(language)
+    teach_argparse(language)
     for stream in (sys.stdout, sys.stderr):
         if getattr(stream, "errors", "backslashreplace") != "backslashreplace" and hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
@@ -105,7 +105,7 @@ def _option(words: Sequence[str], name: str) -> str | None:
     return None
 
 
-def _teach_argparse(language: str) -> None:
+def teach_argparse(language: str) -> None:
     """argparse speaks through the process's own gettext domain: ours, in the chosen language."""
     if language != "en":
         import gettext

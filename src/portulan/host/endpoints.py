@@ -9,7 +9,7 @@ from __future__ import annotations
 from portulan.model.address import exposure_of, format_address, format_endpoint
 from portulan.model.chart import Endpoint, Owner, Ownership, Socket, State
 from portulan.model.port import port_class
-from portulan.wire.cgroup import CgroupMeaning, parse_cgroup_path
+from portulan.wire.cgroup import parse_cgroup_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
     from portulan.model.port import Transport
     from portulan.model.survey import Row, Survey
+    from portulan.wire.cgroup import CgroupMeaning
 
-_NOTHING = CgroupMeaning()
+_NOBODYS = (Ownership.KERNEL, Ownership.NONE)
+_UNKNOWN_SHARING = (None, None)
 _ANY_ADDRESS_4, _ANY_ADDRESS_6 = bytes(4), bytes(16)
 
 
@@ -75,28 +77,25 @@ class _Join:
         key = (row.port, row.transport)
         if key not in self.services:
             self.services[key] = self.service_of(*key)
-        meaning = _NOTHING
-        for one in rows:
-            if one.cgroup in survey.cgroups:
-                meaning = parse_cgroup_path(survey.cgroups[one.cgroup])
-                break
+        unit = container = None
+        if row.cgroup and (path := survey.cgroups.get(row.cgroup, "/")) != "/":
+            meaning = parse_cgroup_path(path)
+            unit, container = meaning.unit, self.container_of(meaning) if meaning.container_id else None
         ownership, owners = self.owners(rows)
         return Endpoint(
             transport=row.transport, port=row.port, address=format_address(row.source), port_class=port_class(row.port),
             service=self.services[key], state=row.state, exposure=exposure_of(row.source),
             peer=format_endpoint(format_address(row.destination), row.peer_port) if row.peer_port else None,
             netns=row.netns, netns_name=self.names.get(row.netns), uid=row.uid, user=None if row.uid is None else self.user_of(row.uid),
-            unit=meaning.unit, container=self.container_of(meaning) if meaning.container_id else None, ownership=ownership, owners=owners,
-            candidates=self.candidates(rows) if owners is None else (),
+            unit=unit, container=container, ownership=ownership, owners=owners, candidates=() if owners is not None else self.candidates(rows),
             held_by_kernel=survey.kernel.get((row.netns, row.transport, row.port), "kernel") if ownership is Ownership.KERNEL else None,
-            sockets=tuple(self.socket(one) for one in rows),
-            connections=self.counts.get(id(row)) if row.state is State.LISTENING and self.counts is not None else None,
+            sockets=tuple([self.socket(one) for one in rows]), connections=self.counts.get(id(row)) if self.counts is not None else None,
         )  # fmt: skip
 
     def socket(self, row: Row) -> Socket:
         """One kernel socket."""
         listening = row.state is State.LISTENING
-        reuse_address, reuse_port = self.survey.sharing.get(row.cookie, (None, None))
+        reuse_address, reuse_port = self.survey.sharing.get(row.cookie, _UNKNOWN_SHARING)
         return Socket(
             inode=row.inode, cookie=row.cookie, reuse_address=reuse_address, reuse_port=reuse_port, v6_only=row.v6_only,
             device=self.survey.devices.get((row.netns, row.device), str(row.device)) if row.device else None,
@@ -105,26 +104,20 @@ class _Join:
         )  # fmt: skip
 
     def owners(self, rows: list[Row]) -> tuple[Ownership, tuple[Owner, ...] | None]:
-        """All holders of all sockets of the endpoint, by pid and descriptor; None where any of them is out of sight."""
+        """All holders of all sockets of the endpoint, by pid and descriptor; None where nobody is seen and somebody ought to be."""
         survey = self.survey
         held: set[tuple[int, int | None]] = set()
-        unseen: list[str] = []
         for row in rows:
-            holders = survey.holders.get(row.cookie)
-            if holders:
-                held.update(holders)
-            else:
-                unseen.append(survey.unheld.get(row.cookie, Ownership.UNKNOWN))
+            held.update(survey.holders.get(row.cookie, ()))
         if not held:
-            ownership = Ownership(unseen[0])
-            return ownership, () if ownership in (Ownership.KERNEL, Ownership.NONE) else None
-        unit = (
-            self.activated_by(rows[0].transport, format_address(rows[0].source), rows[0].port) if any(pid == 1 for pid, _ in held) else None
-        )
-        owners = [
-            owner for pid, descriptor in sorted(held, key=_pid_first) if (owner := self.owner(pid, descriptor, unit if pid == 1 else None))
-        ]
-        return (Ownership.PROCESS, tuple(owners)) if owners else (Ownership.UNKNOWN, None)
+            ownership = Ownership(survey.unheld.get(rows[0].cookie, Ownership.UNKNOWN))
+            return ownership, () if ownership in _NOBODYS else None
+        order = sorted(held, key=_pid_first) if len(held) > 1 else held
+        unit = None
+        if any([pid == 1 for pid, _ in held]):
+            unit = self.activated_by(rows[0].transport, format_address(rows[0].source), rows[0].port)
+        owners = tuple([owner for pid, descriptor in order if (owner := self.owner(pid, descriptor, unit if pid == 1 else None))])
+        return (Ownership.PROCESS, owners) if owners else (Ownership.UNKNOWN, None)
 
     def owner(self, pid: int, descriptor: int | None, unit: str | None = None) -> Owner | None:
         """The process, at this descriptor; for the first process with the socket unit on whose behalf it holds."""

@@ -43,10 +43,11 @@ def lines(voice: Voice, chart: Chart) -> list[Line]:
         holders = tuple(sorted({owner.pid for owner in item.owners})) if item.owners else (item.ownership, item.uid, item.unit)
         peer = None if item.state in SERVING else (item.peer, item.address)
         groups.setdefault((item.netns, item.port, item.transport, item.state, peer, holders), []).append(item)
-    return [_line(voice, items, chart.taken_at) for items in groups.values()]
+    labels: dict[tuple[int, ...], str] = {}
+    return [_line(voice, items, chart.taken_at, labels) for items in groups.values()]
 
 
-def _line(voice: Voice, items: list[Endpoint], now: datetime) -> Line:
+def _line(voice: Voice, items: list[Endpoint], now: datetime, labels: dict[tuple[int, ...], str]) -> Line:
     first = items[0]
     started = [owner.started_at for item in items for owner in item.owners or () if owner.started_at]
     listening = [socket for item in items for socket in item.sockets if socket.backlog is not None]
@@ -54,7 +55,7 @@ def _line(voice: Voice, items: list[Endpoint], now: datetime) -> Line:
     return Line(
         port=f"{first.port}/{first.transport.value}",
         service=clean(first.service or "-", _LONGEST_NAME),
-        held_by=held_by(voice, items),
+        held_by=_held_by(voice, items, labels),
         bound_to=bound_to(voice, items),
         state=state_word(voice, first),
         user=clean(next((item.user for item in items if item.user), None) or ("-" if first.uid is None else str(first.uid)), _LONGEST_NAME),
@@ -73,6 +74,16 @@ def namespace_name(voice: Voice, item: Endpoint) -> str:
     if item.netns_name:
         return clean(item.netns_name, _LONGEST_NAME)
     return f"net:[{item.netns}]" if item.netns is not None else voice.say("this one")
+
+
+def _held_by(voice: Voice, items: list[Endpoint], labels: dict[tuple[int, ...], str]) -> str:
+    """What `held_by` says; remembered, since one process may hold a thousand ports."""
+    pids = tuple(sorted({owner.pid for item in items for owner in item.owners or ()}))
+    if not pids:
+        return held_by(voice, items)
+    if pids not in labels:
+        labels[pids] = held_by(voice, items)
+    return labels[pids]
 
 
 def held_by(voice: Voice, items: list[Endpoint]) -> str:

@@ -1,0 +1,53 @@
+# Everything below works in a fresh clone on a Debian-like machine with git, make and Python 3.11.
+.PHONY: run test prove check bench fuzz docs lock clean
+PY := env -u PYTHONDONTWRITEBYTECODE .venv/bin/python
+# What the tests compare with, from Debian, in a private root: nothing is installed on the machine itself.
+PEERS := iproute2 lsof procps psmisc nginx-light
+ROOT := .cache/roots/peers
+
+run:            ## create the environment and chart this machine
+	@tools/environment run
+	@.venv/bin/portulan
+
+test:           ## everything, sampled
+	@tools/environment dev
+	@$(PY) tools/catalogues.py compile
+	@$(PY) tools/private_root.py --into $(ROOT) $(PEERS)
+	@$(PY) -m pytest -n 2 --dist worksteal
+
+prove:          ## the full counts; takes up where it was interrupted
+	@tools/environment dev
+	@$(PY) tools/private_root.py --into $(ROOT) $(PEERS)
+	@$(PY) tools/prove.py
+
+check:          ## format, lint, types, contracts, catalogues, generated files
+	@tools/environment dev
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+	$(PY) tools/catalogues.py check
+	$(PY) tools/make_docs.py --check
+	$(PY) tools/make_schemas.py --check
+
+bench:          ## answers checked first, then ratios to the peers
+	@tools/environment dev
+	@$(PY) tools/private_root.py --into $(ROOT) $(PEERS)
+	@$(PY) benchmarks/bench_chart.py
+
+fuzz:           ## each target for ten seconds; SECONDS=600 for longer
+	@tools/environment dev
+	@for target in fuzz/fuzz_*.py; do $(PY) $$target --seconds $${SECONDS:-10} || exit 1; done
+
+docs:           ## the manual from the text the commands show
+	@tools/environment dev
+	$(PY) tools/catalogues.py compile
+	$(PY) tools/make_docs.py
+	$(PY) tools/make_schemas.py
+
+lock:           ## compile the locks anew, without addresses (needs uv)
+	uv pip compile -q --universal --no-emit-index-url --no-annotate --no-header --python-version 3.11 pyproject.toml -o requirements/run.txt
+	uv pip compile -q --universal --no-emit-index-url --no-annotate --no-header --python-version 3.11 --group dev pyproject.toml -o requirements/dev.txt
+
+clean:
+	rm -rf .venv .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,0 +1,56 @@
+"""The manual, from the text that the commands themselves show: `docs/en/` and `docs/ja/`. With --check, whether the committed pages are up to date.
+
+python tools/make_docs.py [--check]
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from portulan.cli.commands import COMMANDS
+from portulan.cli.main import teach_argparse
+from portulan.cli.parser import build_parser, overview
+from portulan.text.voice import LANGUAGES, Voice
+
+FOLDER = Path(__file__).resolve().parent.parent / "docs"
+
+
+def pages(language: str) -> dict[str, str]:
+    """File name -> text, of one language."""
+    os.environ["COLUMNS"] = "88"
+    teach_argparse(language)
+    voice = Voice(language)
+    made = {"README.md": _page("portulan", overview(voice), voice, links=True)}
+    for name, command in COMMANDS.items():
+        made[f"{name}.md"] = _page(f"portulan {name}", build_parser(command, voice).format_help(), voice, links=False)
+    return made
+
+
+def _page(title: str, text: str, voice: Voice, *, links: bool) -> str:
+    lines = [f"# {title}", "", "```", *text.rstrip("\n").split("\n"), "```", ""]
+    if links:
+        lines += [f"- [{name}]({name}.md): {voice.say(command.summary)}" for name, command in COMMANDS.items()]
+        lines.append("")
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def main() -> int:
+    """Write the pages, or compare."""
+    stale = []
+    for language in LANGUAGES:
+        for name, text in pages(language).items():
+            path = FOLDER / language / name
+            if "--check" not in sys.argv:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text, "utf-8")
+            elif not path.exists() or path.read_text("utf-8") != text:
+                stale.append(f"{language}/{name}")
+    if stale:
+        print("out of date: " + ", ".join(stale) + "; run make docs", file=sys.stderr)
+    return bool(stale)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
