@@ -34,7 +34,7 @@ pictures = st.builds(draw, sets, crowds, st.lists(numbers, max_size=20))
 ENGLISH, JAPANESE = Voice("en"), Voice("ja")
 
 
-@settings(deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(pictures)
 def test_counts_and_stretches_cover_every_port_once(picture):
     assert sum(count_cells(picture).values()) == PORTS
@@ -48,7 +48,7 @@ def test_counts_and_stretches_cover_every_port_once(picture):
     assert PortSet.of(PortRange(row.first, row.last) for row in rows if row.in_use) == picture.in_use
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(pictures, st.integers(1, PORTS))
 def test_no_open_port_is_lost_by_shrinking(picture, run):
     spots = shrink(picture, run)
@@ -70,7 +70,7 @@ def blocks(lines):
     return [block for block in found if block]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(crowds, st.integers(30, 300), st.integers(16, 160) | st.none())
 def test_every_open_port_has_its_sign_in_every_window(crowd, width, rows):
     drawn = sample(crowd)
@@ -127,7 +127,7 @@ def test_every_open_port_has_its_colour_in_every_window(crowd, width, rows):
         assert shown == cell_colour(drawn.picture[farthest], port_class(farthest))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(crowds, st.integers(30, 300), st.integers(24, 160), st.sampled_from(Depth), st.sampled_from([ENGLISH, JAPANESE]))
 def test_the_picture_fits_every_window(crowd, width, rows, depth, voice):
     lines = picture_lines(sample(crowd), voice, width=width, rows=rows, depth=depth)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from portulan.host.picture import draw, read_rows
+from portulan.model.chart import Ownership
 from portulan.model.picture import PortMap
 from portulan.model.port import parse_transport
 from portulan.model.portset import PortRange
@@ -33,7 +34,9 @@ def port_map(transport: str | None = None, *, source: str = "auto") -> PortMap:
     taken_at = datetime.now(UTC)
     survey = machine.survey(selection)
     table = open_table()
-    opened, in_use = read_rows(survey.rows, table.usual)
+    # As in the chart: what was closed while we looked is left out.
+    rows = (row for row in survey.rows if survey.unheld.get(row.cookie) != Ownership.GONE)
+    opened, in_use = read_rows(rows, table.usual)
     return PortMap(
         host=machine.host_name(),
         taken_at=taken_at,
