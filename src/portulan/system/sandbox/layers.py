@@ -25,10 +25,14 @@ _INSTALLED = frozenset({"usr", "etc", "var", "opt", "srv", "boot", "bin", "sbin"
 """Where packages put files: the layers cannot be kept below these, since they are overlaid themselves."""
 
 
-def prepare(folder: Path) -> None:
-    """Make the empty layers below a folder. Raises CannotTell when they may not be there, OSError."""
+def check_place(folder: Path) -> None:
+    """Make sure that layers can be kept in a folder. Raises CannotTell."""
     if _home(folder) in _INSTALLED:
         raise CannotTell("root.place", folder=str(folder))
+
+
+def prepare(folder: Path) -> None:
+    """Make the empty layers below a folder. Raises OSError."""
     for name in ("layers", "work", "mount"):
         Path(folder, name).mkdir(parents=True)
 

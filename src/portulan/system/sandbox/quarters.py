@@ -39,6 +39,8 @@ class Quarters:
         self.name = name
         self.root = root
         """The private root that programs run in, unless they are started with another."""
+        self.used = False
+        """Whether anything was ever started here: only then can there be something to end."""
         self._processes: list[subprocess.Popen[str]] = []
         self._mounts: dict[Root, int] = {}
         self._uts, self._net = in_thread(lambda: _open_namespaces(name, mark, network=network))
@@ -47,6 +49,7 @@ class Quarters:
         return f"<{type(self).__name__} {self.name}>"
 
     def _place(self, root: Root | None) -> launch.Place:
+        self.used = True
         root = root or self.root
         if root is not None and root not in self._mounts:
             self._mounts[root] = root.open_mounts(launch.Place(net=self._net, uts=self._uts))

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from portulan.errors import CannotTell, NotPermitted, failed
 from portulan.system.linux.procfs import effective_capabilities
 from portulan.system.places import cache_folder
-from portulan.system.sandbox.layers import open_layers, prepare
+from portulan.system.sandbox.layers import check_place, open_layers, prepare
 from portulan.system.sandbox.mark import new_mark
 from portulan.system.sandbox.quarters import Quarters
 from portulan.system.sandbox.sweep import end_processes, sweep
@@ -103,6 +103,7 @@ def ensure_root(folder: str | os.PathLike[str], packages: Sequence[str]) -> tupl
     _check_rights()
     if shutil.which("apt-get") is None or not Path("/", _STATUS).exists():
         raise CannotTell("root.no-apt")
+    check_place(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with Path(path.parent, f"{path.name}.lock").open("w", encoding="ascii") as lock:

@@ -141,8 +141,9 @@ class Sandbox:
             return
         mark, self._mark = self._mark, None
         try:
-            end_processes(lambda found: found == mark)
-            sweep()  # sandboxes built inside this one have lost their owner now
+            if any(host.used for host in self.hosts):
+                end_processes(lambda found: found == mark)
+                sweep()  # sandboxes built inside this one have lost their owner now
         finally:
             for host in self.hosts:
                 host.close()
