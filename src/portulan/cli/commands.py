@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
+from typing import NamedTuple
 
 from portulan.text.voice import mark
 
 
-class Command(Struct, frozen=True):
+class Command(NamedTuple):
     """One command of the line."""
 
     name: str

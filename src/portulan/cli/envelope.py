@@ -1,13 +1,13 @@
-"""The JSON envelope that every command prints, and its rows. Encoded by msgspec, straight from the frozen values."""
+"""The JSON envelope that every command prints, and its rows. Encoded by msgspec."""
 
 from __future__ import annotations
 
 from functools import cache
-from operator import attrgetter
+from typing import get_type_hints
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Hashable, Iterable, Mapping
     from datetime import datetime
     from typing import Any
 
@@ -18,20 +18,38 @@ VERSIONS = {"ls": 1, "who": 1, "lookup": 1, "map": 1, "registry": 1}
 
 
 @cache
-def _reader(kind: Any) -> tuple[tuple[str, ...], Callable[[object], tuple[object, ...]]] | None:
-    """JSON names and a getter of all fields, for a class with renamed fields; None for one that encodes as it is."""
-    from dataclasses import fields
-
-    names = tuple(field.name for field in fields(kind))
-    if not any(name in RENAMED for name in names):
+def _shape(kind: Hashable) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]] | None:
+    """(field names, JSON names, the JSON names whose values hold more rows) of a class of rows; None for any other class."""
+    if hasattr(kind, "_fields"):
+        names: tuple[str, ...] = kind._fields
+    elif hasattr(kind, "__dataclass_fields__"):
+        names = tuple(kind.__dataclass_fields__)
+    else:
         return None
-    return tuple(RENAMED.get(name, name) for name in names), attrgetter(*names)
+    hints = get_type_hints(kind)
+    shown = tuple(RENAMED.get(name, name) for name in names)
+    return names, shown, tuple(show for name, show in zip(names, shown, strict=True) if _holds_rows(hints[name]))
 
 
-def as_row(item: Any) -> object:
-    """A value as it appears among the `items`."""
-    reader = _reader(type(item)) if hasattr(item, "__dataclass_fields__") else None
-    return item if reader is None else dict(zip(reader[0], reader[1](item), strict=True))
+def _holds_rows(hint: Any) -> bool:
+    """Whether a type is, or is made of, a class of rows."""
+    if hasattr(hint, "_fields") or hasattr(hint, "__dataclass_fields__"):
+        return True
+    return any(_holds_rows(part) for part in getattr(hint, "__args__", ()))
+
+
+def as_row(item: Any) -> Any:
+    """A value as JSON shows it: a row as an object of its fields, a tuple of rows as a list of those, anything else as it is."""
+    shape = _shape(type(item))
+    if shape is None:
+        return [as_row(part) for part in item] if isinstance(item, tuple | list) else item
+    names, shown, nested = shape
+    row = dict(zip(shown, item if isinstance(item, tuple) else [getattr(item, name) for name in names], strict=True))
+    for name in nested:
+        value = row[name]
+        if value:
+            row[name] = [as_row(part) for part in value] if type(value) is tuple else as_row(value)
+    return row
 
 
 def encode(value: object) -> bytes:
@@ -41,16 +59,10 @@ def encode(value: object) -> bytes:
     try:
         return msgspec.json.encode(value)
     except UnicodeEncodeError:
-        return msgspec.json.encode(msgspec.json.decode(_tolerant(value)))
+        import json
 
-
-def _tolerant(value: object) -> bytes:
-    import json
-
-    import msgspec
-
-    text = json.dumps(msgspec.to_builtins(value), ensure_ascii=False)
-    return text.encode("utf-8", "backslashreplace")
+        text = json.dumps(msgspec.to_builtins(value), ensure_ascii=False)
+        return text.encode("utf-8", "backslashreplace")
 
 
 def envelope(
@@ -63,13 +75,11 @@ def envelope(
 ) -> bytes:
     """`{"schema", "taken_at", "complete", "missing", "items"}` and whatever else the command tells, as bytes with a newline."""
     reasons = list(missing)
-    return encode(
-        {
-            "schema": f"portulan.{command}/{VERSIONS.get(command, 1)}",
-            "taken_at": taken_at,
-            "complete": not reasons,
-            "missing": reasons,
-            **(extra or {}),
-            "items": [as_row(item) for item in items],
-        }
-    ) + b"\n"  # fmt: skip
+    head = {
+        "schema": f"portulan.{command}/{VERSIONS.get(command, 1)}",
+        "taken_at": taken_at,
+        "complete": not reasons,
+        "missing": reasons,
+    }
+    facts = {name: as_row(value) for name, value in (extra or {}).items()}
+    return encode({**head, **facts, "items": [as_row(item) for item in items]}) + b"\n"

@@ -106,11 +106,11 @@ def _option(words: Sequence[str], name: str) -> str | None:
 
 
 def teach_argparse(language: str) -> None:
-    """argparse speaks through the process's own gettext domain: ours, in the chosen language."""
+    """argparse speaks through the process's own gettext domain: ours, in the chosen language. `C` spares it a search through locales."""
+    os.environ["LANGUAGE"] = "C" if language == "en" else language
     if language != "en":
         import gettext
 
-        os.environ["LANGUAGE"] = language
         gettext.bindtextdomain(DOMAIN, LOCALE_FOLDER)
         gettext.textdomain(DOMAIN)
 
@@ -131,7 +131,7 @@ def _dispatch(words: list[str], face: Face) -> int:
 
     command = COMMANDS[name]
     try:
-        options = build_parser(command, face.voice).parse_args(rest)
+        options = build_parser(command, face.voice, face.width).parse_args(rest)
     except SystemExit as leaving:  # --help has printed itself
         return leaving.code if isinstance(leaving.code, int) else 0
     status: int = module_of(command).run(options, face)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from importlib import import_module
 
 from portulan import __version__
@@ -41,14 +42,15 @@ def module_of(command: Command) -> ModuleType:
     return import_module(command.module)
 
 
-def build_parser(command: Command, voice: Voice) -> argparse.ArgumentParser:
-    """The parser of one command."""
+def build_parser(command: Command, voice: Voice, width: int = 80) -> argparse.ArgumentParser:
+    """The parser of one command, its help for a window of `width` columns."""
     module = module_of(command)
     parser = Parser(
         prog=f"portulan {command.name}",
         description=voice.say(command.summary)[:1].upper() + voice.say(command.summary)[1:] + voice.say("."),
         epilog=examples_text(module, voice),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        # The width is given because argparse would import shutil, and with it three compressors, to find it.
+        formatter_class=partial(argparse.RawDescriptionHelpFormatter, width=min(width, 100) - 2),
     )
     module.arguments(parser, voice)
     add_common(parser, voice)

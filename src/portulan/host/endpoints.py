@@ -68,7 +68,9 @@ class _Join:
         self.container_of = container_of
         self.activated_by = activated_by
         self.services: dict[tuple[int, Transport], str | None] = {}
-        self.names = {space.inode: space.name for space in survey.namespaces if not space.own}
+        self.names: dict[int | None, str] = {
+            space.inode: space.name or f"net:[{space.inode}]" for space in survey.namespaces if not space.own
+        }
         self.counts = connections_by_listener(survey)
 
     def endpoint(self, rows: list[Row]) -> Endpoint:

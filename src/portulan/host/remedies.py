@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from shlex import quote
-
 from portulan.model.chart import Endpoint, Owner
 from portulan.model.who import Remedy
 
 _STOPS = {"docker": "docker stop {}", "podman": "podman stop {}", "lxc": "lxc-stop -n {}", "nspawn": "machinectl poweroff {}"}
+
+
+def quote(text: str) -> str:
+    """The text as one word of a shell."""
+    from shlex import quote as shell_quote
+
+    return shell_quote(text)
 
 
 def find_remedies(items: tuple[Endpoint, ...]) -> tuple[Remedy, ...]:

@@ -5,13 +5,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-
-from msgspec import Struct, field
+from types import MappingProxyType
+from typing import NamedTuple
 
 from portulan.model.address import Exposure
 from portulan.model.port import PortClass, Transport
+
+_NO_FACTS: Mapping[str, str | int] = MappingProxyType({})
 
 
 class State(StrEnum):
@@ -52,14 +55,14 @@ class Ownership(StrEnum):
     """This source cannot tell."""
 
 
-class Ancestor(Struct, frozen=True, kw_only=True):
+class Ancestor(NamedTuple):
     """One step of a parent chain."""
 
     pid: int
     name: str
 
 
-class Owner(Struct, frozen=True, kw_only=True):
+class Owner(NamedTuple):
     """One process that holds the socket, at one descriptor. Text fields are as the process wrote them: clean them before showing."""
 
     pid: int
@@ -85,7 +88,7 @@ class Owner(Struct, frozen=True, kw_only=True):
     """From the parent to the first process; filled by `who`."""
 
 
-class Socket(Struct, frozen=True, kw_only=True):
+class Socket(NamedTuple):
     """One kernel socket behind an endpoint."""
 
     inode: int
@@ -107,7 +110,7 @@ class Socket(Struct, frozen=True, kw_only=True):
     """Milliseconds until TIME_WAIT ends."""
 
 
-class Endpoint(Struct, frozen=True, kw_only=True, rename={"port_class": "class"}):
+class Endpoint(NamedTuple):
     """One row of the chart."""
 
     transport: Transport
@@ -125,7 +128,7 @@ class Endpoint(Struct, frozen=True, kw_only=True, rename={"port_class": "class"}
     netns: int | None = None
     """Inode of the network namespace."""
     netns_name: str | None = None
-    """Its name where it has one; None for our own."""
+    """The name `ip netns` or a runtime gave it, else `net:[inode]`; None for our own."""
     uid: int | None = None
     user: str | None = None
     """The user whose process made the socket."""
@@ -143,7 +146,7 @@ class Endpoint(Struct, frozen=True, kw_only=True, rename={"port_class": "class"}
     """Established connections behind a listening endpoint."""
 
 
-class Namespace(Struct, frozen=True):
+class Namespace(NamedTuple):
     """A network namespace that was read."""
 
     inode: int
@@ -151,23 +154,23 @@ class Namespace(Struct, frozen=True):
     own: bool = False
 
 
-class Gap(Struct, frozen=True):
+class Gap(NamedTuple):
     """Something that could not be seen: a code and its facts. `portulan.text.gaps` makes the sentence."""
 
     code: str
-    facts: dict[str, str | int] = field(default_factory=dict)
+    facts: Mapping[str, str | int] = _NO_FACTS
 
 
-class Chart(Struct, frozen=True, kw_only=True):
+class Chart(NamedTuple):
     """Every endpoint that was seen, sorted by namespace, port, transport and address."""
 
     host: str
     taken_at: datetime
     items: tuple[Endpoint, ...]
-    gaps: tuple[Gap, ...] = ()
-    namespaces: tuple[Namespace, ...] = ()
     source: str
     """Which way was taken to the owners: `bpf`, `proc` or `psutil`."""
+    gaps: tuple[Gap, ...] = ()
+    namespaces: tuple[Namespace, ...] = ()
     ephemeral: tuple[int, int] | None = None
     """First and last port that the kernel hands to clients by itself."""
 

@@ -7,8 +7,7 @@ one host, and lives in the chart.
 from __future__ import annotations
 
 from enum import StrEnum
-
-from msgspec import Struct
+from typing import NamedTuple
 
 from portulan.errors import BadInput
 
@@ -47,7 +46,7 @@ def port_class(number: int) -> PortClass:
     return PortClass.USER if number <= LAST_USER else PortClass.DYNAMIC
 
 
-class Port(Struct, frozen=True):
+class Port(NamedTuple):
     """A port number, on one transport or (`transport` None) on any."""
 
     number: int

@@ -4,26 +4,50 @@ from __future__ import annotations
 
 from bisect import bisect_right
 
-from msgspec import Struct
-
 from portulan.errors import BadInput
 from portulan.model.port import PORTS, parse_number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from typing import NoReturn
 
 
-class PortRange(Struct, frozen=True, order=True):
-    """Ports `first` to `last`, both inside."""
+def _immutable(self: object, *_: object) -> NoReturn:
+    message = f"a {type(self).__name__} does not change"
+    raise AttributeError(message)
 
+
+class PortRange:
+    """Ports `first` to `last`, both inside. Immutable, ordered, hashable."""
+
+    __slots__ = ("first", "last")
     first: int
     last: int
 
-    def __post_init__(self) -> None:
+    def __init__(self, first: int, last: int) -> None:
         """Raises BadInput for an empty or an impossible range."""
-        if not 0 <= self.first <= self.last < PORTS:
-            raise BadInput("range.impossible", text=f"{self.first}-{self.last}")
+        if not 0 <= first <= last < PORTS:
+            raise BadInput("range.impossible", text=f"{first}-{last}")
+        object.__setattr__(self, "first", first)
+        object.__setattr__(self, "last", last)
+
+    __setattr__ = __delattr__ = _immutable
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, PortRange) and (self.first, self.last) == (other.first, other.last)
+
+    def __lt__(self, other: PortRange) -> bool:
+        return (self.first, self.last) < (other.first, other.last)
+
+    def __hash__(self) -> int:
+        return hash((self.first, self.last))
+
+    def __repr__(self) -> str:
+        return f"PortRange(first={self.first}, last={self.last})"
+
+    def __reduce__(self) -> tuple[type[PortRange], tuple[int, int]]:
+        return PortRange, (self.first, self.last)
 
     def __str__(self) -> str:
         """`80` or `8000-8010`."""
@@ -36,10 +60,29 @@ class PortRange(Struct, frozen=True, order=True):
         return self.first <= number <= self.last
 
 
-class PortSet(Struct, frozen=True):
+class PortSet:
     """An immutable set of port numbers. `ranges` are sorted, disjoint and never touch: equal sets are equal values."""
 
-    ranges: tuple[PortRange, ...] = ()
+    __slots__ = ("ranges",)
+    ranges: tuple[PortRange, ...]
+
+    def __init__(self, ranges: tuple[PortRange, ...] = ()) -> None:
+        """Of ranges that are sorted, disjoint and apart already; `of` takes any."""
+        object.__setattr__(self, "ranges", ranges)
+
+    __setattr__ = __delattr__ = _immutable
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, PortSet) and self.ranges == other.ranges
+
+    def __hash__(self) -> int:
+        return hash(self.ranges)
+
+    def __repr__(self) -> str:
+        return f"PortSet({str(self)!r})"
+
+    def __reduce__(self) -> tuple[type[PortSet], tuple[tuple[PortRange, ...]]]:
+        return PortSet, (self.ranges,)
 
     @classmethod
     def of(cls, ranges: Iterable[PortRange]) -> PortSet:

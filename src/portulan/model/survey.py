@@ -5,27 +5,50 @@ A survey is made by one of the sources in `system/` and read by `host.endpoints`
 
 from __future__ import annotations
 
-from collections import namedtuple
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
-from msgspec import Struct, field
-
-from portulan.model.chart import Gap, Namespace, Owner
+from portulan.model.chart import Gap, Namespace, Owner, State
 from portulan.model.port import Transport
 from portulan.model.portset import PortSet
 
-Row = namedtuple(  # noqa: PYI024 - typing.NamedTuple would cost its import, and a frozen dataclass three times the time a row
-    "Row",
-    "netns transport state port peer_port source destination device cookie expires_ms rqueue wqueue uid inode v6_only cgroup drops mptcp",
-)
-"""One socket as the kernel lists it.
-
-netns: inode or None · transport, state: as in the chart · source, destination: packed, 4 or 16 bytes · device: interface index, 0 for none ·
-rqueue, wqueue: bytes, or accept queue and its limit for a listener · uid: None unknown · v6_only: None for IPv4 · cgroup: id, 0 unknown ·
-drops: None unknown · mptcp: bool.
-"""
+_NONE: Mapping[Any, Any] = MappingProxyType({})
 
 
-class Selection(Struct, frozen=True, kw_only=True):
+class Row(NamedTuple):
+    """One socket as the kernel lists it."""
+
+    netns: int | None
+    """Inode of its namespace."""
+    transport: Transport
+    state: State
+    port: int
+    peer_port: int
+    """0 for none."""
+    source: bytes
+    """Packed, 4 or 16 bytes."""
+    destination: bytes
+    device: int
+    """Interface index, 0 for none."""
+    cookie: int
+    expires_ms: int
+    rqueue: int
+    """Bytes, or the connections that wait to be accepted."""
+    wqueue: int
+    """Bytes, or how many may wait."""
+    uid: int | None
+    inode: int
+    """0: no process's any more, or not yet."""
+    v6_only: bool | None
+    """None for IPv4."""
+    cgroup: int
+    """Id of the control group, 0 unknown."""
+    drops: int | None
+    mptcp: bool
+
+
+class Selection(NamedTuple):
     """What a survey is asked for."""
 
     ports: PortSet | None = None
@@ -37,28 +60,28 @@ class Selection(Struct, frozen=True, kw_only=True):
     """Count the established connections behind listeners: a walk over the kernel's whole table."""
 
 
-class Survey(Struct, frozen=True, kw_only=True):
-    """Everything a source saw. Dictionaries are keyed as their comments say and not changed after the survey is made."""
+class Survey(NamedTuple):
+    """Everything a source saw. Its tables are keyed as their comments say."""
 
     source: str
     rows: tuple[Row, ...]
-    holders: dict[int, tuple[tuple[int, int | None], ...]] = field(default_factory=dict)
+    holders: Mapping[int, tuple[tuple[int, int | None], ...]] = _NONE
     """Socket cookie -> ((pid, descriptor), …), each once."""
-    sharing: dict[int, tuple[bool, bool]] = field(default_factory=dict)
+    sharing: Mapping[int, tuple[bool, bool]] = _NONE
     """Socket cookie -> (SO_REUSEADDR, SO_REUSEPORT), where the source can tell."""
-    unheld: dict[int, str] = field(default_factory=dict)
+    unheld: Mapping[int, str] = _NONE
     """Socket cookie without holder -> the Ownership value that says why."""
-    suspects: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    suspects: Mapping[int, tuple[int, ...]] = _NONE
     """Socket cookie without visible holder -> pids that may hold it."""
-    processes: dict[int, Owner] = field(default_factory=dict)
+    processes: Mapping[int, Owner] = _NONE
     """pid -> the process (`fd` None), for all holders and suspects that were still there to be asked."""
-    kernel: dict[tuple[int | None, Transport, int], str] = field(default_factory=dict)
+    kernel: Mapping[tuple[int | None, Transport, int], str] = _NONE
     """(namespace, transport, port) -> what the kernel holds it for."""
-    cgroups: dict[int, str] = field(default_factory=dict)
+    cgroups: Mapping[int, str] = _NONE
     """Control-group id -> its path."""
-    devices: dict[tuple[int | None, int], str] = field(default_factory=dict)
+    devices: Mapping[tuple[int | None, int], str] = _NONE
     """(namespace, interface index) -> interface name."""
-    connections: dict[tuple[int | None, int, bytes], int] | None = None
+    connections: Mapping[tuple[int | None, int, bytes], int] | None = None
     """(namespace, port, packed local address) -> established TCP connections; None when they were not counted."""
     namespaces: tuple[Namespace, ...] = ()
     gaps: tuple[Gap, ...] = ()

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-
-from msgspec import Struct
+from typing import NamedTuple
 
 from portulan.model.chart import Endpoint, Gap
 from portulan.model.port import Port
 
 
-class Remedy(Struct, frozen=True, kw_only=True):
+class Remedy(NamedTuple):
     """A way to end a holder: a code for the sentence, and the command to type."""
 
     code: str
@@ -18,7 +17,7 @@ class Remedy(Struct, frozen=True, kw_only=True):
     command: str
 
 
-class Who(Struct, frozen=True, kw_only=True):
+class Who(NamedTuple):
     """Everything known of the holders of one port."""
 
     port: Port
@@ -27,9 +26,9 @@ class Who(Struct, frozen=True, kw_only=True):
     service: str | None
     items: tuple[Endpoint, ...]
     """Listening and bound endpoints; where there are none, whatever else sits on the port (a connection, TIME_WAIT, bound without listening)."""
+    source: str
     remedies: tuple[Remedy, ...] = ()
     gaps: tuple[Gap, ...] = ()
-    source: str
     ephemeral: tuple[int, int] | None = None
 
     @property

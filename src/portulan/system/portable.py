@@ -163,7 +163,7 @@ def _wanted(row: Row, selection: Selection) -> bool:
         return False
     if row.transport not in selection.transports:
         return False
-    return selection.every_state or row.transport is not Transport.TCP or row.state is State.LISTENING
+    return selection.every_state or row.state is (State.LISTENING if row.transport is Transport.TCP else State.BOUND)
 
 
 def _ask(question: Any) -> Any:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-
-from msgspec import Struct
+from typing import NamedTuple
 
 from portulan.model.address import EXPOSURE_ORDER, Exposure
 from portulan.model.chart import Chart, Endpoint, Owner, Ownership, State
@@ -17,7 +16,7 @@ SERVING = (State.LISTENING, State.BOUND)
 _LONGEST_NAME = 60
 
 
-class Line(Struct, frozen=True, kw_only=True):
+class Line(NamedTuple):
     """One line of the chart: texts ready for a terminal, and what colours need."""
 
     port: str
@@ -70,10 +69,8 @@ def _line(voice: Voice, items: list[Endpoint], now: datetime, labels: dict[tuple
 
 
 def namespace_name(voice: Voice, item: Endpoint) -> str:
-    """The network namespace, by name where it has one; `-` for our own."""
-    if item.netns_name:
-        return clean(item.netns_name, _LONGEST_NAME)
-    return f"net:[{item.netns}]" if item.netns is not None else voice.say("this one")
+    """The network namespace, by name where it has one."""
+    return clean(item.netns_name, _LONGEST_NAME) if item.netns_name else voice.say("this one")
 
 
 def _held_by(voice: Voice, items: list[Endpoint], labels: dict[tuple[int, ...], str]) -> str:

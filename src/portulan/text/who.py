@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-
-from msgspec import Struct
+from typing import NamedTuple
 
 from portulan.model.chart import Endpoint, Owner, Ownership, State
 from portulan.model.port import Transport
@@ -19,7 +18,7 @@ _MOST_ROWS = 12
 """Holders listed one by one; what is more is counted."""
 
 
-class Block(Struct, frozen=True):
+class Block(NamedTuple):
     """One holder's story: a sentence, its processes as rows (name, pid, user, command), and facts as (label, text)."""
 
     sentence: str

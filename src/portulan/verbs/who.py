@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from msgspec.structs import replace
-
 from portulan.errors import BadInput
 from portulan.host.remedies import find_remedies
 from portulan.model.chart import Endpoint, Owner
@@ -61,5 +59,5 @@ def _with_parents(item: Endpoint, machine: SocketSource) -> Endpoint:
     if not item.owners:
         return item
     chains = {owner.pid: machine.parents(owner.pid) for owner in item.owners}
-    owners: tuple[Owner, ...] = tuple(replace(owner, parents=chains[owner.pid]) for owner in item.owners)
-    return replace(item, owners=owners)
+    owners: tuple[Owner, ...] = tuple(owner._replace(parents=chains[owner.pid]) for owner in item.owners)
+    return item._replace(owners=owners)

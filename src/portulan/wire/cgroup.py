@@ -8,27 +8,23 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-
-from msgspec import Struct
+from typing import NamedTuple
 
 _UNIT_ENDINGS = (".service", ".socket", ".scope", ".mount", ".swap")
 _ID = r"(?P<id>[0-9a-f]{64})"
 # Most telling first: a kubernetes path contains what alone would be containerd's or docker's.
-_CONTAINERS = tuple(
-    (runtime, re.compile(pattern))
-    for runtime, pattern in (
-        ("kubernetes", rf"/kubepods[^/]*(?:/[^/]+)*?/(?:[a-z-]+-)?{_ID}(?:\.scope)?(?:/|$)"),
-        ("docker", rf"/(?:docker[-/]|system\.slice:docker:){_ID}(?:\.scope)?(?:/|$)"),
-        ("podman", rf"/libpod(?:-conmon)?[-/]{_ID}(?:\.scope)?(?:/|$)"),
-        ("containerd", rf"/(?:cri-containerd-|[^/]+/cri-containerd:|nerdctl-){_ID}(?:\.scope)?(?:/|$)"),
-        ("cri-o", rf"/crio[-/]{_ID}(?:\.scope)?(?:/|$)"),
-        ("lxc", r"/lxc(?:\.payload)?[./](?P<id>[^/]+)(?:/|$)"),
-        ("nspawn", r"/machine\.slice/(?:systemd-nspawn@(?P<id>[^/]+)\.service|machine-(?P<other>[^/]+)\.scope)(?:/|$)"),
-    )
+_CONTAINERS = (
+    ("kubernetes", rf"/kubepods[^/]*(?:/[^/]+)*?/(?:[a-z-]+-)?{_ID}(?:\.scope)?(?:/|$)"),
+    ("docker", rf"/(?:docker[-/]|system\.slice:docker:){_ID}(?:\.scope)?(?:/|$)"),
+    ("podman", rf"/libpod(?:-conmon)?[-/]{_ID}(?:\.scope)?(?:/|$)"),
+    ("containerd", rf"/(?:cri-containerd-|[^/]+/cri-containerd:|nerdctl-){_ID}(?:\.scope)?(?:/|$)"),
+    ("cri-o", rf"/crio[-/]{_ID}(?:\.scope)?(?:/|$)"),
+    ("lxc", r"/lxc(?:\.payload)?[./](?P<id>[^/]+)(?:/|$)"),
+    ("nspawn", r"/machine\.slice/(?:systemd-nspawn@(?P<id>[^/]+)\.service|machine-(?P<other>[^/]+)\.scope)(?:/|$)"),
 )
 
 
-class CgroupMeaning(Struct, frozen=True):
+class CgroupMeaning(NamedTuple):
     """What a control group's path says. `container_id` is the runtime's id or, for lxc and nspawn, the name itself."""
 
     unit: str | None = None
@@ -42,8 +38,8 @@ class CgroupMeaning(Struct, frozen=True):
 def parse_cgroup_path(path: str) -> CgroupMeaning:
     """The unit nearest to the leaf (a user's own manager: the unit below it), and the container if there is one."""
     runtime = container = None
-    for runtime_name, pattern in _CONTAINERS:
-        match = pattern.search(path)
+    for runtime_name, pattern in _CONTAINERS if path != "/" else ():
+        match = re.search(pattern, path)  # compiled at its first use: most paths are few, and many runs see none
         if match:
             groups = match.groupdict()
             runtime, container = runtime_name, _unescape(groups.get("id") or groups.get("other") or "")

@@ -6,8 +6,7 @@ Sources: include/uapi/linux/if_link.h (IFLA_*), wireguard.h, fou.h; fs/nfsd/nfsc
 from __future__ import annotations
 
 from struct import pack, unpack_from
-
-from msgspec import Struct
+from typing import NamedTuple
 
 from portulan.errors import ParseError
 from portulan.model.port import Transport
@@ -26,10 +25,10 @@ WIREGUARD, FOU = "wireguard", "fou"
 WIREGUARD_GET_DEVICE, FOU_GET = 0, 3
 
 
-class Link(Struct, frozen=True):
+class Link(NamedTuple):
     """An interface, with the UDP ports its kind makes the kernel hold."""
 
-    index: int
+    number: int
     name: str
     kind: str
     ports: tuple[int, ...] = ()

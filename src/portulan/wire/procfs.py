@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
+from typing import NamedTuple
 
 from portulan.errors import ParseError
 
@@ -10,7 +10,7 @@ TICKS_PER_SECOND = 100
 """USER_HZ, the unit of times in /proc/PID/stat on every Linux that Python runs on."""
 
 
-class Stat(Struct, frozen=True):
+class Stat(NamedTuple):
     """What we need of /proc/PID/stat."""
 
     name: str

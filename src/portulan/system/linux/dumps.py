@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from errno import EINVAL, ENOENT, EOPNOTSUPP, EPROTONOSUPPORT
-
-from msgspec import Struct
+from typing import NamedTuple
 
 from portulan.model.port import Transport
 from portulan.system.linux.netlink import SOCK_DIAG, Netlink
@@ -39,7 +38,7 @@ _ALL_UDP = states(ESTABLISHED, CLOSE)
 _PROTOCOLS = ((MPTCP, Transport.TCP), (TCP, Transport.TCP), (UDP, Transport.UDP), (UDPLITE, Transport.UDPLITE))
 
 
-class Dump(Struct, frozen=True):
+class Dump(NamedTuple):
     """The unparsed answers of one dump."""
 
     netns: int
@@ -76,10 +75,10 @@ def read_dumps(netns: int, selection: Selection) -> tuple[list[Dump], bool]:
         for protocol, transport in _PROTOCOLS:
             if transport not in selection.transports:
                 continue
-            if transport is Transport.TCP:
-                wanted = _ALL_TCP if selection.every_state else states(LISTEN)
+            if selection.every_state:
+                wanted = _ALL_TCP if transport is Transport.TCP else _ALL_UDP
             else:
-                wanted = _ALL_UDP
+                wanted = states(LISTEN if transport is Transport.TCP else CLOSE)
             for family in (AF_INET, AF_INET6):
                 try:
                     buffers = netlink.collect(SOCK_DIAG_BY_FAMILY, build_request(family, protocol, wanted, port=port))

@@ -48,7 +48,7 @@ def _wireguard_ports(links: list[Link]) -> list[tuple[str, int]]:
             with Netlink(GENERIC) as generic:
                 family = parse_family(*generic.get(CONTROL_FAMILY, build_family_request(WIREGUARD)))
                 for link in devices:
-                    ports = [parse_wireguard_port(*answer) for answer in generic.dump(family, build_wireguard_request(link.index))]
+                    ports = [parse_wireguard_port(*answer) for answer in generic.dump(family, build_wireguard_request(link.number))]
                     found += [(link.name, port) for port in ports if port]
     except (OSError, ParseError):
         return found

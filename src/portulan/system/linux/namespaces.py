@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-
-from msgspec import Struct
+from typing import NamedTuple
 
 from portulan.system.linux.procfs import list_pids, read_whole
 from portulan.system.linux.syscall import CLONE_NEWNET, setns, syscall
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 OWN = "/proc/thread-self/ns/net"
 
 
-class Place(Struct, frozen=True):
+class Place(NamedTuple):
     """A network namespace and a path that enters it."""
 
     inode: int

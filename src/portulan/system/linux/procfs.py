@@ -6,8 +6,7 @@ import os
 from datetime import UTC, datetime
 from errno import EACCES, EPERM
 from functools import cache
-
-from msgspec import Struct
+from typing import NamedTuple
 
 from portulan.errors import ParseError
 from portulan.model.chart import Ancestor, Owner
@@ -123,7 +122,7 @@ def is_kernel_thread(pid: int) -> bool:
     return stat is None or stat.kernel_thread
 
 
-class Seen(Struct, frozen=True):
+class Seen(NamedTuple):
     """What the kernel said of a process beside /proc: saves two of its files."""
 
     name: str

@@ -10,8 +10,6 @@ from __future__ import annotations
 import os
 from errno import EACCES, EPERM
 
-from msgspec.structs import replace
-
 from portulan.errors import CannotTell, failed
 from portulan.model.chart import Ancestor, Gap, Namespace, Owner, Ownership, State
 from portulan.model.port import Transport
@@ -77,7 +75,7 @@ class _Look:
         self.way = way
         self.selection = selection
         self.gaps: list[Gap] = []
-        self.places: dict[int, Place] = {}
+        self.places: dict[int | None, Place] = {}
         self.rows: list[Row] = []
         self.holders: dict[int, tuple[tuple[int, int | None], ...]] = {}
         self.sharing: dict[int, tuple[bool, bool]] = {}
@@ -154,7 +152,7 @@ class _Look:
 
     def _count_connections(self) -> dict[tuple[int | None, int, bytes], int]:
         """Established connections on the listening ports of every namespace that has some."""
-        listening: dict[int, set[int]] = {}
+        listening: dict[int | None, set[int]] = {}
         for row in self.rows:
             if row.state is State.LISTENING:
                 listening.setdefault(row.netns, set()).add(row.port)
@@ -197,7 +195,7 @@ class _Look:
                     held = read_kernel_ports(links)
             except (OSError, KeyError):
                 continue
-            self.devices |= {(netns, link.index): link.name for link in links}
+            self.devices |= {(netns, link.number): link.name for link in links}
             self.kernel |= {(netns, transport, port): what for (transport, port), what in held.items()}
 
     def _second_look(self, search: Search) -> _SecondLook | None:
@@ -241,7 +239,7 @@ class _SecondLook:
         self.look = look
         self.lost = lost
         self.forbidden = search.forbidden
-        again = _Look(look.way, replace(look.selection, ports=PortSet.of(PortRange(row.port, row.port) for row in lost)))
+        again = _Look(look.way, look.selection._replace(ports=PortSet.of(PortRange(row.port, row.port) for row in lost)))
         again.places = {netns: look.places[netns] for netns in {row.netns for row in lost} if netns in look.places}
         again._parse(again._dump(list(again.places.values())))  # noqa: SLF001 - the same class
         alive = {row.cookie for row in again.rows}
