@@ -113,6 +113,7 @@ def test_it_sees_the_network_it_is_in(sandbox, peers):
     own = sorted(each.name for each in Path("/sys/class/net").iterdir())
     with peers.open() as here:
         assert sorted(here.run(["ls", "/sys/class/net"]).stdout.split()) == own
+        assert here.run(["cat", "/proc/sys/kernel/hostname"]).stdout.strip() == os.uname().nodename
         assert here.run(["readlink", "/proc/self/ns/net"]).stdout.strip() == os.readlink("/proc/self/ns/net")
 
 

@@ -39,8 +39,9 @@ def test_a_program_that_is_not_there(sandbox, tmp_path):
 
 
 def test_a_program_that_takes_too_long_is_ended(sandbox):
+    host = sandbox.host("a")
     with pytest.raises(CannotTell, match=r"sandbox\.timeout"):
-        sandbox.host("a").run(["sleep", "600"], timeout_s=0.05)
+        host.run(["sleep", "600"], timeout_s=0.05)
 
 
 def test_a_daemon_does_not_hold_up_its_parent(sandbox):
@@ -106,6 +107,12 @@ def test_a_crowd_that_keeps_forking_is_ended():
     assert traces(inode) == []
 
 
+def test_a_child_that_left_is_ended_too():
+    with Sandbox() as sandbox:
+        process = sandbox.host("a").start(["nsenter", "-t", str(os.getpid()), "--uts", "--net", "sleep", "600"])
+    assert process.returncode == -signal.SIGKILL
+
+
 def test_a_visitor_is_not_touched(sandbox, tmp_path):
     """A process that only entered the network, as a chart of all namespaces does, was not started here."""
     with Sandbox() as other:
@@ -151,6 +158,9 @@ def test_a_function_is_called_elsewhere(sandbox):
         host.call(lambda: lambda: None)
     with pytest.raises(CannotTell, match=r"sandbox\.call-died"):
         host.call(os._exit, 3)
+    host.patience_s = 0.05
+    with pytest.raises(CannotTell, match=r"sandbox\.timeout"):
+        host.call(time.sleep, 600)
 
 
 def refuse():

@@ -15,7 +15,7 @@ from portulan.system.linux.links import add_route, set_up
 from portulan.system.linux.netlink import ROUTE, Netlink
 from portulan.system.linux.syscall import CLONE_NEWNET, setns
 from portulan.system.sandbox.errand import in_thread
-from portulan.system.sandbox.quarters import TIMEOUT_S, Quarters, Root
+from portulan.system.sandbox.quarters import Quarters, Root
 from portulan.wire.rtnetlink import LOCAL, LOOPBACK, UNREACHABLE, Hop, Route
 
 if TYPE_CHECKING:
@@ -123,7 +123,10 @@ class Host(Quarters):
         add_route(self.netlink, Route(network.network_address.packed, network.prefixlen, hops))
 
     def answer_for(self, network: str) -> None:
-        """Let this one host be every address of a network: a whole /16 of neighbours at no cost. Raises BadInput, MachineFailed."""
+        """Let this one host be every address of a network: a whole /16 of neighbours at no cost. Raises BadInput, MachineFailed.
+
+        A server that names the IPv6 address it answers from needs `set("net.ipv6.ip_nonlocal_bind", 1)` besides.
+        """
         whole = _network(network)
         add_route(self.netlink, Route(whole.network_address.packed, whole.prefixlen, (Hop(None, LOOPBACK),), LOCAL))
 
@@ -149,13 +152,14 @@ class Host(Quarters):
         finally:
             os.close(home)
 
-    def wait_for_port(self, port: int, *, transport: str = "tcp", timeout_s: float = TIMEOUT_S) -> None:
+    def wait_for_port(self, port: int, *, transport: str = "tcp", timeout_s: float | None = None) -> None:
         """Wait until somebody listens on a TCP port, or has bound a UDP port. Raises CannotTell when nobody does in time."""
+        patience_s = self.patience_s if timeout_s is None else timeout_s
         wanted = _LISTENING if transport == "tcp" else _BOUND
 
         def look() -> bool:
             setns(self.netns, CLONE_NEWNET)
-            deadline = time.monotonic() + timeout_s
+            deadline = time.monotonic() + patience_s
             while not any(_has_port(f"/proc/thread-self/net/{transport}{version}", port, wanted) for version in ("", "6")):
                 if time.monotonic() > deadline:
                     return False
@@ -163,7 +167,7 @@ class Host(Quarters):
             return True
 
         if not in_thread(look):
-            raise CannotTell("sandbox.silent-port", host=self.name, port=f"{port}/{transport}", timeout_s=timeout_s)
+            raise CannotTell("sandbox.silent-port", host=self.name, port=f"{port}/{transport}", timeout_s=patience_s)
 
     def close(self) -> None:
         """Let go of everything; the network is gone when its last process is."""

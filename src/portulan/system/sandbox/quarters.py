@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 T = TypeVar("T")
-TIMEOUT_S = 30.0
+PATIENCE_S = 30.0
+_LAST_WORDS_S = 5.0
 _HOST_NAME = Path("/proc/sys/kernel/hostname")
 
 
@@ -32,18 +33,20 @@ class Root(Protocol):
 
 
 class Quarters:
-    """A host name of its own and, if wanted, a network of its own. `close` lets go of everything but ends nothing: that is the sweep's."""
+    """A network and a host name of their own, or the machine's, and the processes there. `close` does not end daemons: that is the sweep's."""
 
     def __init__(self, name: str, mark: Mark, *, network: bool, root: Root | None = None) -> None:
         """Open the namespaces. Raises MachineFailed."""
         self.name = name
         self.root = root
         """The private root that programs run in, unless they are started with another."""
+        self.patience_s = PATIENCE_S
+        """How long `run`, `call` and waiting may take unless told otherwise."""
         self.used = False
         """Whether anything was ever started here: only then can there be something to end."""
         self._processes: list[subprocess.Popen[str]] = []
         self._mounts: dict[Root, int] = {}
-        self._uts, self._net = in_thread(lambda: _open_namespaces(name, mark, network=network))
+        self._uts, self._net = in_thread(lambda: _open_namespaces(name if network else None, mark, network=network))
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"
@@ -62,19 +65,26 @@ class Quarters:
         return process
 
     def run(
-        self, command: Sequence[str | os.PathLike[str]], *, root: Root | None = None, timeout_s: float = TIMEOUT_S, **options: Any
+        self, command: Sequence[str | os.PathLike[str]], *, root: Root | None = None, timeout_s: float | None = None, **options: Any
     ) -> subprocess.CompletedProcess[str]:
         """Run a program here to its end. Options and errors as of `launch.run`."""
+        timeout_s = self.patience_s if timeout_s is None else timeout_s
         return launch.run(self._place(root), command, timeout_s=timeout_s, **options)
 
     def call(self, function: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T:
-        """Call a Python function in a forked child here and return what it returns, by pickle. Errors as of `call.call`."""
-        return call.call(self._place(None), TIMEOUT_S, function, *arguments, **options)
+        """Call a Python function in a forked child here and return what it returns, by pickle. Errors as of `call.call`.
+
+        It sees the machine's own files, also where programs have a private root.
+        """
+        self.used = True
+        return call.call(launch.Place(net=self._net, uts=self._uts), self.patience_s, function, *arguments, **options)
 
     def close(self) -> None:
-        """Wait for what was started here, which somebody must have ended, and close what was opened."""
+        """End what was started here, its daemons not included, and close what was opened."""
         for process in self._processes:
-            process.wait()
+            process.kill()
+        for process in self._processes:
+            launch.ended(process, _LAST_WORDS_S)
             for stream in (process.stdin, process.stdout, process.stderr):
                 if stream is not None:
                     with suppress(OSError):  # what was still to be written has no reader any more
@@ -86,13 +96,14 @@ class Quarters:
         self._mounts.clear()
 
 
-def _open_namespaces(name: str, mark: Mark, *, network: bool) -> tuple[int, int | None]:
-    """In a thread of its own: make the namespaces and return their descriptors."""
+def _open_namespaces(name: str | None, mark: Mark, *, network: bool) -> tuple[int, int | None]:
+    """In a thread of its own: make the namespaces and return their descriptors. Without a name, the machine's stays."""
     try:
         unshare(CLONE_NEWUTS | (CLONE_NEWNET if network else 0))
-        for path, text in ((DOMAIN_NAME, str(mark)), (_HOST_NAME, name)):
-            path.write_text(text, encoding="ascii")
+        DOMAIN_NAME.write_text(str(mark), encoding="ascii")
+        if name is not None:
+            _HOST_NAME.write_text(name, encoding="ascii")
         uts = os.open("/proc/thread-self/ns/uts", os.O_RDONLY | os.O_CLOEXEC)
         return uts, os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC) if network else None
     except OSError as error:
-        raise failed("make", f"namespaces of {name}", error) from error
+        raise failed("make", "namespaces", error) from error

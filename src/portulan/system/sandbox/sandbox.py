@@ -13,7 +13,7 @@ from portulan.system.linux.links import read_interfaces, read_routes
 from portulan.system.linux.procfs import effective_capabilities
 from portulan.system.sandbox.host import Host
 from portulan.system.sandbox.link import Link, connect
-from portulan.system.sandbox.mark import new_mark
+from portulan.system.sandbox.mark import DOMAIN_NAME, new_mark
 from portulan.system.sandbox.routes import shortest_routes
 from portulan.system.sandbox.sweep import end_processes, sweep
 
@@ -40,6 +40,10 @@ def check_rights() -> None:
     held = effective_capabilities()
     if not (held >> _CAP_NET_ADMIN & 1 and held >> _CAP_SYS_ADMIN & 1):
         raise NotPermitted("sandbox.forbidden", needs="CAP_SYS_ADMIN, CAP_NET_ADMIN")
+    if not all(os.path.exists(f"/proc/self/ns/{kind}") for kind in ("net", "uts")):
+        raise CannotTell("link.kernel-lacks", operation="make", subject="namespaces")
+    if not os.access(DOMAIN_NAME, os.W_OK):  # containers may have the rights and yet a /proc/sys that cannot be written
+        raise NotPermitted("sandbox.read-only", path=str(DOMAIN_NAME.parent.parent))
 
 
 class Sandbox:
