@@ -139,9 +139,9 @@ def test_an_opening_made_by_hand_is_told(sandbox):
         stranger = other.host("stranger")
         add_veth(a.netlink, "out", "in", stranger.netns)
         assert sandbox.openings() == ["a: out"]
-        index = next(each.index for each in read_interfaces(a.netlink) if each.name == "out")
+        index = next(each.number for each in read_interfaces(a.netlink) if each.name == "out")
         set_up(a.netlink, index)
-        set_up(stranger.netlink, next(each.index for each in read_interfaces(stranger.netlink) if each.name == "in"))
+        set_up(stranger.netlink, next(each.number for each in read_interfaces(stranger.netlink) if each.name == "in"))
         add_route(a.netlink, Route(bytes(4), 8, (Hop(None, index),)))
         add_route(a.netlink, Route(bytes(4), 0, (Hop(bytes([0, 0, 0, 9]), index),)))
         assert sandbox.openings() == ["a: out", "a: default route"]
@@ -358,13 +358,13 @@ def test_the_kernel_tells_pyroute2_the_same(line, sandbox):
     add_bridge(host.netlink, "lan")
     add_vxlan(host.netlink, "tunnel", 77, 4789)
     add_veth(host.netlink, "member", "stub")
-    indexes = {each.name: each.index for each in read_interfaces(host.netlink)}
+    indexes = {each.name: each.number for each in read_interfaces(host.netlink)}
     set_master(host.netlink, indexes["member"], indexes["lan"])
     set_up(host.netlink, indexes["tunnel"])
     with host.enter(), pyroute2.IPRoute() as oracle:
         theirs = {link["index"]: link for link in oracle.get_links()}
         for ours in read_interfaces(host.netlink):
-            link = theirs.pop(ours.index)
+            link = theirs.pop(ours.number)
             info = link.get("linkinfo", {})
             assert ours.name == link.get("ifname")
             assert ours.kind == (info.get("kind") or "" if info else "")
@@ -374,12 +374,12 @@ def test_the_kernel_tells_pyroute2_the_same(line, sandbox):
             assert (ours.peer, ours.peer_namespace) == (link.get("link"), link.get("link_netnsid"))
             if ours.kind == "vxlan":
                 data = info.get("data")
-                assert (ours.tunnel, ours.udp_port) == (data.get("vxlan_id"), data.get("vxlan_port")) == (77, 4789)
+                assert (ours.tunnel, ours.udp_ports) == (data.get("vxlan_id"), (data.get("vxlan_port"),)) == (77, (4789,))
         assert not theirs
         told = {(each["index"], each.get("local") or each.get("address"), each["prefixlen"]) for each in oracle.get_addr()}
         ours = read_addresses(host.netlink)
-        assert {(each.index, text(each.address), each.prefix) for each in ours} == told
-        assert not any(each.tentative for each in ours if each.index not in {indexes["tunnel"], indexes["lan"]})
+        assert {(each.interface, text(each.address), each.prefix) for each in ours} == told
+        assert not any(each.tentative for each in ours if each.interface not in {indexes["tunnel"], indexes["lan"]})
         told = sorted(route_row(each) for each in oracle.get_routes())
         assert sorted((text(each.destination), each.prefix, each.table, each.kind) for each in read_routes(host.netlink)) == told
 

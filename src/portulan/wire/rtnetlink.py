@@ -6,8 +6,8 @@ network order. Numbers are in host order, except ports and protocols inside attr
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from struct import Struct, pack
+from typing import NamedTuple
 
 from portulan.errors import ParseError
 from portulan.wire.netlink import NESTED, build_attribute, parse_attributes
@@ -37,8 +37,10 @@ _L_XDP, _XDP_FD, _XDP_FLAGS, _XDP_GENERIC = 43, 1, 3, 1 << 1
 _INFO_KIND, _INFO_DATA = 1, 2
 _VETH_PEER = 1
 _VXLAN_ID, _VXLAN_PORT = 1, 15
-_GENEVE_ID, _GENEVE_PORT = 1, 5
-_TUNNELS = {"vxlan": (_VXLAN_ID, _VXLAN_PORT), "geneve": (_GENEVE_ID, _GENEVE_PORT)}
+_IDENTIFIERS = {"vxlan": _VXLAN_ID, "geneve": 1}
+_PORTS = {"vxlan": (_VXLAN_PORT,), "geneve": (5,), "bareudp": (1,), "amt": (2, 3)}
+# GTP listens on the two ports of 3GPP TS 29.281 and 29.060.
+_FIXED_PORTS = {"gtp": (2152, 3386)}
 # Attributes of an address
 _A_ADDRESS, _A_LOCAL, _A_FLAGS = 1, 2, 8
 _NO_DUPLICATE_DETECTION, _TENTATIVE = 0x02, 0x40
@@ -50,11 +52,11 @@ UNICAST, LOCAL, BLACKHOLE, UNREACHABLE, PROHIBIT = 1, 2, 6, 7, 8
 """Kinds of route: forwarded on, answered by this host itself, and three ways to refuse."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Interface:
+class Interface(NamedTuple):
     """A network interface, as its own namespace sees it."""
 
-    index: int
+    number: int
+    """The kernel's index."""
     name: str
     kind: str
     """What made it (`veth`, `vxlan`, `bridge`, …); empty for hardware and for the loopback."""
@@ -72,32 +74,29 @@ class Interface:
     """This namespace's number for the one the peer is in; None when the peer is here, or there is none."""
     tunnel: int | None
     """Network identifier of a VXLAN or GENEVE interface."""
-    udp_port: int | None
-    """The port that the kernel itself listens on for this tunnel."""
+    udp_ports: tuple[int, ...]
+    """The ports that the kernel itself listens on for this tunnel."""
 
 
-@dataclass(frozen=True, slots=True)
-class InterfaceAddress:
+class InterfaceAddress(NamedTuple):
     """An address that an interface has."""
 
-    index: int
+    interface: int
     address: bytes
     prefix: int
     tentative: bool
     """IPv6 only: duplicate detection still runs, nothing can be bound to it yet."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hop:
+class Hop(NamedTuple):
     """Where a route goes next: a gateway (None: the destination is on the link) through an interface."""
 
     gateway: bytes | None
-    index: int | None = None
+    interface: int | None = None
     weight: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(NamedTuple):
     """A route to packed `destination`/`prefix`; several hops share the load, none means that this kind needs none."""
 
     destination: bytes
@@ -183,14 +182,14 @@ def build_route(route: Route) -> bytes:
 
 def _one_hop(hop: Hop) -> bytes:
     gateway = build_attribute(_R_GATEWAY, hop.gateway) if hop.gateway else b""
-    return gateway + (b"" if hop.index is None else build_attribute(_R_OUTPUT, hop.index))
+    return gateway + (b"" if hop.interface is None else build_attribute(_R_OUTPUT, hop.interface))
 
 
 def _many_hops(hops: Sequence[Hop]) -> bytes:
     built = b""
     for hop in hops:
         gateway = build_attribute(_R_GATEWAY, hop.gateway) if hop.gateway else b""
-        built += _HOP.pack(_HOP.size + len(gateway), 0, hop.weight - 1, hop.index or 0) + gateway
+        built += _HOP.pack(_HOP.size + len(gateway), 0, hop.weight - 1, hop.interface or 0) + gateway
     return built
 
 
@@ -205,12 +204,12 @@ def parse_link(data: bytes, start: int, end: int) -> Interface:
         raise ParseError("netlink.truncated", offset=start)
     _, _, index, flags, _ = _LINK.unpack_from(data, start)
     found = parse_attributes(data, start + _LINK.size, end)
-    kind, tunnel, port = _parse_information(found.get(_L_INFO, b""))
+    kind, tunnel, ports = _parse_information(found.get(_L_INFO, b""))
     return Interface(
-        index=index, name=_text(found.get(_L_NAME, b"")), kind=kind, up=bool(flags & _IFF_UP),
+        number=index, name=_text(found.get(_L_NAME, b"")), kind=kind, up=bool(flags & _IFF_UP),
         operational=found.get(_L_STATE, b"")[:1] == bytes([_OPERATIONAL]), mtu=_number(found.get(_L_MTU)) or 0,
         hardware_address=found.get(_L_ADDRESS, b""), master=_number(found.get(_L_MASTER)), peer=_number(found.get(_L_PEER)),
-        peer_namespace=_number(found.get(_L_PEER_NAMESPACE)), tunnel=tunnel, udp_port=port,
+        peer_namespace=_number(found.get(_L_PEER_NAMESPACE)), tunnel=tunnel, udp_ports=ports,
     )  # fmt: skip
 
 
@@ -218,15 +217,16 @@ def _text(value: bytes) -> str:
     return value.split(b"\0")[0].decode("utf-8", "backslashreplace")
 
 
-def _parse_information(data: bytes) -> tuple[str, int | None, int | None]:
-    """IFLA_LINKINFO -> (kind, tunnel identifier, UDP port the kernel holds for it)."""
+def _parse_information(data: bytes) -> tuple[str, int | None, tuple[int, ...]]:
+    """IFLA_LINKINFO -> (kind, tunnel identifier, UDP ports the kernel holds for it). Raises ParseError."""
     found = parse_attributes(data, 0, len(data))
     kind, details = _text(found.get(_INFO_KIND, b"")), found.get(_INFO_DATA, b"")
-    if kind not in _TUNNELS:
-        return kind, None, None
-    identifier, port = _TUNNELS[kind]
+    if kind not in _PORTS:
+        return kind, None, _FIXED_PORTS.get(kind, ())
     values = parse_attributes(details, 0, len(details))
-    return kind, _number(values.get(identifier)), int.from_bytes(values[port][:2]) if len(values.get(port, b"")) >= 2 else None
+    ports = (int.from_bytes(values.get(number, b"")[:2]) for number in _PORTS[kind])
+    tunnel = _number(values.get(_IDENTIFIERS[kind])) if kind in _IDENTIFIERS else None
+    return kind, tunnel, tuple(port for port in ports if port)
 
 
 def parse_address(data: bytes, start: int, end: int) -> InterfaceAddress:

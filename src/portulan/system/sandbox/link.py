@@ -89,7 +89,7 @@ def connect(hosts: tuple[Host, Host], names: tuple[str, str], addresses: Pair, m
 
 
 def _end(host: Host, name: str, addresses: tuple[AddressOnLink, ...]) -> End:
-    index = next(interface.index for interface in read_interfaces(host.netlink) if interface.name == name)
+    index = next(interface.number for interface in read_interfaces(host.netlink) if interface.name == name)
     return End(host, name, index, addresses)
 
 

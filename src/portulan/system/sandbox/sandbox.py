@@ -134,7 +134,7 @@ class Sandbox:
         own = {(end.host.name, end.index) for link in self.links for end in (link.first, link.second)}
         for host in self.hosts:
             foreign = [each for each in read_interfaces(host.netlink) if each.peer_namespace is not None]
-            found += [f"{host.name}: {each.name}" for each in foreign if (host.name, each.index) not in own]
+            found += [f"{host.name}: {each.name}" for each in foreign if (host.name, each.number) not in own]
             away = [each for each in read_routes(host.netlink) if not each.prefix and any(hop.gateway for hop in each.hops)]
             found += [f"{host.name}: default route" for _ in away]
         return found
