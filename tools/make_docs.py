@@ -19,12 +19,11 @@ FOLDER = Path(__file__).resolve().parent.parent / "docs"
 
 def pages(language: str) -> dict[str, str]:
     """File name -> text, of one language."""
-    os.environ["COLUMNS"] = "88"
     teach_argparse(language)
     voice = Voice(language)
     made = {"README.md": _page("portulan", overview(voice), voice, links=True)}
     for name, command in COMMANDS.items():
-        made[f"{name}.md"] = _page(f"portulan {name}", build_parser(command, voice).format_help(), voice, links=False)
+        made[f"{name}.md"] = _page(f"portulan {name}", build_parser(command, voice, 90).format_help(), voice, links=False)
     return made
 
 

@@ -1,6 +1,5 @@
 """The commands: name, the module that serves it, and the line the overview shows. A module is imported only when its command runs."""
-
-from __future__ import annotations
+# Without `from __future__ import annotations`: a named tuple compiles annotations that are text, 40 us each.
 
 from typing import NamedTuple
 

@@ -7,7 +7,7 @@ from typing import get_type_hints
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
     from typing import Any
 
@@ -17,8 +17,7 @@ VERSIONS = {"ls": 1, "who": 1, "lookup": 1, "map": 1, "registry": 1}
 """The schema number of each command's envelope: a new field is fine, a changed one is a new number."""
 
 
-@cache
-def _shape(kind: Hashable) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]] | None:
+def _shape_of(kind: Any) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]] | None:
     """(field names, JSON names, the JSON names whose values hold more rows) of a class of rows; None for any other class."""
     if hasattr(kind, "_fields"):
         names: tuple[str, ...] = kind._fields
@@ -29,6 +28,9 @@ def _shape(kind: Hashable) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str,
     hints = get_type_hints(kind)
     shown = tuple(RENAMED.get(name, name) for name in names)
     return names, shown, tuple(show for name, show in zip(names, shown, strict=True) if _holds_rows(hints[name]))
+
+
+_shape: Callable[[Any], tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]] | None] = cache(_shape_of)
 
 
 def _holds_rows(hint: Any) -> bool:

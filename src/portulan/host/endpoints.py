@@ -116,7 +116,7 @@ class _Join:
             return ownership, () if ownership in _NOBODYS else None
         order = sorted(held, key=_pid_first) if len(held) > 1 else held
         unit = None
-        if any([pid == 1 for pid, _ in held]):
+        if any(pid == 1 for pid, _ in held):
             unit = self.activated_by(rows[0].transport, format_address(rows[0].source), rows[0].port)
         owners = tuple([owner for pid, descriptor in order if (owner := self.owner(pid, descriptor, unit if pid == 1 else None))])
         return (Ownership.PROCESS, owners) if owners else (Ownership.UNKNOWN, None)

@@ -2,8 +2,7 @@
 
 `None` means unknown, an empty tuple means none. These names are the JSON contract of `portulan ls` and `portulan who`.
 """
-
-from __future__ import annotations
+# Without `from __future__ import annotations`: a named tuple compiles annotations that are text, 40 us each.
 
 from collections.abc import Mapping
 from datetime import datetime

@@ -3,8 +3,7 @@
 Names after RFC 6335: the three ranges are *system*, *user* and *dynamic* ports. The kernel's ephemeral range is another thing, a fact of
 one host, and lives in the chart.
 """
-
-from __future__ import annotations
+# Without `from __future__ import annotations`: a named tuple compiles annotations that are text, 40 us each.
 
 from enum import StrEnum
 from typing import NamedTuple

@@ -2,8 +2,7 @@
 
 A survey is made by one of the sources in `system/` and read by `host.endpoints`, which is pure; so the join is tested with any survey.
 """
-
-from __future__ import annotations
+# Without `from __future__ import annotations`: a named tuple compiles annotations that are text, 40 us each.
 
 from collections.abc import Mapping
 from types import MappingProxyType

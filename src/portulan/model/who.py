@@ -1,6 +1,5 @@
 """The answer to "who holds this port, and why is it running"."""
-
-from __future__ import annotations
+# Without `from __future__ import annotations`: a named tuple compiles annotations that are text, 40 us each.
 
 from datetime import datetime
 from typing import NamedTuple

@@ -99,3 +99,13 @@ def parse_range(data: bytes) -> tuple[int, int] | None:
     """`32768 60999` -> both numbers (ip_local_port_range); None if it is not that."""
     fields = data.split()
     return (int(fields[0]), int(fields[1])) if len(fields) == 2 and all(field.isdigit() for field in fields) else None
+
+
+def parse_protocol_counts(data: bytes) -> dict[str, int]:
+    """/proc/net/protocols -> protocol name -> sockets in use in that namespace (columns `protocol`, `sockets`); empty for another text."""
+    counts = {}
+    for line in data.decode("ascii", "replace").splitlines()[1:]:
+        fields = line.split()
+        if len(fields) > 2 and fields[2].isdigit():
+            counts[fields[0]] = int(fields[2])
+    return counts

@@ -7,7 +7,7 @@ Asking also makes the kernel give every listed socket its cookie, a number that 
 from __future__ import annotations
 
 from operator import itemgetter
-from struct import Struct, pack, unpack_from
+from struct import Struct, pack
 
 from portulan.errors import ParseError
 from portulan.model.chart import State
@@ -48,8 +48,8 @@ TCP_STATES = {
 }  # fmt: skip
 UDP_STATES = {ESTABLISHED: State.CONNECTED, CLOSE: State.BOUND}
 
-MEMORY, V6_ONLY, CGROUP, ULP = 7, 11, 21, 19
-"""Attributes INET_DIAG_SKMEMINFO, _SKV6ONLY, _CGROUP_ID, _ULP_INFO."""
+MEMORY, V6_ONLY, CGROUP = 7, 11, 21
+"""Attributes INET_DIAG_SKMEMINFO, _SKV6ONLY, _CGROUP_ID."""
 _EXTENSIONS = 1 << (MEMORY - 1)
 _REQUEST = Struct("=BBBxIHH16s16sIQ")
 _MESSAGE = Struct("=BBBB2s2s16s16sIQIIIII")
@@ -109,7 +109,7 @@ def row_parser(netns: int | None, protocol: int) -> Callable[[bytes, int, int], 
             netns, transport, name, _PORT(port)[0], _PORT(peer_port)[0], source, destination, device, cookie, expires, rqueue, wqueue, uid, inode,
             None if shape.v6_only is None else bool(values[shape.v6_only]), 0 if shape.cgroup is None else values[shape.cgroup],
             None if shape.drops is None else values[shape.drops],
-            carrier or (shape.ulp is not None and _ulp_name(data, start + shape.ulp, end) == "mptcp"),
+            carrier,
         )  # fmt: skip
 
     return parse
@@ -128,7 +128,6 @@ class _Shape:
         format_, number = "=BBBB2s2s" + ("4s12x4s12x" if four else "16s16s") + "IQIIIII", 15
         places: dict[int, int] = {}
         headers = []
-        self.ulp: int | None = None
         for kind, first, last in iterate_attributes(data, start + MESSAGE_SIZE, end):
             size, code = _VALUES.get(kind, (0, ""))
             headers.append(number)
@@ -138,9 +137,6 @@ class _Shape:
                 places[kind] = number
                 format_ += code
                 number += 1
-            elif kind == ULP:
-                self.ulp = first - start
-                size = 0
             else:
                 size = 0
             format_ += f"{align(last - first) - size}x" if last < end else f"{end - first - size}x"
@@ -150,12 +146,3 @@ class _Shape:
         self.v6_only = None if four else places.get(V6_ONLY)
         self.cgroup = places.get(CGROUP)
         self.drops = places.get(MEMORY)
-
-
-def _ulp_name(data: bytes, start: int, end: int) -> str | None:
-    """INET_ULP_INFO_NAME (1) inside the nested INET_DIAG_ULP_INFO."""
-    length = unpack_from("=H", data, start - 4)[0] - 4
-    for kind, first, last in iterate_attributes(data, start, min(start + length, end)):
-        if kind == 1:
-            return data[first:last].rstrip(b"\0").decode("ascii", "replace")
-    return None

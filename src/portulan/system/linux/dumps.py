@@ -7,8 +7,10 @@ from typing import NamedTuple
 
 from portulan.model.port import Transport
 from portulan.system.linux.netlink import SOCK_DIAG, Netlink
+from portulan.system.linux.procfs import read_whole
 from portulan.wire.connections import count_connections
 from portulan.wire.netlink import DONE, ERROR, iterate_messages
+from portulan.wire.procfs import parse_protocol_counts
 from portulan.wire.sock_diag import (
     AF_INET,
     AF_INET6,
@@ -28,14 +30,13 @@ from portulan.wire.sock_diag import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Collection, Iterable
 
     from portulan.model.survey import Row, Selection
 
 _NOT_IN_THIS_KERNEL = (ENOENT, EINVAL, EOPNOTSUPP, EPROTONOSUPPORT)
 _ALL_TCP = states(*range(ESTABLISHED, BOUND_INACTIVE + 1))
 _ALL_UDP = states(ESTABLISHED, CLOSE)
-_PROTOCOLS = ((MPTCP, Transport.TCP), (TCP, Transport.TCP), (UDP, Transport.UDP), (UDPLITE, Transport.UDPLITE))
 
 
 class Dump(NamedTuple):
@@ -44,17 +45,10 @@ class Dump(NamedTuple):
     netns: int
     protocol: int
     buffers: list[bytes]
-    without_subflows: bool = False
-    """Whether to leave out TCP sockets that only carry an MPTCP socket's traffic: that one is listed too, and is the one a process holds."""
 
     def parse(self) -> list[Row]:
         """The sockets. Raises ParseError."""
         row = row_parser(self.netns, self.protocol)
-        if self.without_subflows:
-            return [one for one in self._rows(row) if not one.mptcp]
-        return self._rows(row)
-
-    def _rows(self, row: Callable[[bytes, int, int], Row]) -> list[Row]:
         return [
             row(data, start, end)
             for data in self.buffers
@@ -63,32 +57,73 @@ class Dump(NamedTuple):
         ]  # fmt: skip
 
 
+def parse_dumps(dumps: Iterable[Dump]) -> list[Row]:
+    """All sockets, without the TCP sockets that only carry an MPTCP socket's traffic: that one is listed too, and is the one a process holds.
+
+    They share its inode or, before they are accepted, its addresses. Raises ParseError.
+    """
+    rows = [row for dump in dumps for row in dump.parse()]
+    carried = [row for row in rows if row.mptcp]
+    if not carried:
+        return rows
+    inodes = {row.inode for row in carried if row.inode}
+    ends = {(row.netns, row.port, row.peer_port, row.source, row.destination) for row in carried}
+    return [
+        row
+        for row in rows
+        if row.mptcp
+        or row.transport is not Transport.TCP
+        or (row.inode not in inodes and (row.netns, row.port, row.peer_port, row.source, row.destination) not in ends)
+    ]
+
+
 def read_dumps(netns: int, selection: Selection) -> tuple[list[Dump], bool]:
     """What the selection asks for in this thread's namespace (its inode is only passed on), and whether the kernel knows sock_diag for TCP.
 
     Raises OSError.
     """
-    port = _single_port(selection)
+    asked = _Asked(netns, selection)
     dumps: list[Dump] = []
-    known = True
     with Netlink(SOCK_DIAG) as netlink:
-        for protocol, transport in _PROTOCOLS:
-            if transport not in selection.transports:
-                continue
-            if selection.every_state:
-                wanted = _ALL_TCP if transport is Transport.TCP else _ALL_UDP
-            else:
-                wanted = states(LISTEN if transport is Transport.TCP else CLOSE)
-            for family in (AF_INET, AF_INET6):
-                try:
-                    buffers = netlink.collect(SOCK_DIAG_BY_FAMILY, build_request(family, protocol, wanted, port=port))
-                except OSError as error:
-                    if error.errno not in _NOT_IN_THIS_KERNEL:
-                        raise
-                    known = known and protocol != TCP
-                else:
-                    dumps.append(Dump(netns, protocol, buffers, protocol == TCP and any(dump.protocol == MPTCP for dump in dumps)))
+        in_use = parse_protocol_counts(read_whole("/proc/thread-self/net/protocols"))
+        tcp = asked.dump(netlink, TCP) if Transport.TCP in selection.transports else []
+        known = Transport.TCP not in selection.transports or bool(tcp)
+        dumps += tcp
+        # Walking MPTCP's table costs 2 ms even where it is empty, so the kernel's own count is asked first.
+        if tcp and (in_use.get("MPTCP", 1) or in_use.get("MPTCPv6", 1)):
+            dumps += asked.dump(netlink, MPTCP)
+        if Transport.UDP in selection.transports:
+            dumps += asked.dump(netlink, UDP)
+        if Transport.UDPLITE in selection.transports and (in_use.get("UDP-Lite", 1) or in_use.get("UDPLITEv6", 1)):
+            dumps += asked.dump(netlink, UDPLITE)
     return dumps, known
+
+
+class _Asked:
+    """What a selection asks of one namespace, protocol by protocol."""
+
+    def __init__(self, netns: int, selection: Selection) -> None:
+        self.netns = netns
+        self.port = _single_port(selection)
+        self.every_state = selection.every_state
+
+    def dump(self, netlink: Netlink, protocol: int) -> list[Dump]:
+        """Both families of a protocol; none where this kernel does not have it. Raises OSError."""
+        tcp = protocol in (TCP, MPTCP)
+        if self.every_state:
+            wanted = _ALL_TCP if tcp else _ALL_UDP
+        else:
+            wanted = states(LISTEN if tcp else CLOSE)
+        dumps = []
+        for family in (AF_INET, AF_INET6):
+            try:
+                buffers = netlink.collect(SOCK_DIAG_BY_FAMILY, build_request(family, protocol, wanted, port=self.port))
+            except OSError as error:
+                if error.errno not in _NOT_IN_THIS_KERNEL:
+                    raise
+            else:
+                dumps.append(Dump(self.netns, protocol, buffers))
+        return dumps
 
 
 def read_connections(ports: Collection[int]) -> dict[tuple[int, bytes], int]:

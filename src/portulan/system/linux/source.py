@@ -17,7 +17,7 @@ from portulan.model.portset import PortRange, PortSet
 from portulan.model.survey import Row, Selection, Survey
 from portulan.system.linux.cgroups import read_members, read_paths
 from portulan.system.linux.containers import container_name
-from portulan.system.linux.dumps import Dump, read_connections, read_dumps
+from portulan.system.linux.dumps import Dump, parse_dumps, read_connections, read_dumps
 from portulan.system.linux.holders import Search
 from portulan.system.linux.kernel_ports import read_kernel_ports, read_links
 from portulan.system.linux.namespaces import Place, inside, list_places, place_of_socket
@@ -105,7 +105,7 @@ class _Look:
         if second is not None:
             second.finish()
             processes |= {pid: owner for pid in self._pids() - processes.keys() if (owner := self._describe(pid)) is not None}
-        self._note_gaps(search)
+        self._note_gaps()
         return Survey(
             source=search.way, rows=tuple(self.rows), holders=self.holders, sharing=self.sharing, unheld=self.unheld, suspects=self.suspects,
             processes=processes, kernel=self.kernel, cgroups=self.cgroups, devices=self.devices, connections=connections, gaps=tuple(self.gaps),
@@ -144,7 +144,7 @@ class _Look:
         return dumps
 
     def _parse(self, dumps: Iterable[Dump]) -> None:
-        rows = [row for dump in dumps for row in dump.parse()]
+        rows = parse_dumps(dumps)
         ports = self.selection.ports
         if ports is not None:
             rows = [row for row in rows if row.port in ports]
@@ -212,7 +212,7 @@ class _Look:
                 lost.append(row)
         return _SecondLook(self, search, lost) if lost else None
 
-    def _note_gaps(self, search: Search) -> None:
+    def _note_gaps(self) -> None:
         secret = sum(why is Ownership.FORBIDDEN for why in self.unheld.values())
         hidden = sum(why is Ownership.HIDDEN for why in self.unheld.values())
         if not list_pids():
@@ -239,7 +239,8 @@ class _SecondLook:
         self.look = look
         self.lost = lost
         self.forbidden = search.forbidden
-        again = _Look(look.way, look.selection._replace(ports=PortSet.of(PortRange(row.port, row.port) for row in lost)))
+        ports = PortSet.of(PortRange(row.port, row.port) for row in lost)
+        again = _Look(look.way, look.selection._replace(ports=ports, transports=tuple({row.transport for row in lost})))
         again.places = {netns: look.places[netns] for netns in {row.netns for row in lost} if netns in look.places}
         again._parse(again._dump(list(again.places.values())))  # noqa: SLF001 - the same class
         alive = {row.cookie for row in again.rows}
