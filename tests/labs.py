@@ -1,0 +1,299 @@
+"""What the lab tests of the chart share: sockets on a sandbox host, processes that hold them, and two judges that know nothing of our code.
+
+The judges are ss and a walk by hand over /proc/net and /proc/*/fd. What they and the chart say is brought into one form: a `Fact` for each
+socket, and for each endpoint the (pid, descriptor) pairs that hold it.
+"""
+
+import os
+import re
+import socket
+import time
+from collections import defaultdict
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+SOURCES = ("bpf", "proc")
+REUSE_ADDRESS = (socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+REUSE_PORT = (socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+V6_ONLY = (socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+DUAL_STACK = (socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+MPTCP, UDPLITE = 262, 136
+
+
+# Sockets and their holders
+
+
+def inhabit(host):
+    """A process that does nothing there: /proc leads into the namespaces that somebody lives in, and only into those."""
+    return host.start(["sleep", "600"])
+
+
+def open_socket(host, address="", port=None, *, kind=socket.SOCK_STREAM, protocol=0, options=(), backlog=None):
+    """A socket of this process on that host, bound if a port is given (0: any), listening if a backlog is."""
+    with host.enter():
+        one = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, kind, protocol)
+    try:
+        for option in options:
+            one.setsockopt(*option)
+        if port is not None:
+            one.bind((address, port))
+        if backlog is not None:
+            one.listen(backlog)
+    except OSError:
+        one.close()
+        raise
+    return one
+
+
+def listen(host, address="", port=0, *, backlog=16, **more):
+    """A listening TCP socket."""
+    return open_socket(host, address, port, backlog=backlog, **more)
+
+
+def datagrams(host, address="", port=0, **more):
+    """A bound UDP socket."""
+    return open_socket(host, address, port, kind=socket.SOCK_DGRAM, **more)
+
+
+def connect(host, address, port, **more):
+    """A connected TCP socket."""
+    one = open_socket(host, address, **more)
+    one.connect((address, port))
+    return one
+
+
+def hold(host, *sockets):
+    """Another process that holds the sockets, at the same descriptors."""
+    return host.start(["sleep", "600"], pass_fds=[one.fileno() for one in sockets])
+
+
+def port_of(one):
+    """The local port of a socket."""
+    return one.getsockname()[1]
+
+
+def inode_of(one):
+    """The number that /proc shows for a socket."""
+    return os.fstat(one.fileno()).st_ino
+
+
+def pairs(item):
+    """The (pid, descriptor) pairs of an endpoint; None where its owners are unknown."""
+    return None if item.owners is None else {(owner.pid, owner.fd) for owner in item.owners}
+
+
+def look(host, *ports, **more):
+    """The chart's endpoints of one host."""
+    from portulan.verbs.chart import chart
+
+    return chart(ports, namespaces=[str(host.netns_inode)], **more).items
+
+
+def ask(host, port, **more):
+    """What `who` answers of a port, as far as it is about this host: (endpoints, commands that stop them)."""
+    from portulan.host.remedies import find_remedies
+    from portulan.verbs.who import who
+
+    items = tuple(item for item in who(port, **more).items if item.netns == host.netns_inode)
+    return items, [remedy.command for remedy in find_remedies(items)]
+
+
+def wait_for(question, wanted, timeout_s=10.0):
+    """Ask until the answer is as wanted: the kernel does some things a moment later. Returns the last answer."""
+    deadline = time.monotonic() + timeout_s
+    while (answer := question()) != wanted and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return answer
+
+
+def only(items, **wanted):
+    """The one endpoint whose fields are as wanted."""
+    found = [item for item in items if all(getattr(item, name) == value for name, value in wanted.items())]
+    assert len(found) == 1, (wanted, found or items)
+    return found[0]
+
+
+# The common form
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One socket. None: this judge cannot tell."""
+
+    transport: str
+    state: str
+    address: str
+    port: int
+    peer: str | None
+    inode: int
+    uid: int | None = None
+    v6_only: bool | None = None
+    device: str | None = None
+    queue: tuple | None = None
+    """Of a listener: waiting and limit."""
+    drops: int | None = None
+
+    @property
+    def endpoint(self):
+        return self.transport, self.state, self.address, self.port, self.peer
+
+
+def facts_of(items):
+    """The chart in the common form."""
+    facts, owners = [], defaultdict(set)
+    for item in items:
+        assert item.owners is None or all(owner.name for owner in item.owners)
+        for one in item.sockets:
+            queue = None if one.backlog is None else (one.backlog, one.backlog_limit)
+            fact = Fact(
+                str(item.transport), str(item.state), item.address, item.port, item.peer, one.inode, item.uid, one.v6_only, one.device, queue,
+                one.drops,
+            )  # fmt: skip
+            facts.append(fact)
+            owners[fact.endpoint] |= pairs(item) or set()
+    return facts, dict(owners)
+
+
+COLUMNS = ("uid", "v6_only", "device", "queue", "drops")
+
+
+def differences(chart, judge, *, every_owner=True, columns=COLUMNS):
+    """What the judge says otherwise, in words; what it cannot tell is not compared. Without `every_owner` the judge names one of several."""
+    ours, our_owners = chart
+    theirs, their_owners = judge
+    found = [f"not in the chart: {key}" for key in their_owners.keys() - our_owners.keys()]
+    found += [f"only in the chart: {key}" for key in our_owners.keys() - their_owners.keys()]
+    known = defaultdict(list)
+    for fact in ours:
+        known[fact.endpoint, fact.inode].append(fact)
+    for fact in theirs:
+        same = known.get((fact.endpoint, fact.inode), [])
+        if not same:
+            found.append(f"socket not in the chart: {fact}")
+            continue
+        mine = same.pop()
+        for name in columns:
+            if getattr(fact, name) not in (None, getattr(mine, name)):
+                found.append(f"{name}: {mine} but {fact}")
+    found += [f"socket only in the chart: {fact}" for rest in known.values() for fact in rest]
+    for key in our_owners.keys() & their_owners.keys():
+        same = our_owners[key] == their_owners[key] if every_owner else bool(our_owners[key]) == bool(their_owners[key])
+        if not same or not their_owners[key] <= our_owners[key]:
+            found.append(f"owners of {key}: {sorted(our_owners[key])} but {sorted(their_owners[key])}")
+    return found
+
+
+# Judge one: a walk by hand
+
+_TCP = (
+    "", "established", "syn-sent", "syn-received", "fin-wait-1", "fin-wait-2", "time-wait", "bound", "close-wait", "last-ack", "listening",
+    "closing", "syn-received",
+)  # fmt: skip
+_UDP = {1: "connected", 7: "bound"}
+_SERVING = ("listening", "bound")
+
+
+def brute_force(host, *, every_state=False, held=None):
+    """Every socket that the host's /proc/net lists, with everybody whose /proc/PID/fd has it."""
+    held = walk_descriptors() if held is None else held
+    facts, owners = [], {}
+    with host.enter():
+        tables = [(name, Path(f"/proc/thread-self/net/{name}").read_text("ascii").splitlines()[1:]) for name in _TABLES if _exists(name)]
+    for name, lines in tables:
+        for fact in map(_parse_line, [name] * len(lines), lines):
+            if every_state or fact.state in _SERVING:
+                facts.append(fact)
+                owners.setdefault(fact.endpoint, set()).update(held.get(fact.inode, ()) if fact.inode else ())
+    return facts, owners
+
+
+_TABLES = ("tcp", "tcp6", "udp", "udp6", "udplite", "udplite6")
+
+
+def _exists(name):
+    return Path(f"/proc/thread-self/net/{name}").exists()
+
+
+def walk_descriptors():
+    """Socket inode -> {(pid, descriptor)}, of the whole machine."""
+    held = defaultdict(set)
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        with suppress(OSError):
+            for number in os.listdir(f"/proc/{pid}/fd"):
+                with suppress(OSError):
+                    target = os.readlink(f"/proc/{pid}/fd/{number}")
+                    if target.startswith("socket:["):
+                        held[int(target[8:-1])].add((int(pid), int(number)))
+    return held
+
+
+def _parse_line(table, line):
+    fields = line.split()
+    transport = table.removesuffix("6")
+    code = int(fields[3], 16)
+    state = _TCP[code] if transport == "tcp" else _UDP[code]
+    (address, port), (peer, peer_port) = _endpoint(fields[1]), _endpoint(fields[2])
+    far = (f"[{peer}]:{peer_port}" if ":" in peer else f"{peer}:{peer_port}") if peer_port else None
+    drops = int(fields[12]) if transport != "tcp" else None
+    gone = state == "time-wait" or not int(fields[9])
+    return Fact(transport, state, address, port, far, int(fields[9]), None if gone else int(fields[7]), drops=drops)
+
+
+def _endpoint(text):
+    """Addresses stand there as 32-bit words in the machine's own order."""
+    words, _, port = text.partition(":")
+    packed = b"".join(int(words[at : at + 8], 16).to_bytes(4, "little") for at in range(0, len(words), 8))
+    return socket.inet_ntop(socket.AF_INET if len(packed) == 4 else socket.AF_INET6, packed), int(port, 16)
+
+
+# Judge two: ss
+
+_SS_STATES = {"LISTEN": "listening", "ESTAB": "established", "SYN-RECV": "syn-received"}
+_HOLDER = re.compile(r"pid=(\d+),fd=(\d+)")
+SS = ("ss", "-H", "-O", "-n", "-p", "-e", "-m", "-t", "-u")
+
+
+def ask_ss(host, peers, *, every_state=False):
+    """What ss says on that host. It leaves out bound TCP sockets that do not listen."""
+    answer = host.run([*SS, "-a"], root=peers)
+    assert answer.returncode == 0, answer.stderr
+    facts, owners = [], {}
+    for line in answer.stdout.splitlines():
+        fact = _parse_ss(line)
+        if every_state or fact.state in _SERVING:
+            facts.append(fact)
+            owners.setdefault(fact.endpoint, set()).update((int(pid), int(fd)) for pid, fd in _HOLDER.findall(line))
+    return facts, owners
+
+
+def _parse_ss(line):
+    transport, word, waiting, limit, local, far, *rest = line.split()
+    tail = " ".join(rest)
+    if word in ("UNCONN", "ESTAB") and transport == "udp":
+        state = "bound" if word == "UNCONN" else "connected"
+    else:
+        state = _SS_STATES.get(word, word.lower())
+    address, device, port = _ss_endpoint(local)
+    peer, _, peer_port = _ss_endpoint(far)
+    number = re.search(r"\bino:(\d+)", tail)
+    uid = re.search(r"\buid:(\d+)", tail)
+    drops = re.search(r"skmem:\([^)]*\bd(\d+)\)", tail)
+    v6_only = re.search(r"\bv6only:(\d)", tail)
+    return Fact(
+        transport, state, address, int(port), None if peer_port == "*" else f"[{peer}]:{peer_port}" if ":" in peer else f"{peer}:{peer_port}",
+        int(number[1]) if number else 0,
+        (int(uid[1]) if uid else 0) if state != "time-wait" else None,
+        bool(int(v6_only[1])) if v6_only else None,
+        device,
+        (int(waiting), int(limit)) if state == "listening" else None,
+        int(drops[1]) if drops and state != "time-wait" else None,
+    )  # fmt: skip
+
+
+def _ss_endpoint(text):
+    """`*` is an IPv6 wildcard that takes IPv4 too."""
+    address, _, port = text.rpartition(":")
+    address, _, device = address.partition("%")
+    address = address.strip("[]")
+    return "::" if address == "*" else address, device.strip("[]") or None, port
