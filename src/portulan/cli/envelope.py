@@ -50,8 +50,20 @@ def as_row(item: Any) -> Any:
     for name in nested:
         value = row[name]
         if value:
-            row[name] = [as_row(part) for part in value] if type(value) is tuple else as_row(value)
+            row[name] = as_rows(value) if type(value) is tuple else as_row(value)
     return row
+
+
+def as_rows(items: Iterable[Any]) -> list[Any]:
+    """`as_row` of many: rows without rows inside, the most there are, take one step each."""
+    rows = []
+    for item in items:
+        shape = _shape(type(item))
+        if shape is not None and not shape[2] and isinstance(item, tuple):
+            rows.append(dict(zip(shape[1], item, strict=True)))
+        else:
+            rows.append(as_row(item))
+    return rows
 
 
 def encode(value: object) -> bytes:
@@ -84,4 +96,4 @@ def envelope(
         "missing": reasons,
     }
     facts = {name: as_row(value) for name, value in (extra or {}).items()}
-    return encode({**head, **facts, "items": [as_row(item) for item in items]}) + b"\n"
+    return encode({**head, **facts, "items": as_rows(items)}) + b"\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from importlib import import_module
 
 from portulan.cli.face import Face
 from portulan.errors import BadInput
@@ -58,6 +59,11 @@ def arguments(parser: argparse.ArgumentParser, voice: Voice) -> None:
 def run(options: argparse.Namespace, face: Face) -> int:
     """Show the chart once, or again and again."""
     look = _question(options)
+    if options.json:
+        from threading import Thread
+
+        # The encoder is fetched while the kernel is searched: its import costs as much as a third of the answer.
+        Thread(target=import_module, args=("msgspec",), daemon=True).start()
     if options.watch is not None:
         from portulan.cli.watch import watch
 

@@ -8,70 +8,78 @@ from __future__ import annotations
 
 from portulan.model.address import exposure_of, format_address, format_endpoint
 from portulan.model.chart import Endpoint, Owner, Ownership, Socket, State
-from portulan.model.port import port_class
+from portulan.model.port import Transport, port_class
+from portulan.model.survey import Survey
 from portulan.wire.cgroup import parse_cgroup_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
-    from portulan.model.port import Transport
-    from portulan.model.survey import Row, Survey
+    from portulan.model.survey import Row
     from portulan.wire.cgroup import CgroupMeaning
 
+_Key = tuple[int | None, int, Transport, int, bytes, State, bytes, int, int]
 _NOBODYS = (Ownership.KERNEL, Ownership.NONE)
 _UNKNOWN_SHARING = (None, None)
 _ANY_ADDRESS_4, _ANY_ADDRESS_6 = bytes(4), bytes(16)
 
 
-def build_endpoints(
-    survey: Survey,
-    *,
-    service_of: Callable[[int, Transport], str | None],
-    user_of: Callable[[int], str | None],
-    container_of: Callable[[CgroupMeaning], str | None],
-    activated_by: Callable[[Transport, str, int], str | None] = lambda *_: None,
-) -> tuple[Endpoint, ...]:
-    """Every endpoint of a survey, sorted by port, transport, address family, address and peer, own namespace first.
-
-    The callables are asked once a port, user and control group; `activated_by` tells the systemd socket unit of what pid 1 holds. Sockets that were closed while we looked are left out.
-    """
-    groups: dict[tuple[object, ...], list[Row]] = {}
-    unheld = survey.unheld
-    gone = Ownership.GONE
-    for row in survey.rows:
-        if unheld.get(row.cookie) is gone or unheld.get(row.cookie) == gone.value:
-            continue
-        groups.setdefault(
-            (row.netns, row.port, row.transport, row.source, row.state, row.destination, row.peer_port, row.device), []
-        ).append(row)
-    join = _Join(survey, service_of, user_of, container_of, activated_by)
-    order = {space.inode: at for at, space in enumerate(survey.namespaces)}
-    keys = sorted(groups, key=lambda key: (order.get(key[0], 0), key[1], key[2], len(key[3]), key[3], key[4], key[5], key[6], key[7]))  # type: ignore[arg-type,call-overload]
-    return tuple(join.endpoint(groups[key]) for key in keys)
+def build_endpoints(survey: Survey, **ways: Any) -> tuple[Endpoint, ...]:
+    """Every endpoint of one whole survey; `ways` are the callables of `Builder`."""
+    builder = Builder(**ways)
+    builder.add(survey)
+    return builder.items()
 
 
-class _Join:
-    """Builds endpoints, remembering what it has asked."""
+class Builder:
+    """Builds endpoints from the parts of a survey, as they come, remembering what it has asked."""
 
     def __init__(
         self,
-        survey: Survey,
+        *,
         service_of: Callable[[int, Transport], str | None],
         user_of: Callable[[int], str | None],
         container_of: Callable[[CgroupMeaning], str | None],
-        activated_by: Callable[[Transport, str, int], str | None],
+        activated_by: Callable[[Transport, str, int], str | None] = lambda *_: None,
     ) -> None:
-        self.survey = survey
+        """The callables are asked once a port, user and control group; `activated_by` tells the systemd socket unit of what pid 1 holds."""
         self.service_of = service_of
         self.user_of = user_of
         self.container_of = container_of
         self.activated_by = activated_by
         self.services: dict[tuple[int, Transport], str | None] = {}
-        self.names: dict[int | None, str] = {
-            space.inode: space.name or f"net:[{space.inode}]" for space in survey.namespaces if not space.own
-        }
+        self.built: dict[_Key, Endpoint] = {}
+        self.order: dict[int | None, int] = {}
+        self.survey = Survey(source="", rows=())
+        self.names: dict[int | None, str] = {}
+        self.counts: dict[int, int] | None = None
+
+    def add(self, survey: Survey) -> None:
+        """Build the endpoints of one part. No endpoint is spread over parts."""
+        self.survey = survey
+        self.order = {space.inode: at for at, space in enumerate(survey.namespaces)}
+        self.names = {space.inode: space.name or f"net:[{space.inode}]" for space in survey.namespaces if not space.own}
         self.counts = connections_by_listener(survey)
+        unheld = survey.unheld
+        groups: dict[_Key, list[Row]] = {}
+        for row in survey.rows:
+            if row.cookie in unheld and unheld[row.cookie] == Ownership.GONE:
+                continue
+            key = (row.netns, row.port, row.transport, len(row.source), row.source, row.state, row.destination, row.peer_port, row.device)
+            if key in groups:
+                groups[key].append(row)
+            else:
+                groups[key] = [row]
+        for key, rows in groups.items():
+            self.built[key] = self.endpoint(rows)
+
+    def items(self) -> tuple[Endpoint, ...]:
+        """All endpoints, sorted by namespace (our own first), port, transport, address family, address, state and peer; what was closed
+        while we looked is left out."""
+        order = self.order
+        return tuple([self.built[key] for key in sorted(self.built, key=lambda key: (order.get(key[0], 0), key))])
 
     def endpoint(self, rows: list[Row]) -> Endpoint:
         """One row of the chart, from the sockets that share it."""

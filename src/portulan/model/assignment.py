@@ -3,10 +3,8 @@
 Words after RFC 6335 (service name, assigned, unassigned, reserved). `None` means unknown or not given, an empty tuple means none.
 """
 
-from __future__ import annotations
-
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from portulan.model.port import PortClass, Transport
 from portulan.model.portset import PortRange
@@ -21,8 +19,7 @@ class Status(StrEnum):
     """Not handed out: kept back, or taken back from somebody."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Assignment:
+class Assignment(NamedTuple):
     """One record of the registry. Texts are the registry's own words, whitespace normalised, without people's names and addresses."""
 
     first: int | None
@@ -47,8 +44,7 @@ class Assignment:
     modified: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Counts:
+class Counts(NamedTuple):
     """Figures of a whole registry; every figure but `names` counts records."""
 
     records: int
@@ -65,8 +61,7 @@ class Counts:
     """Records that say what another one says already, word for word; they are counted, not kept."""
 
 
-@dataclass(frozen=True, slots=True)
-class About:
+class About(NamedTuple):
     """Where a table comes from."""
 
     date: str
@@ -85,8 +80,7 @@ class Kind(StrEnum):
     WORDS = "words"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(NamedTuple):
     """One row of an answer. These names are the JSON contract of `portulan lookup`, with `class` for `port_class`."""
 
     port: int | None
@@ -109,8 +103,7 @@ class Entry:
     unauthorized: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class WellKnown:
+class WellKnown(NamedTuple):
     """Ports that everyone should know, explained together by one plain sentence (its key here, its words in `portulan.text.well_known`)."""
 
     key: str
@@ -120,8 +113,7 @@ class WellKnown:
     """The word people say."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(NamedTuple):
     """What one question brought."""
 
     query: str
@@ -147,8 +139,7 @@ class Answer:
         return any(entry.status is not Status.UNASSIGNED for entry in self.entries)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InUse:
+class InUse(NamedTuple):
     """The table that lookups use."""
 
     about: About
@@ -161,8 +152,7 @@ class InUse:
     """The code of what is wrong with the user's own table, for which the packaged one stands in."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Update:
+class Update(NamedTuple):
     """What a registry update did."""
 
     path: str

@@ -13,6 +13,7 @@ from portulan.model.survey import Row, Selection, Survey
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import ModuleType
     from typing import Any
 
@@ -28,8 +29,8 @@ _STATES = {
 class PortableSource:
     """This machine, asked through psutil."""
 
-    def survey(self, selection: Selection) -> Survey:
-        """Look. Raises CannotTell where psutil is missing, or lists nothing at all."""
+    def survey(self, selection: Selection) -> Iterator[Survey]:
+        """Look; all in one part. Raises CannotTell where psutil is missing, or lists nothing at all."""
         psutil = _psutil()
         gaps = [Gap("psutil.limited")]
         try:
@@ -56,7 +57,7 @@ class PortableSource:
             gaps.append(Gap("owners.forbidden", {"count": unknown}))
         pids = {pid for held in holders.values() for pid, _ in held}
         processes = {pid: owner for pid in pids if (owner := _describe(psutil, pid)) is not None}
-        return Survey(source="psutil", rows=tuple(rows), holders=holders, unheld=unheld, processes=processes, gaps=tuple(gaps))
+        yield Survey(source="psutil", rows=tuple(rows), holders=holders, unheld=unheld, processes=processes, gaps=tuple(gaps))
 
     def parents(self, pid: int) -> tuple[Ancestor, ...]:
         """The parent chain of a process."""

@@ -10,6 +10,7 @@ from portulan.model.survey import Selection, Survey
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Protocol
 
     from portulan.model.port import Transport
@@ -18,8 +19,11 @@ if TYPE_CHECKING:
     class SocketSource(Protocol):
         """Looks at this machine's sockets."""
 
-        def survey(self, selection: Selection) -> Survey:
-            """What is there now. Raises CannotTell, MachineFailed."""
+        def survey(self, selection: Selection) -> Iterator[Survey]:
+            """What is there now, in parts: all sockets of a port are in one of them, and the last tells the gaps.
+
+            A part may be worked on while the next is being found. Raises CannotTell, MachineFailed.
+            """
 
         def parents(self, pid: int) -> tuple[Ancestor, ...]:
             """The parent chain of a process."""

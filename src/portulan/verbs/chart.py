@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from portulan.host.endpoints import build_endpoints
+from portulan.host.endpoints import Builder
 from portulan.model.chart import Chart, Endpoint
 from portulan.model.port import Transport
 from portulan.model.portset import PortSet
@@ -16,6 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from portulan.model.survey import Survey
     from portulan.system.source import SocketSource
 
 _SERVERS = (Transport.TCP, Transport.UDP, Transport.UDPLITE)
@@ -46,8 +47,7 @@ def chart(
     selection = Selection(ports=_union(ports for ports, _ in wanted) if words else None, every_state=every_state, connections=connections)
     machine = open_source(source)
     taken_at = datetime.now(UTC)
-    survey = machine.survey(selection)
-    items = join(machine, survey)
+    items, survey = look(machine, selection)
     if words:
         items = tuple(item for item in items if any(item.port in ports and item.transport in transports for ports, transports in wanted))
     for keep in _filters(names, pids, users, namespaces):
@@ -58,17 +58,19 @@ def chart(
     )  # fmt: skip
 
 
-def join(machine: SocketSource, survey: object) -> tuple[Endpoint, ...]:
-    """A survey as endpoints, with the registry's names and the machine's own words for processes, users and containers."""
+def look(machine: SocketSource, selection: Selection) -> tuple[tuple[Endpoint, ...], Survey]:
+    """One look: the endpoints, with the registry's names and the machine's own words for users and containers; and what the survey said last."""
     from portulan.system.registry_file import open_table
 
-    return build_endpoints(
-        survey,  # type: ignore[arg-type]
+    builder = Builder(
         service_of=open_table().usual,
         user_of=machine.user_name,
         container_of=machine.container_name,
         activated_by=machine.socket_unit,
     )
+    for part in machine.survey(selection):
+        builder.add(part)
+    return builder.items(), builder.survey
 
 
 def _union(sets: Iterable[PortSet]) -> PortSet:

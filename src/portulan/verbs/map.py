@@ -32,10 +32,11 @@ def port_map(transport: str | None = None, *, source: str = "auto") -> PortMap:
     if wanted is not None:
         selection = Selection(every_state=True, connections=False, transports=(wanted,))
     taken_at = datetime.now(UTC)
-    survey = machine.survey(selection)
+    parts = list(machine.survey(selection))
+    survey = parts[-1]
     table = open_table()
     # As in the chart: what was closed while we looked is left out.
-    rows = (row for row in survey.rows if survey.unheld.get(row.cookie) != Ownership.GONE)
+    rows = (row for part in parts for row in part.rows if survey.unheld.get(row.cookie) != Ownership.GONE)
     opened, in_use = read_rows(rows, table.usual)
     return PortMap(
         host=machine.host_name(),

@@ -11,7 +11,7 @@ from portulan.model.port import Port
 from portulan.model.survey import Selection
 from portulan.model.who import Who
 from portulan.system.source import open_source
-from portulan.verbs.chart import join
+from portulan.verbs.chart import look
 from portulan.verbs.ports import resolve_ports
 
 TYPE_CHECKING = False
@@ -32,11 +32,9 @@ def who(port: str | int, *, source: str = "auto") -> Who:
     asked = Port(number, transports[0] if len(transports) == 1 else None)
     machine = open_source(source)
     taken_at = datetime.now(UTC)
-    survey = machine.survey(Selection(ports=ports, transports=transports, connections=True))
-    items = join(machine, survey)
+    items, survey = look(machine, Selection(ports=ports, transports=transports, connections=True))
     if not items:
-        survey = machine.survey(Selection(ports=ports, transports=transports, every_state=True))
-        items = join(machine, survey)
+        items, survey = look(machine, Selection(ports=ports, transports=transports, every_state=True))
     items = tuple(_with_parents(item, machine) for item in items)
     return Who(
         port=asked, host=machine.host_name(), taken_at=taken_at, service=_service(asked, items), items=items, remedies=find_remedies(items),

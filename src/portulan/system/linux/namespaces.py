@@ -43,7 +43,7 @@ def list_places() -> tuple[list[Place], list[int]]:
     for pid in list_pids():
         path = f"/proc/{pid}/ns/net"
         try:
-            inode = os.stat(path).st_ino
+            inode = int(os.readlink(path)[5:-1])  # net:[4026531833]; half the price of stat
         except PermissionError:
             silent.append(pid)
         except OSError:

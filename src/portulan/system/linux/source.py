@@ -28,7 +28,7 @@ from portulan.wire.procfs import parse_range
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Iterator
 
     from portulan.wire.cgroup import CgroupMeaning
 
@@ -43,8 +43,8 @@ class LinuxSource:
         """`holders`: `auto`, `bpf` or `proc`."""
         self._way = holders
 
-    def survey(self, selection: Selection) -> Survey:
-        """Look. Raises CannotTell where the kernel has no sock_diag, or where `bpf` was asked for and may not be used."""
+    def survey(self, selection: Selection) -> Iterator[Survey]:
+        """Look; sockets that need a second look come in a second part. Raises CannotTell where the kernel has no sock_diag, or where `bpf` was asked for and may not be used."""
         return _Look(self._way, selection).take()
 
     def parents(self, pid: int) -> tuple[Ancestor, ...]:
@@ -84,15 +84,16 @@ class _Look:
         self.suspects: dict[int, tuple[int, ...]] = {}
         self.silent: list[int] = []
         self.cgroups: dict[int, str] = {}
+        self.processes: dict[int, Owner] = {}
+        self.connections: dict[tuple[int | None, int, bytes], int] | None = None
         self.kernel: dict[tuple[int | None, Transport, int], str] = {}
         self.devices: dict[tuple[int | None, int], str] = {}
 
-    def take(self) -> Survey:
+    def take(self) -> Iterator[Survey]:
         search = Search(self.way, every_state=self.selection.every_state)
         places, self.silent = list_places()
         self.places = {place.inode: place for place in places}
-        dumps = self._dump(places)
-        self._parse(dumps)
+        self._parse(self._dump(places))
         self.cgroups = read_paths({row.cgroup for row in self.rows if row.cgroup})
         self._join(search)
         if self._visit(search):  # namespaces that only a socket keeps: their rows want holders too, and the records are at hand
@@ -100,17 +101,23 @@ class _Look:
             self.cgroups |= read_paths({row.cgroup for row in self.rows if row.cgroup} - self.cgroups.keys())
         self._name_devices()
         second = self._second_look(search)
-        connections = self._count_connections() if self.selection.connections else None
-        processes = {pid: owner for pid in self._pids() if (owner := self._describe(pid)) is not None}
+        self.connections = self._count_connections() if self.selection.connections else None
+        self.processes = {pid: owner for pid in self._pids() if (owner := self._describe(pid)) is not None}
+        rows = self.rows
         if second is not None:
+            sure, rows = second.split(rows)
+            yield self._part(search.way, sure, places[0])
             second.finish()
-            processes |= {pid: owner for pid in self._pids() - processes.keys() if (owner := self._describe(pid)) is not None}
+            self.processes |= {pid: owner for pid in self._pids() - self.processes.keys() if (owner := self._describe(pid)) is not None}
         self._note_gaps()
+        yield self._part(search.way, rows, places[0])
+
+    def _part(self, way: str, rows: Iterable[Row], own: Place) -> Survey:
         return Survey(
-            source=search.way, rows=tuple(self.rows), holders=self.holders, sharing=self.sharing, unheld=self.unheld, suspects=self.suspects,
-            processes=processes, kernel=self.kernel, cgroups=self.cgroups, devices=self.devices, connections=connections, gaps=tuple(self.gaps),
-            namespaces=tuple(Namespace(place.inode, place.name, place is places[0]) for place in self.places.values()),
-            ephemeral=parse_range(read_file("/proc/sys/net/ipv4/ip_local_port_range")),
+            source=way, rows=tuple(rows), holders=self.holders, sharing=self.sharing, unheld=self.unheld, suspects=self.suspects,
+            processes=self.processes, kernel=self.kernel, cgroups=self.cgroups, devices=self.devices, connections=self.connections,
+            gaps=tuple(self.gaps), ephemeral=parse_range(read_file("/proc/sys/net/ipv4/ip_local_port_range")),
+            namespaces=tuple(Namespace(place.inode, place.name, place is own) for place in self.places.values()),
         )  # fmt: skip
 
     def _pids(self) -> set[int]:
@@ -248,6 +255,12 @@ class _SecondLook:
         self.still = [row for row in lost if row.cookie in alive]
         # A walk that was refused somewhere stays refused: a second one would learn nothing.
         self.search = Search(search.way, every_state=look.selection.every_state) if self.still and not self.forbidden else None
+
+    def split(self, rows: Collection[Row]) -> tuple[list[Row], list[Row]]:
+        """The rows whose holders are certain now, and those on the ports of the lost ones."""
+        open_ports = {(row.netns, row.transport, row.port) for row in self.lost}
+        later = [row for row in rows if (row.netns, row.transport, row.port) in open_ports]
+        return [row for row in rows if (row.netns, row.transport, row.port) not in open_ports], later
 
     def finish(self) -> None:
         """Take what the second search found; name suspects for the rest."""
