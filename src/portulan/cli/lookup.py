@@ -141,8 +141,9 @@ def _details(answer: Answer, face: Face) -> None:
             voice.say("defined in"),
             ", ".join(dict.fromkeys(reference for entry in entries if entry.service == first.service for reference in entry.references)),
         ),
-        (voice.say("note"), _note(first)),
-        (voice.say("also used"), first.unauthorized),
+        # Notes on keys for service discovery interest few: they are in the JSON.
+        (voice.say("note"), "" if first.note.lower().startswith("defined txt") else _breakable(first.note)),
+        (voice.say("also used"), _breakable(first.unauthorized)),
         (voice.say("class"), text.class_line(number, voice)),
         (voice.say("this kernel"), text.kernel_line(number, answer.ephemeral, voice) if number else ""),
     ]
@@ -150,9 +151,11 @@ def _details(answer: Answer, face: Face) -> None:
     _labelled(labelled, face)
 
 
-def _note(entry: Entry) -> str:
-    """IANA's note, unless it speaks of keys for DNS service discovery."""
-    return "" if entry.note.lower().startswith("defined txt") else entry.note
+def _breakable(foreign: str) -> str:
+    """Foreign text whose words fit on a line."""
+    from portulan.cli.table import shorten
+
+    return " ".join(shorten(clean(word), 60) for word in foreign.split(" "))
 
 
 def _labelled(lines: Iterable[tuple[str, str]], face: Face) -> None:
@@ -161,9 +164,10 @@ def _labelled(lines: Iterable[tuple[str, str]], face: Face) -> None:
 
     kept = [(label, clean(content, 1000)) for label, content in lines if content]
     size = max(width_of(label) for label, _ in kept) + 4
+    room = max(min(face.width, 100) - size, 20)
     for label, content in kept:
         blanks = " " * (size - 1 - width_of(label))
-        first, *rest = wrap(content, max(min(face.width, 100) - size, 20))
+        first, *rest = wrap(content, room)
         face.line(f" {face.style(label, 'dim')}{blanks}{first}")
         for line in rest:
             face.line(" " * size + line)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from portulan.errors import BadInput
 from portulan.text import lookup as text
 from portulan.text.voice import mark
-from portulan.verbs.registry import reset_registry, update_registry
+from portulan.verbs.registry import IANA, reset_registry, update_registry
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,13 +36,18 @@ def run(options: argparse.Namespace, face: Face) -> int:
     """Do it, and say what changed."""
     voice = face.voice
     if options.action == "reset":
+        if options.source or options.force:
+            raise BadInput("registry.reset-alone")
         removed = reset_registry()
         if options.json:
             face.envelope("registry", [{"action": "reset", "changed": removed}])
         else:
             face.line(voice.say("The packaged table is in use again.") if removed else voice.say("The packaged table was in use already."))
         return 0
-    update = update_registry(options.source, force=options.force)
+    source = options.source or IANA
+    if "://" in source:
+        face.note(voice.say("fetching {source} …", source=source))
+    update = update_registry(source, force=options.force)
     if options.json:
         face.envelope("registry", [update])
         return 0

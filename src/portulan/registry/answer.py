@@ -38,9 +38,9 @@ def answer(question: Question, table: Table, *, only_words: bool = False, epheme
     return _answer(question, Kind.WORDS, entries, suggestions=near, ephemeral=ephemeral)
 
 
-def is_known_word(text: str, table: Table) -> bool:
-    """Whether a text is a name or a word by itself."""
-    return bool(meant_by(text) or table.by_name(text))
+def leads_to_port(text: str, table: Table) -> bool:
+    """Whether a text by itself is the name of something that has a port."""
+    return bool(meant_by(text)) or any(record.first is not None for record in table.by_name(text))
 
 
 def _by_number(question: Question, table: Table, ephemeral: PortRange | None) -> Answer:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from portulan.model.assignment import Assignment, Counts
 from portulan.model.port import TRANSPORTS
 from portulan.registry.table import BLOCK, BLOCKS, MAGIC, SECTIONS
@@ -28,7 +26,7 @@ def build_table(records: Sequence[Assignment], date: str, source: str = SOURCE) 
         "date": date,
         "source": source,
         "licence": LICENCE,
-        **{name: str(getattr(counts, name)) for name in counts.__slots__},
+        **{name: str(getattr(counts, name)) for name in counts._fields},
         "crc32": f"{crc32(body):08x}",
         "sections": " ".join(str(len(section)) for section in sections.values()),
         "index": " ".join(map(str, _index(sections["numbered"]))),
@@ -62,7 +60,7 @@ def _lines(records: Sequence[Assignment]) -> dict[str, list[bytes]]:
     # A record for all transports says more than one for some: it keeps a line of its own.
     groups: dict[tuple[bool, Assignment], list[Assignment]] = {}
     for record in dict.fromkeys(records):
-        groups.setdefault((record.transport is None, replace(record, transport=None)), []).append(record)
+        groups.setdefault((record.transport is None, record._replace(transport=None)), []).append(record)
     lines: dict[str, list[bytes]] = {name: [] for name in SECTIONS}
     for group in sorted(groups.values(), key=lambda group: _order(group[0])):
         lines[_section(group[0])].append(_line(group))

@@ -5,10 +5,8 @@ programs whose customary port was assigned to something else or to nobody. Both 
 services (mail, web), `FIRST` says which comes first.
 """
 
-from __future__ import annotations
-
-from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 from portulan.model.port import Transport
 
@@ -20,8 +18,7 @@ def mark(message: str) -> str:
     return message
 
 
-@dataclass(frozen=True, slots=True)
-class Alias:
+class Alias(NamedTuple):
     """Other words for a service that IANA assigned, on one of its ports."""
 
     port: int
@@ -29,8 +26,7 @@ class Alias:
     words: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
+class Use(NamedTuple):
     """A program that is often found on a port which IANA did not assign to it."""
 
     port: int

@@ -1,9 +1,7 @@
 """What a person typed, understood: a port, a range of them, or a name or words."""
 
-from __future__ import annotations
-
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from portulan.errors import BadInput
 from portulan.model.port import Transport, parse_transport
@@ -19,8 +17,7 @@ _SERVICE_TYPE = re.compile(r"_([^._]+)\._([a-z]+)(\..*)?", re.IGNORECASE)
 _HALF_WIDTH = {0x3000: 0x20} | {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(NamedTuple):
     """One question: numbers, or a text that is a name, people's word, or words."""
 
     query: str

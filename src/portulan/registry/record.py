@@ -16,6 +16,8 @@ from portulan.registry.table import nameless_status
 
 LARGEST = 64 << 20
 """Bytes of a source that we are willing to read: IANA's XML has four million."""
+LONGEST_NAME, LONGEST_TEXT = 100, 16_384
+"""Characters of a name and of any other text; the longest of IANA's have 30 and 1,400."""
 CONTACT = "[contact]"
 # Linear in the length of the text: every part ends where the next begins.
 _ADDRESS = re.compile(r"<[^<>\s&@]*[&@][^<>\s]*>|(?<![\w.+-])[\w.+-]+@[\w-]+(\.[\w-]+)+")
@@ -48,6 +50,9 @@ def tidy(text: str) -> str:
 
 def check_record(raw: Raw) -> Assignment:
     """Check one record. Raises ParseError."""
+    for field, text in (("name", raw.name), ("description", raw.description), ("note", raw.note), ("unauthorized", raw.unauthorized)):
+        if len(text) > (LONGEST_NAME if field == "name" else LONGEST_TEXT):
+            raise ParseError("registry.bad-record", where=raw.where, field=field, text=text[:60])
     name, description = tidy(raw.name), tidy(raw.description)
     first, last = _bounds(raw)
     return Assignment(
@@ -57,7 +62,7 @@ def check_record(raw: Raw) -> Assignment:
         name=name or None,
         description=description,
         status=Status.ASSIGNED if name else Status(nameless_status(description)),
-        references=tuple(filter(None, map(_reference, raw.references))),
+        references=tuple(filter(None, (_reference(text) for text in raw.references if len(text) <= LONGEST_TEXT))),
         note=tidy(raw.note),
         unauthorized=tidy(raw.unauthorized),
         service_code=_service_code(raw),

@@ -1,16 +1,13 @@
 """What IANA publishes, in its XML or its CSV form, read as records. Both forms are checked whole; either gives the same table."""
 
-from __future__ import annotations
-
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from portulan.errors import ParseError
 from portulan.model.assignment import Assignment
 from portulan.registry.record import DATE, LARGEST, check_record
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """A whole registry as it was published."""
 
     date: str
@@ -20,7 +17,7 @@ class Source:
 def parse_source(data: bytes) -> Source:
     """IANA's XML or CSV. Raises ParseError for anything else, for a damaged file, and for one without a record."""
     if len(data) > LARGEST:
-        raise ParseError("registry.too-large", limit=LARGEST)
+        raise ParseError("registry.too-large", limit=LARGEST >> 20)
     head = data[:4096].removeprefix(b"\xef\xbb\xbf").lstrip()
     if head.startswith(b"<"):
         from portulan.registry.iana_xml import parse_xml

@@ -98,8 +98,8 @@ class Table:
         return tuple(_on(transport, (line for _, line in found)))
 
     def by_name(self, name: str) -> tuple[Assignment, ...]:
-        """Every record of a service name, in any case: by number, names without a port last."""
-        wanted = name.lower().encode("utf-8", "replace")
+        """Every record of a service name, in small or capital letters (ASCII): by number, names without a port last."""
+        wanted = name.encode("utf-8", "replace").lower()
         if not wanted or b"\t" in wanted or b"\n" in wanted:
             return ()
         lines = [line for line in self._containing(b"\t" + wanted) if line.split(b"\t", 3)[2].lower() == wanted]
@@ -107,16 +107,16 @@ class Table:
 
     def search(self, words: Iterable[str]) -> tuple[Assignment, ...]:
         """Every named record whose name or description has all the words, in any case, anywhere; in the table's order."""
-        wanted = [word.lower() for word in words]
-        # The longest word is the rarest guess; it must not span columns.
-        longest = max(wanted, key=len, default="").encode("utf-8", "replace")
-        if not longest or any(mark in longest for mark in b"\t\n"):
+        wanted = [word.lower() for word in words if word.strip()]
+        if not wanted:
             return ()
+        # The longest word is likely the rarest; bytes know small letters only within ASCII.
+        longest = max(filter(str.isascii, wanted), key=len, default="").encode()
         lines = []
-        for line in self._containing(longest):
+        for line in self._containing(longest) if longest else self._split(self._body, len(self._data)):
             columns = line.split(b"\t", 4)
             text = b" ".join(columns[2:4]).decode("utf-8", "replace").lower()
-            if columns[2] and all(word in text for word in wanted):
+            if len(columns) > 2 and columns[2] and all(word in text for word in wanted):
                 lines.append(line)
         return tuple(_on(None, lines))
 
@@ -204,9 +204,8 @@ class Table:
             end = self._data.find(b"\n", place)
             end = len(self._data) if end < 0 else end
             line = self._data[start:end]
-            if line.count(b"\t") < 2:
-                raise ParseError("registry.damaged")
-            yield line
+            if line.count(b"\t") > 1:  # else it has no name
+                yield line
             place = self._lower.find(text, end)
 
 
@@ -281,11 +280,10 @@ def _port(field: bytes) -> int:
 
 
 def _three(line: bytes) -> tuple[bytes, bytes, bytes]:
-    """The first two columns and the rest."""
-    columns = line.split(b"\t", 2)
-    if len(columns) < 3:
-        raise ParseError("registry.damaged")
-    return columns[0], columns[1], columns[2]
+    """The first two columns and the rest; what is missing at the end is empty."""
+    number, _, rest = line.partition(b"\t")
+    transports, _, rest = rest.partition(b"\t")
+    return number, transports, rest
 
 
 def _bounds(field: bytes) -> tuple[int, int]:

@@ -6,6 +6,7 @@ is a whole table or none. A table that is damaged all the same is set aside in f
 
 from __future__ import annotations
 
+import errno
 import os
 
 from portulan import registry
@@ -89,9 +90,11 @@ def write_own(data: bytes) -> str:
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(fresh, path)
-            os.fsync(lock)
+            if lock is not None:
+                os.fsync(lock)  # the name too, not only the bytes
         finally:
-            os.close(lock)
+            if lock is not None:
+                os.close(lock)
     except OSError as error:
         raise failed("write", path, error) from error
     return path
@@ -123,25 +126,30 @@ def _read(path: str, limit: int) -> bytes | None:
     try:
         # Not blocking: a pipe in the place of a file would keep us waiting for ever.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
-        with open(descriptor, "rb") as file:
-            status = os.fstat(descriptor)
-            if status.st_mode & 0o170000 != 0o100000:
-                raise BadInput("registry.not-a-file", path=path)
-            if status.st_size > limit:
-                raise BadInput("registry.too-large", path=path, limit=limit)
-            return file.read(limit)
     except FileNotFoundError:
         return None
-    except IsADirectoryError:
-        raise BadInput("registry.not-a-file", path=path) from None
     except OSError as error:
         raise failed("read", path, error) from error
+    try:
+        status = os.fstat(descriptor)
+        if status.st_mode & 0o170000 != 0o100000:  # S_ISREG, without the import of stat
+            raise BadInput("registry.not-a-file", path=path)
+        if status.st_size > limit:
+            raise BadInput("registry.too-large", path=path, limit=limit >> 20)
+        with open(descriptor, "rb", closefd=False) as file:
+            return file.read()
+    except OSError as error:
+        raise failed("read", path, error) from error
+    finally:
+        os.close(descriptor)
 
 
-def _lock(folder: str) -> int:
-    """The folder, opened and locked against other writers until it is closed."""
-    from fcntl import LOCK_EX, flock
-
+def _lock(folder: str) -> int | None:
+    """The folder, opened and locked against other writers until it is closed; None on systems without such locks."""
+    try:
+        from fcntl import LOCK_EX, flock
+    except ImportError:
+        return None
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     flock(descriptor, LOCK_EX)
     return descriptor
@@ -150,7 +158,7 @@ def _lock(folder: str) -> int:
 def _download(url: str, limit: int) -> bytes:
     import time
     from http.client import HTTPException
-    from urllib.error import URLError
+    from urllib.error import HTTPError, URLError
     from urllib.request import Request, urlopen
 
     if not url.lower().startswith(("http://", "https://")):
@@ -165,12 +173,14 @@ def _download(url: str, limit: int) -> bytes:
                 pieces.append(piece)
                 size += len(piece)
                 if size > limit:
-                    raise BadInput("registry.too-large", path=url, limit=limit)
+                    raise BadInput("registry.too-large", path=url, limit=limit >> 20)
                 if time.monotonic() > deadline:
-                    raise CannotTell("registry.not-fetched", url=url, reason=os.strerror(110))
+                    raise CannotTell("registry.not-fetched", url=url, reason=os.strerror(errno.ETIMEDOUT))
             if response.length:
-                raise CannotTell("registry.not-fetched", url=url, reason=f"{response.length:,} bytes missing")
+                raise CannotTell("registry.cut-short", url=url, missing=response.length)
     except (URLError, HTTPException, OSError, ValueError) as error:
-        reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
-        raise CannotTell("registry.not-fetched", url=url, reason=str(reason)) from error
+        if isinstance(error, HTTPError):
+            error.close()  # it is the server's answer as well
+        cause = getattr(error, "reason", None) or error
+        raise CannotTell("registry.not-fetched", url=url, reason=getattr(cause, "strerror", None) or str(cause)) from error
     return b"".join(pieces)

@@ -31,8 +31,10 @@ SENTENCES: dict[str, str] = {
     "registry.not-a-file": mark("{path} is not a regular file."),
     "registry.bad-address": mark("{url} is not an address to fetch from: https://… or http://… was expected."),
     "registry.not-fetched": mark("{url} could not be fetched: {reason}."),
+    "registry.cut-short": mark("{url} ended too early: {missing} bytes are missing."),
     "registry.too-few": mark("the file has {records} records; IANA's registry has more than {fewest}. Nothing was changed."),
     "registry.no-landmark": mark("the file lacks {port} {name}, which IANA's registry has. Nothing was changed."),
+    "registry.reset-alone": mark("reset goes back to the packaged table: it takes neither --from nor --force."),
     "registry.older": mark("the file is of {date}, older than the table in use ({in_use}). Nothing was changed."),
 }
 """What can go wrong, for the table of errors."""
@@ -40,6 +42,7 @@ SENTENCES: dict[str, str] = {
 WAYS_OUT: dict[str, str] = {
     "registry.damaged": mark("back to the packaged table:  portulan registry reset"),
     "registry.not-fetched": mark("from a file that you fetched yourself:  portulan registry update --from FILE"),
+    "registry.cut-short": mark("try again, or from a file:  portulan registry update --from FILE"),
     "registry.too-few": mark("to take it all the same:  --force"),
     "registry.no-landmark": mark("to take it all the same:  --force"),
     "registry.older": mark("to take it all the same:  --force"),

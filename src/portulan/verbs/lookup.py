@@ -29,14 +29,14 @@ def lookup(query: str | int, *, only_words: bool = False, registry: Opened | Non
 
 
 def lookup_all(queries: Iterable[str], *, only_words: bool = False, registry: Opened | None = None) -> tuple[Answer, ...]:
-    """Several questions. `22,80` counts as two; words of which none is known by itself (`remote desktop`, unquoted) count as one."""
-    from portulan.registry.answer import is_known_word
+    """Several questions. `22,80` counts as two; words of which none has a port by itself (`remote desktop`, unquoted) count as one."""
+    from portulan.registry.answer import leads_to_port
     from portulan.registry.question import parse_question, split_questions
 
     opened = registry or open_registry()
     words = split_questions(list(queries))
     questions = [parse_question(word) for word in words]
-    unknown = [question.ports is None and not is_known_word(question.text, opened.table) for question in questions]
+    unknown = [question.ports is None and not leads_to_port(question.text, opened.table) for question in questions]
     if len(words) > 1 and all(unknown):
         words = [" ".join(words)]
     return tuple(lookup(word, only_words=only_words, registry=opened) for word in words)

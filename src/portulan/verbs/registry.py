@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from portulan.errors import BadInput
+from portulan.errors import BadInput, ParseError
 from portulan.model.assignment import Update
 from portulan.system.registry_file import IANA, fetch, open_packaged, open_registry, remove_own, write_own
+
+__all__ = ["IANA", "reset_registry", "update_registry"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from portulan.model.assignment import Assignment
+    from portulan.registry.table import Table
 
 FEWEST = 5_000
 """Records below which a file is not believed to be the whole registry (it has had more than 10,000 since 2011)."""
@@ -42,7 +45,7 @@ def update_registry(source: str | None = None, *, force: bool = False) -> Update
     data = build_table(published.records, published.date)
     after = Table(data)
     assert after.intact()
-    old, new = _subjects(before.everything()), _subjects(published.records)
+    old, new = _subjects(_records(before)), _subjects(published.records)
     path = write_own(data)
     return Update(path=path, before=before.about(), after=after.about(), added=len(new - old), removed=len(old - new))
 
@@ -63,6 +66,14 @@ def _believe(records: tuple[Assignment, ...], date: str, in_use: str) -> None:
             raise BadInput("registry.no-landmark", port=f"{port}/{transport}", name=name)
     if date < in_use:
         raise BadInput("registry.older", date=date, in_use=in_use)
+
+
+def _records(table: Table) -> tuple[Assignment, ...]:
+    """What a table holds; the packaged one stands in for one whose lines are damaged, which must not keep a better one out."""
+    try:
+        return table.everything()
+    except ParseError:
+        return open_packaged().everything()
 
 
 def _subjects(records: tuple[Assignment, ...]) -> set[tuple[object, ...]]:
