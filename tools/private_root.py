@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Install Debian packages into a private root, or find that it is there already. The machine itself is not touched.
 
 .venv/bin/python tools/private_root.py --into .cache/roots/peers iproute2 lsof procps nginx-light

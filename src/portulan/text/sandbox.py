@@ -46,8 +46,8 @@ WAYS_OUT: dict[str, str] = {
     "root.forbidden": mark("to allow it:  sudo"),
     "root.place": mark("choose a folder elsewhere, such as one in your home"),
     "root.no-overlay": mark("choose a folder on a disk file system (ext4, xfs, btrfs), not on an overlay or over a network"),
-    "root.missing": mark("install it:  tools/private_root.py"),
-    "root.damaged": mark("install it anew:  tools/private_root.py"),
-    "root.outdated": mark("install it anew:  tools/private_root.py"),
+    "root.missing": mark("install it, as root:  make test"),
+    "root.damaged": mark("install it anew, as root:  make test"),
+    "root.outdated": mark("install it anew, as root:  make test"),
 }
 """What to do about it."""
