@@ -60,14 +60,14 @@ def _search(types: bytes, text: bytes, structs: Mapping[str, Sequence[str]], fun
         at += 12 + (more if more >= 0 else -more * (info & 0xFFFF))
     for struct, place in places.items():
         for member in structs[struct]:
-            offset = _member(types, text, starts, place, member, 0)
+            offset = _member(types, text, starts, place, member, 0, set())
             if offset is not None:
                 found[f"{struct}.{member}"] = offset
     return found
 
 
-def _member(types: bytes, text: bytes, starts: list[int], struct: int, member: str, base: int) -> int | None:
-    """Byte offset of a member, looking into anonymous inner structs and unions."""
+def _member(types: bytes, text: bytes, starts: list[int], struct: int, member: str, base: int, searched: set[int]) -> int | None:
+    """Byte offset of a member, looking into anonymous inner structs and unions. `searched` are those that were in vain: each is looked into once."""
     _, info, _ = _TRIPLE(types, struct)
     has_bit_fields = info >> 31
     for index in range(info & 0xFFFF):
@@ -76,14 +76,22 @@ def _member(types: bytes, text: bytes, starts: list[int], struct: int, member: s
         label = text[name : text.index(b"\0", name)].decode("ascii", "replace")
         if label == member:
             return offset
-        if not label:
-            while _kind(types, starts[target]) in _SEE_THROUGH:
-                target = _TRIPLE(types, starts[target])[2]
-            if _kind(types, starts[target]) in (_STRUCT, _UNION):
-                inside = _member(types, text, starts, starts[target], member, offset)
+        if not label and (inner := _behind_names(types, starts, target)) not in searched:
+            searched.add(inner)
+            if _kind(types, inner) in (_STRUCT, _UNION):
+                inside = _member(types, text, starts, inner, member, offset, searched)
                 if inside is not None:
                     return inside
     return None
+
+
+def _behind_names(types: bytes, starts: list[int], target: int) -> int:
+    """Where the type stands that a chain of names is for. Raises ValueError for names that only stand for one another."""
+    for _ in starts:
+        if _kind(types, starts[target]) not in _SEE_THROUGH:
+            return starts[target]
+        target = _TRIPLE(types, starts[target])[2]
+    raise ValueError(target)
 
 
 def _kind(types: bytes, at: int) -> int:
