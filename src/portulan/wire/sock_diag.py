@@ -139,7 +139,7 @@ class _Shape:
                 number += 1
             else:
                 size = 0
-            format_ += f"{align(last - first) - size}x" if last < end else f"{end - first - size}x"
+            format_ += f"{min(align(last - first), end - first) - size}x"
         self.unpack = Struct(format_).unpack_from
         self.headers_of = itemgetter(*headers, 0)
         self.headers = self.headers_of(self.unpack(data, start))
