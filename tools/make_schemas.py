@@ -8,38 +8,10 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any
 
-import msgspec
-
-from portulan.cli.envelope import ENVELOPES, VERSIONS
+from portulan.cli.contract import ENVELOPES, schema_of
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "schema"
-
-
-def schema_of(command: str) -> dict[str, Any]:
-    """The schema of one command's envelope."""
-    rows, facts = ENVELOPES[command]
-    (items,), components = msgspec.json.schema_components([rows], ref_template="#/$defs/{name}")
-    properties: dict[str, Any] = {
-        "schema": {"const": f"portulan.{command}/{VERSIONS.get(command, 1)}"},
-        "taken_at": {"type": "string", "format": "date-time"},
-        "complete": {"type": "boolean"},
-        "missing": {"type": "array", "items": {"type": "string"}},
-    }
-    for name, kind in facts.items():
-        (properties[name],), more = msgspec.json.schema_components([kind], ref_template="#/$defs/{name}")
-        components |= more
-    properties["items"] = {"type": "array", "items": items}
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": f"portulan.{command}/{VERSIONS.get(command, 1)}",
-        "title": f"portulan {command} --json",
-        "type": "object",
-        "properties": properties,
-        "required": list(properties),
-        "$defs": components,
-    }
 
 
 def main() -> int:

@@ -1,0 +1,90 @@
+"""The JSON contract: what the rows and the other facts of each command's envelope are. `docs/schema/` is made from it, and tests hold answers against it."""
+
+from __future__ import annotations
+
+from typing import Any, get_args, get_type_hints
+
+import msgspec
+
+from portulan.cli.envelope import RENAMED, VERSIONS
+from portulan.model.assignment import About, Entry, Update
+from portulan.model.chart import Endpoint, Namespace
+from portulan.model.picture import Stretch
+from portulan.model.port import Port, Transport
+from portulan.model.who import Remedy
+
+ENVELOPES: dict[str, tuple[type, dict[str, Any]]] = {
+    "ls": (Endpoint, {"host": str, "source": str, "ephemeral": tuple[int, int] | None, "namespaces": tuple[Namespace, ...]}),
+    "who": (
+        Endpoint,
+        {
+            "host": str, "source": str, "port": Port, "service": str | None, "remedies": tuple[Remedy, ...],
+            "ephemeral": tuple[int, int] | None,
+        },
+    ),
+    "lookup": (Entry, {}),
+    "map": (Stretch, {"host": str, "transport": Transport | None, "ephemeral": tuple[int, int] | None, "counts": dict[str, int]}),
+    "registry": (Update, {}),
+}  # fmt: skip
+"""Command -> (class of its items, name and type of what else its envelope tells)."""
+ABOUT = About
+"""The item of `lookup --about`."""
+
+
+def as_object(kind: Any) -> Any:
+    """A type with every class of rows in it as a msgspec Struct of the same fields: rows are tuples, in JSON they are objects."""
+    if isinstance(kind, type) and (hasattr(kind, "_fields") or hasattr(kind, "__dataclass_fields__")):
+        return _struct(kind)
+    parts = get_args(kind)
+    if not parts:
+        return kind
+    inner = tuple(part if part is ... else as_object(part) for part in parts)
+    if isinstance(kind, type(int | None)):
+        union = inner[0]
+        for part in inner[1:]:
+            union = union | part
+        return union
+    return kind.__origin__[inner]
+
+
+_made: dict[type, type] = {}
+
+
+def _struct(kind: type) -> type:
+    if kind not in _made:
+        hints = get_type_hints(kind)
+        names = getattr(kind, "_fields", None) or tuple(getattr(kind, "__dataclass_fields__"))  # noqa: B009 - mypy knows no such attribute
+        fields = [(name, as_object(hints[name])) for name in names]
+        _made[kind] = msgspec.defstruct(
+            kind.__name__,
+            fields,
+            kw_only=True,
+            rename={name: RENAMED[name] for name in names if name in RENAMED},
+            namespace={"__doc__": kind.__doc__},
+        )
+    return _made[kind]
+
+
+def schema_of(command: str) -> dict[str, Any]:
+    """The JSON Schema (2020-12) of one command's envelope."""
+    rows, facts = ENVELOPES[command]
+    kinds = [as_object(rows), *map(as_object, facts.values())]
+    (items, *others), components = msgspec.json.schema_components(kinds, ref_template="#/$defs/{name}")
+    name = f"portulan.{command}/{VERSIONS.get(command, 1)}"
+    properties: dict[str, Any] = {
+        "schema": {"const": name},
+        "taken_at": {"type": "string", "format": "date-time"},
+        "complete": {"type": "boolean"},
+        "missing": {"type": "array", "items": {"type": "string"}},
+        **dict(zip(facts, others, strict=True)),
+        "items": {"type": "array", "items": items},
+    }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": name,
+        "title": f"portulan {command} --json",
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "$defs": components,
+    }
