@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import reprlib
 import select
 import signal
 import sys
@@ -80,7 +81,7 @@ def _pack(kind: str, value: object) -> bytes:
         answer = pickle.dumps((kind, value))
         pickle.loads(answer)  # noqa: S301 - our own bytes; some exceptions pickle but do not come back
     except Exception as error:  # noqa: BLE001 - whatever a value's own __reduce__ raises
-        return pickle.dumps(("lost", f"{error}: {value!r}"))
+        return pickle.dumps(("lost", f"{error}: {reprlib.repr(value)}"))
     return answer
 
 
