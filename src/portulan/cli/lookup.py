@@ -95,7 +95,8 @@ def _answer(answer: Answer, options: argparse.Namespace, face: Face) -> None:
         face.paragraph(sentences[0][1])
     rows = _merged(answer.entries, face)
     kept = rows if options.all or answer.kind is not Kind.WORDS else rows[:FEW]
-    if any(entry.service for entry in answer.entries):
+    # The sentence has said all of a port that nobody has a name for.
+    if answer.kind is not Kind.PORT or any(entry.service for entry in answer.entries):
         face.line()
         voice = face.voice
         headers = None if options.no_header else (voice.say("PORT"), voice.say("TRANSPORT"), voice.say("SERVICE"), voice.say("DESCRIPTION"))
