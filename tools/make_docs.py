@@ -5,7 +5,6 @@ python tools/make_docs.py [--check]
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import or_
 from typing import Any, get_args, get_type_hints
 
 import msgspec
@@ -22,7 +24,7 @@ ENVELOPES: dict[str, tuple[type, dict[str, Any]]] = {
             "ephemeral": tuple[int, int] | None,
         },
     ),
-    "lookup": (Entry, {}),
+    "lookup": (Entry, {"unknown": tuple[str, ...]}),
     "map": (Stretch, {"host": str, "transport": Transport | None, "ephemeral": tuple[int, int] | None, "counts": dict[str, int]}),
     "registry": (Update, {}),
 }  # fmt: skip
@@ -40,10 +42,7 @@ def as_object(kind: Any) -> Any:
         return kind
     inner = tuple(part if part is ... else as_object(part) for part in parts)
     if isinstance(kind, type(int | None)):
-        union = inner[0]
-        for part in inner[1:]:
-            union = union | part
-        return union
+        return reduce(or_, inner)
     return kind.__origin__[inner]
 
 

@@ -49,6 +49,7 @@ def arguments(parser: argparse.ArgumentParser, voice: Voice) -> None:
         "--netns", action="append", default=[], metavar="NS", help=voice.say("only this network namespace, by name or inode")
     )
     which.add_argument("--all", action="store_true", help=voice.say("connections, closing ones and sockets bound without listening too"))
+    which.add_argument("--connections", action="store_true", help=voice.say("count the connections behind each listener; wide windows show them anyway"))
     shape = parser.add_argument_group(voice.say("form"))
     shape.add_argument("--csv", action="store_true", help=voice.say("print comma-separated values"))
     shape.add_argument("--no-header", action="store_true", help=voice.say("without the first lines"))
@@ -58,7 +59,7 @@ def arguments(parser: argparse.ArgumentParser, voice: Voice) -> None:
 
 def run(options: argparse.Namespace, face: Face) -> int:
     """Show the chart once, or again and again."""
-    look = _question(options)
+    look = _question(options, counting=options.connections or (face.width >= _WIDER and not options.json and not options.csv))
     if options.json:
         from threading import Thread
 
@@ -72,7 +73,7 @@ def run(options: argparse.Namespace, face: Face) -> int:
     return 0
 
 
-def _question(options: argparse.Namespace) -> Callable[[], Chart]:
+def _question(options: argparse.Namespace, *, counting: bool) -> Callable[[], Chart]:
     """The verb with its arguments, to be asked as often as needed. Raises BadInput."""
     from portulan.verbs.chart import chart
 
@@ -89,6 +90,7 @@ def _question(options: argparse.Namespace) -> Callable[[], Chart]:
             users=options.user,
             namespaces=options.netns,
             every_state=options.all,
+            connections=counting,
             source=options.source,
         )
 
@@ -166,7 +168,7 @@ def _columns(voice: Voice, width: int, found: list[Line], chart: Chart, *, every
         columns.insert(3, ("state", voice.say("STATE")))
     if width >= _WIDE:
         columns += [("user", voice.say("USER")), ("since", voice.say("SINCE"))]
-    if width >= _WIDER:
+    if width >= _WIDER or any(line.connections != "-" for line in found):
         columns += [("queue", voice.say("QUEUE")), ("connections", voice.say("CONNECTIONS"))]
     if len({line.namespace for line in found}) > 1 or (len(chart.namespaces) > 1 and any(item.netns_name for item in chart.items)):
         columns.append(("namespace", voice.say("NETNS")))

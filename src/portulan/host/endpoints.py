@@ -76,8 +76,7 @@ class Builder:
             self.built[key] = self.endpoint(rows)
 
     def items(self) -> tuple[Endpoint, ...]:
-        """All endpoints, sorted by namespace (our own first), port, transport, address family, address, state and peer; what was closed
-        while we looked is left out."""
+        """All endpoints, by namespace (our own first), port, transport, family, address, state, peer; without what was closed meanwhile."""
         order = self.order
         return tuple([self.built[key] for key in sorted(self.built, key=lambda key: (order.get(key[0], 0), key))])
 

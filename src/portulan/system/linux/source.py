@@ -151,11 +151,7 @@ class _Look:
         return dumps
 
     def _parse(self, dumps: Iterable[Dump]) -> None:
-        rows = parse_dumps(dumps)
-        ports = self.selection.ports
-        if ports is not None:
-            rows = [row for row in rows if row.port in ports]
-        self.rows += rows
+        self.rows += parse_dumps(dumps, self.selection.ports)
 
     def _count_connections(self) -> dict[tuple[int | None, int, bytes], int]:
         """Established connections on the listening ports of every namespace that has some."""
