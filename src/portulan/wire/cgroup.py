@@ -14,12 +14,12 @@ _UNIT_ENDINGS = (".service", ".socket", ".scope", ".mount", ".swap")
 _ID = r"(?P<id>[0-9a-f]{64})"
 # Most telling first: a kubernetes path contains what alone would be containerd's or docker's.
 _CONTAINERS = (
-    ("kubernetes", rf"/kubepods[^/]*(?:/[^/]+)*?/(?:[a-z-]+-)?{_ID}(?:\.scope)?(?:/|$)"),
+    ("kubernetes", rf"/kubepods[^/]*(?:/[^/]+)*?[/:](?:[a-z-]+[-:])?{_ID}(?:\.scope)?(?:/|$)"),
     ("docker", rf"/(?:docker[-/]|system\.slice:docker:){_ID}(?:\.scope)?(?:/|$)"),
     ("podman", rf"/libpod(?:-conmon)?[-/]{_ID}(?:\.scope)?(?:/|$)"),
-    ("containerd", rf"/(?:cri-containerd-|[^/]+/cri-containerd:|nerdctl-){_ID}(?:\.scope)?(?:/|$)"),
+    ("containerd", rf"/(?:cri-containerd-|[^/]+:cri-containerd:|nerdctl-){_ID}(?:\.scope)?(?:/|$)"),
     ("cri-o", rf"/crio[-/]{_ID}(?:\.scope)?(?:/|$)"),
-    ("lxc", r"/lxc(?:\.payload)?[./](?P<id>[^/]+)(?:/|$)"),
+    ("lxc", r"/lxc(?:\.payload[./]|/)(?P<id>[^/]+)(?:/|$)"),
     ("nspawn", r"/machine\.slice/(?:systemd-nspawn@(?P<id>[^/]+)\.service|machine-(?P<other>[^/]+)\.scope)(?:/|$)"),
 )
 
@@ -47,13 +47,15 @@ def parse_cgroup_path(path: str) -> CgroupMeaning:
     unit, parts = None, path.split("/")
     for part in reversed(parts):
         if part.endswith(_UNIT_ENDINGS):
-            # The unit `user@1000.service` only holds the user's own units: it stands when nothing below it is one.
-            unit = _unescape(part.removeprefix("_") if part.startswith(("_cgroup.", "_tasks.")) else part)
+            # The unit `user@1000.service` only holds the user's own units: it stands when nothing below it is one. systemd puts a `_` before
+            # what could be a file of the group itself; the escapes in a unit's name belong to it: systemctl knows it by no other.
+            unit = part.removeprefix("_")
             break
     manager = next((part for part in parts if part.startswith("user@") and part.endswith(".service")), None)
     return CgroupMeaning(unit, manager is not None and unit != manager, runtime, container)
 
 
 def _unescape(name: str) -> str:
-    r"""`\x2d` stands for a dash in unit names (systemd.unit(5), "String escaping for inclusion in unit names")."""
-    return re.sub(r"\\x([0-9a-f]{2})", lambda match: chr(int(match[1], 16)), name)
+    r"""`\x2d` stands for a dash where a name became part of a unit's (systemd.unit(5), "String escaping for inclusion in unit names")."""
+    data = name.encode("utf-8", "surrogatepass")
+    return re.sub(rb"\\x([0-9a-f]{2})", lambda match: bytes.fromhex(match[1].decode()), data).decode("utf-8", "backslashreplace")
