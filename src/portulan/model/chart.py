@@ -7,13 +7,12 @@
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from types import MappingProxyType
 from typing import NamedTuple
 
 from portulan.model.address import Exposure
 from portulan.model.port import PortClass, Transport
 
-_NO_FACTS: Mapping[str, str | int] = MappingProxyType({})
+_NO_FACTS: Mapping[str, str | int] = {}
 
 
 class State(StrEnum):

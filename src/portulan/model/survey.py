@@ -5,14 +5,13 @@ A survey is made by one of the sources in `system/` and read by `host.endpoints`
 # Without `from __future__ import annotations`: a named tuple compiles annotations that are text, 40 us each.
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from portulan.model.chart import Gap, Namespace, Owner, State
 from portulan.model.port import Transport
 from portulan.model.portset import PortSet
 
-_NONE: Mapping[Any, Any] = MappingProxyType({})
+_NONE: Mapping[Any, Any] = {}
 
 
 class Row(NamedTuple):

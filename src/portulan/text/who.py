@@ -190,7 +190,7 @@ def _story(voice: Voice, items: list[Endpoint], owners: dict[int, Owner]) -> lis
         if leader.cwd and leader.cwd != "/":
             facts.append((voice.say("started in"), clean(leader.cwd, _LONGEST)))
         return facts
-    if first.user or first.uid is not None:
+    if first.ownership is not Ownership.KERNEL and (first.user or first.uid is not None):
         facts.append((voice.say("made by"), voice.say("user {user}", user=first.user or str(first.uid))))
     if first.unit:
         facts.append((voice.say("unit"), clean(first.unit, _LONGEST)))

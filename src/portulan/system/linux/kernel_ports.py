@@ -1,4 +1,4 @@
-"""Which ports of a namespace the kernel itself holds, and its interfaces' names."""
+"""Which ports of a namespace the kernel itself holds."""
 
 from __future__ import annotations
 
@@ -9,29 +9,24 @@ from portulan.system.linux.procfs import read_file
 from portulan.wire.kernel_ports import (
     CONTROL_FAMILY,
     FOU,
-    GET_LINK,
     WIREGUARD,
-    Link,
     build_family_request,
     build_fou_request,
-    build_links_request,
     build_wireguard_request,
     parse_family,
     parse_fou_port,
-    parse_link,
     parse_nfsd_ports,
     parse_wireguard_port,
 )
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from portulan.wire.rtnetlink import Interface
 
-def read_links(route: Netlink) -> list[Link]:
-    """Every interface of the namespace that the socket was opened in. Raises OSError."""
-    return [parse_link(*answer) for answer in route.dump(GET_LINK, build_links_request())]
 
-
-def read_kernel_ports(links: list[Link]) -> dict[tuple[Transport, int], str]:
+def read_kernel_ports(links: list[Interface]) -> dict[tuple[Transport, int], str]:
     """(transport, port) -> `vxlan vx0`, `wireguard wg0`, `nfsd`, … of this thread's namespace. What may not be asked is left out."""
-    held = {(Transport.UDP, port): f"{link.kind} {link.name}" for link in links for port in link.ports}
+    held = {(Transport.UDP, port): f"{link.kind} {link.name}" for link in links for port in link.udp_ports}
     held |= {(Transport.UDP, port): f"{WIREGUARD} {name}" for name, port in _wireguard_ports(links)}
     if any(link.kind in ("ipip", "gre", "sit", "ip6tnl", "ip6gre") for link in links):  # foo-over-UDP carries only these
         held |= {(Transport.UDP, port): FOU for port in _fou_ports()}
@@ -39,7 +34,7 @@ def read_kernel_ports(links: list[Link]) -> dict[tuple[Transport, int], str]:
     return held
 
 
-def _wireguard_ports(links: list[Link]) -> list[tuple[str, int]]:
+def _wireguard_ports(links: list[Interface]) -> list[tuple[str, int]]:
     """Needs CAP_NET_ADMIN; without it, or without the module, nothing."""
     devices = [link for link in links if link.kind == WIREGUARD]
     found = []

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from errno import EACCES, EPERM
 
-from portulan.errors import CannotTell, failed
+from portulan.errors import CannotTell, MachineFailed, failed
 from portulan.model.chart import Ancestor, Gap, Namespace, Owner, Ownership, State
 from portulan.model.port import Transport
 from portulan.model.portset import PortRange, PortSet
@@ -19,7 +19,6 @@ from portulan.system.linux.cgroups import read_members, read_paths
 from portulan.system.linux.containers import container_name
 from portulan.system.linux.dumps import Dump, parse_dumps, read_connections, read_dumps
 from portulan.system.linux.holders import Search
-from portulan.system.linux.kernel_ports import read_kernel_ports, read_links
 from portulan.system.linux.namespaces import Place, inside, list_places, place_of_socket
 from portulan.system.linux.netlink import ROUTE, Netlink
 from portulan.system.linux.procfs import Seen, hides_processes, is_kernel_thread, list_pids, read_file, read_owner, read_parents, user_name
@@ -191,12 +190,17 @@ class _Look:
     def _name_devices(self) -> None:
         """Interface names, of the namespaces where a socket is bound to an interface or is held by nobody we see."""
         wanted = {row.netns for row in self.rows if row.device or row.cookie not in self.holders}
+        if not wanted:
+            return
+        from portulan.system.linux.kernel_ports import read_kernel_ports
+        from portulan.system.linux.links import read_interfaces
+
         for netns in wanted:
             try:
                 with inside(self.places[netns]), Netlink(ROUTE) as route:
-                    links = read_links(route)
+                    links = read_interfaces(route)
                     held = read_kernel_ports(links)
-            except (OSError, KeyError):
+            except (OSError, KeyError, MachineFailed):
                 continue
             self.devices |= {(netns, link.number): link.name for link in links}
             self.kernel |= {(netns, transport, port): what for (transport, port), what in held.items()}
