@@ -50,7 +50,7 @@ def parse_command(data: bytes, longest: int) -> tuple[str, ...]:
 def parse_cgroup(data: bytes) -> str:
     """/proc/PID/cgroup -> the path in the unified hierarchy, or in systemd's own where the unified one is not used (hybrid); `/` if neither."""
     named = ""
-    for line in data.decode("utf-8", "backslashreplace").splitlines():
+    for line in _lines(data):
         number, _, rest = line.partition(":")
         controllers, _, path = rest.partition(":")
         if number == "0" and not controllers and path != "/":
@@ -63,20 +63,31 @@ def parse_cgroup(data: bytes) -> str:
 def parse_nsfs_mounts(data: bytes) -> dict[int, str]:
     """/proc/self/mountinfo -> inode of each network namespace that is kept by a mount (`ip netns`, container runtimes) -> its path."""
     found: dict[int, str] = {}
-    for line in data.decode("utf-8", "backslashreplace").splitlines():
+    for line in _lines(data):
         fields = line.split(" ")
-        if len(fields) > 6 and fields[3].startswith("net:[") and fields[3][5:-1].isdigit():
-            found.setdefault(int(fields[3][5:-1]), _unescape(fields[4]))
+        if len(fields) > 6 and fields[3].startswith("net:[") and (inode := _number(fields[3][5:-1])) is not None:
+            found.setdefault(inode, _unescape(fields[4]))
     return found
 
 
 def parse_cgroup2_mount(data: bytes) -> str | None:
     """/proc/self/mountinfo -> where the unified cgroup hierarchy is mounted, from its root; None if nowhere."""
-    for line in data.decode("utf-8", "backslashreplace").splitlines():
+    for line in _lines(data):
         left, _, right = line.partition(" - ")
-        if right.startswith("cgroup2 "):
-            return _unescape(left.split(" ")[4])
+        fields = left.split(" ")
+        if right.startswith("cgroup2 ") and len(fields) > 4:
+            return _unescape(fields[4])
     return None
+
+
+def _lines(data: bytes) -> list[str]:
+    """Text as lines. Only a newline ends one: whatever else splitlines() takes for an end may stand in a name that somebody chose."""
+    return data.decode("utf-8", "backslashreplace").split("\n")
+
+
+def _number(text: str) -> int | None:
+    """A number of at most 64 bits, or None for another text."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 20 else None
 
 
 def _unescape(path: str) -> str:
@@ -97,15 +108,18 @@ def parse_status_capabilities(data: bytes) -> int:
 
 def parse_range(data: bytes) -> tuple[int, int] | None:
     """`32768 60999` -> both numbers (ip_local_port_range); None if it is not that."""
-    fields = data.split()
-    return (int(fields[0]), int(fields[1])) if len(fields) == 2 and all(field.isdigit() for field in fields) else None
+    numbers = [_number(field.decode("ascii", "replace")) for field in data.split()]
+    match numbers:
+        case [int(first), int(last)]:
+            return first, last
+    return None
 
 
 def parse_protocol_counts(data: bytes) -> dict[str, int]:
     """/proc/net/protocols -> protocol name -> sockets in use in that namespace (columns `protocol`, `sockets`); empty for another text."""
     counts = {}
-    for line in data.decode("ascii", "replace").splitlines()[1:]:
+    for line in _lines(data)[1:]:
         fields = line.split()
-        if len(fields) > 2 and fields[2].isdigit():
-            counts[fields[0]] = int(fields[2])
+        if len(fields) > 2 and (sockets := _number(fields[2])) is not None:
+            counts[fields[0]] = sockets
     return counts
