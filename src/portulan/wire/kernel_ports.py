@@ -8,7 +8,7 @@ from __future__ import annotations
 from struct import pack, unpack_from
 
 from portulan.errors import ParseError
-from portulan.model.port import Transport
+from portulan.model.port import PORTS, Transport
 from portulan.wire.netlink import build_attribute, parse_attributes
 
 CONTROL_FAMILY, GET_FAMILY = 0x10, 3
@@ -56,6 +56,6 @@ def parse_nfsd_ports(data: bytes) -> tuple[tuple[Transport, int], ...]:
     found = []
     for line in data.decode("ascii", "replace").splitlines():
         name, _, number = line.partition(" ")
-        if name in ("tcp", "udp") and number.isdigit():
+        if name in ("tcp", "udp") and number.isdigit() and len(number) <= 5 and int(number) < PORTS:
             found.append((Transport(name), int(number)))
     return tuple(found)
