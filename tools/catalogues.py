@@ -44,7 +44,7 @@ def extract(root: Path) -> Catalog:
                 continue
             name = node.func.attr if isinstance(node.func, ast.Attribute) else node.func.id if isinstance(node.func, ast.Name) else ""
             texts = [constant(argument) or "" for argument in node.args[: CALLS.get(name, 0)]]
-            if not all(texts) or not texts:
+            if len(texts) != CALLS.get(name, 0) or not all(texts) or not texts:  # str.count() has one argument
                 continue
             key = texts[0] if len(texts) == 1 else tuple(texts)
             catalogue.add(key, locations=[(place, node.lineno)])

@@ -33,6 +33,12 @@ def gap_sentence(voice: Voice, gap: Gap) -> str:  # noqa: PLR0911 - a table of s
                 "{n} processes do not tell their network namespaces: the ports of other ones are not shown.",
                 count,
             )
+        case "processes.closed":
+            return voice.count(
+                "{n} process may not be looked into: it may share these ports, or hold others in a network namespace of its own.",
+                "{n} processes may not be looked into: they may share these ports, or hold others in network namespaces of their own.",
+                count,
+            )
         case "proc.unreadable":
             return voice.say("/proc cannot be read: nothing is known of processes.")
         case "proc.hidepid":
@@ -46,7 +52,15 @@ def gap_sentence(voice: Voice, gap: Gap) -> str:  # noqa: PLR0911 - a table of s
 
 def way_out(voice: Voice, gaps: tuple[Gap, ...], *, root: bool, command: str) -> str | None:
     """The one command that would show more, or None when more rights would not help: they are all there."""
-    helped = ("owners.forbidden", "namespace.forbidden", "namespace.unreachable", "namespaces.unknown", "proc.hidepid", "psutil.forbidden")
+    helped = (
+        "owners.forbidden",
+        "namespace.forbidden",
+        "namespace.unreachable",
+        "namespaces.unknown",
+        "processes.closed",
+        "proc.hidepid",
+        "psutil.forbidden",
+    )
     if root or not any(gap.code in helped for gap in gaps):
         return None
     return voice.say("See all:  sudo {command}", command=command)

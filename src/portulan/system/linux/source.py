@@ -108,7 +108,7 @@ class _Look:
             yield self._part(search.way, sure, places[0])
             second.finish()
             self.processes |= {pid: owner for pid in self._pids() - self.processes.keys() if (owner := self._describe(pid)) is not None}
-        self._note_gaps()
+        self._note_gaps(search.way)
         yield self._part(search.way, rows, places[0])
 
     def _part(self, way: str, rows: Iterable[Row], own: Place) -> Survey:
@@ -219,7 +219,7 @@ class _Look:
                 lost.append(row)
         return _SecondLook(self, search, lost) if lost else None
 
-    def _note_gaps(self) -> None:
+    def _note_gaps(self, way: str) -> None:
         secret = sum(why is Ownership.FORBIDDEN for why in self.unheld.values())
         hidden = sum(why is Ownership.HIDDEN for why in self.unheld.values())
         if not list_pids():
@@ -232,7 +232,8 @@ class _Look:
             self.gaps.append(Gap("owners.hidden", {"count": hidden}))
         strangers = [pid for pid in self.silent if not is_kernel_thread(pid)]
         if strangers:
-            self.gaps.append(Gap("namespaces.unknown", {"count": len(strangers)}))
+            # BPF sees every holder of a socket whatever the process permits; a walk over /proc does not.
+            self.gaps.append(Gap("namespaces.unknown" if way == "bpf" else "processes.closed", {"count": len(strangers)}))
 
 
 class _SecondLook:

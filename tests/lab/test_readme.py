@@ -1,0 +1,42 @@
+"""Every example of the README is run, on the server it was written on, and says what the README says."""
+
+import re
+
+import pytest
+import readme_examples as examples
+
+pytestmark = [pytest.mark.lab, pytest.mark.peer]
+
+
+def normal(text):
+    """Without what differs from run to run: pids, ports that the kernel chose, inodes, times, widths of columns."""
+    text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d", "DATE", text)
+    text = re.sub(r"\d+", "N", text)
+    # A connection's ephemeral port falls on another cell of the map each time.
+    text = "\n".join(line for line in text.splitlines() if not re.match(r"\s*N[ |][-.:#o+ ]{64}", line))
+    return re.sub(r"[ ]+", " ", text)
+
+
+@pytest.fixture(scope="module")
+def answers(peers):
+    text = examples.README.read_text("utf-8")
+    lines = examples.commands(text)
+    assert len(lines) > 10
+    return text, lines, examples.outputs(lines, peers)
+
+
+def test_the_readme_shows_what_its_examples_print(answers):
+    text, _, outputs = answers
+    assert normal(examples.with_outputs(text, outputs)) == normal(text)
+
+
+def test_examples_end_as_documented(answers):
+    _, lines, outputs = answers
+    statuses = {line: status for line, (_, status) in zip(lines, outputs, strict=True)}
+    for line, status in statuses.items():
+        wanted = 1 if line in ("portulan 8443", "portulan lookup postgrse") else 0
+        assert status == wanted, (line, status)
+
+
+def test_no_example_ends_in_a_traceback(answers):
+    assert not any("Traceback" in output for output, _ in answers[2])

@@ -1,0 +1,131 @@
+"""The README's examples: every `$ portulan …` line in it is run on a small server in a closed sandbox, and its output stands below it.
+
+python tools/readme_examples.py           bring the README's outputs up to date (needs root and the private root of the tests)
+python tools/readme_examples.py --inside  run what comes as JSON on stdin: used by itself, inside the sandbox
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from portulan.system.sandbox import Sandbox
+from portulan.system.sandbox.root import PrivateRoot, open_root
+
+ROOT = Path(__file__).resolve().parent.parent
+README = ROOT / "README.md"
+BLOCK = re.compile(r"^```\n(\$ .*?)^```$", re.M | re.S)
+COPY = "/opt/example"
+ORDINARY = "# as an ordinary user"
+NGINX = """daemon on; pid /run/example-nginx.pid; worker_processes 2; error_log /dev/null; events {}
+http { access_log off; server { listen 80; listen [::]:80; root /var/www/html; } }
+"""
+APP = """import socket, sys, time
+server = socket.socket(); server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+server.bind(("127.0.0.1", 5000)); server.listen(128)
+chat = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM); chat.bind(("::", 5353))
+time.sleep(600)
+"""
+
+
+def commands(text: str) -> list[str]:
+    """The command lines of the README, in order."""
+    return [line[2:] for block in BLOCK.findall(text) for line in block.splitlines() if line.startswith("$ ")]
+
+
+def outputs(lines: list[str], root: PrivateRoot) -> list[tuple[str, int]]:
+    """(output, exit status) of each command line, run on the example server."""
+    with Sandbox() as sandbox:
+        server, client = sandbox.host("web-01", root=root), sandbox.host("client")
+        sandbox.link(server, client)
+        me = [sys.executable, str(Path(__file__).resolve()), "--inside"]
+        # Its own PID namespace and /proc: the examples see this server's processes and nothing of the machine around it.
+        done = server.run(["unshare", "--pid", "--fork", "--mount-proc", *me], text=json.dumps(lines), timeout_s=90)
+    if done.returncode:
+        raise RuntimeError(done.stderr[-2000:])
+    return [(text, status) for text, status in json.loads(done.stdout)]
+
+
+def inside() -> None:
+    """Start the server's programs, run the commands, print what they said."""
+    lines = json.load(sys.stdin)
+    _start_programs()
+    shutil.copytree(ROOT / "src", COPY, dirs_exist_ok=True)
+    answers = []
+    program = Path(sys.executable).parent / "portulan"
+    for line in lines:
+        environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LANG": "C.UTF-8", "TERM": "dumb", "COLUMNS": "80"}
+        words = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if line.endswith(ORDINARY) else []
+        # An ordinary user may not be able to read this environment: a copy of the source and Debian's own Python serve as well.
+        shell = re.sub(r"\bportulan\b", "/usr/bin/python3 -m portulan" if words else str(program), line, count=1)
+        environment |= {"PYTHONPATH": COPY} if words else {}
+        done = subprocess.run(
+            [*words, "sh", "-c", shell],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        answers.append((done.stdout, done.returncode))
+    json.dump(answers, sys.stdout)
+    sys.stdout.flush()
+    os.kill(-1, signal.SIGKILL)  # in this PID namespace: everything but ourselves
+
+
+def _start_programs() -> None:
+    """nginx with two workers, a small application, a VXLAN interface, and one visitor."""
+    Path("/tmp/example-nginx.conf").write_text(NGINX, "ascii")
+    subprocess.run(["nginx", "-c", "/tmp/example-nginx.conf"], check=True, timeout=30)
+    Path("/srv/shop").mkdir(exist_ok=True)
+    Path("/srv/shop/app.py").write_text(APP, "ascii")
+    subprocess.Popen(["/usr/bin/python3", "app.py"], cwd="/srv/shop", stdin=subprocess.DEVNULL)
+    subprocess.run(["ip", "link", "add", "vx0", "type", "vxlan", "id", "7", "dstport", "4789", "dev", "lo"], check=True, timeout=30)
+    subprocess.run(["ip", "link", "set", "vx0", "up"], check=True, timeout=30)
+    wanted, deadline_s = {80, 5000}, time.monotonic() + 30
+    while wanted and time.monotonic() < deadline_s:
+        listening = {int(row.split()[1].rpartition(":")[2], 16) for row in Path("/proc/net/tcp").read_text("ascii").splitlines()[1:]}
+        wanted -= listening
+        time.sleep(0.05)
+    subprocess.Popen(
+        ["/usr/bin/python3", "-c", "import socket, time; s = socket.create_connection(('127.0.0.1', 80)); time.sleep(600)"],
+        stdin=subprocess.DEVNULL,
+    )
+    time.sleep(1.0)
+
+
+def with_outputs(text: str, answers: list[tuple[str, int]]) -> str:
+    """The README with these outputs below its commands."""
+    rest = iter(answers)
+
+    def block(match: re.Match[str]) -> str:
+        parts = []
+        for line in match[1].splitlines():
+            if line.startswith("$ "):
+                parts.append(line + "\n" + next(rest)[0].rstrip("\n"))
+        return "```\n" + "\n".join(parts) + "\n```"
+
+    return BLOCK.sub(block, text)
+
+
+def main() -> int:
+    """Update the README."""
+    if "--inside" in sys.argv:
+        inside()
+        return 0
+    text = README.read_text("utf-8")
+    root = open_root(ROOT / ".cache" / "roots" / "peers")
+    README.write_text(with_outputs(text, outputs(commands(text), root)), "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
