@@ -55,14 +55,23 @@ def as_row(item: Any) -> Any:
 
 
 def as_rows(items: Iterable[Any]) -> list[Any]:
-    """`as_row` of many: rows without rows inside, the most there are, take one step each."""
-    rows = []
+    """`as_row` of many."""
+    rows: list[Any] = []
+    kind: Any = None
+    shape = None
     for item in items:
-        shape = _shape(type(item))
-        if shape is not None and not shape[2] and isinstance(item, tuple):
-            rows.append(dict(zip(shape[1], item, strict=True)))
-        else:
+        if type(item) is not kind:
+            kind = type(item)
+            shape = _shape(kind)
+        if shape is None or not isinstance(item, tuple):
             rows.append(as_row(item))
+            continue
+        row = dict(zip(shape[1], item))  # noqa: B905 - a named tuple is as long as its names, and strict costs a tenth
+        for name in shape[2]:
+            value = row[name]
+            if value:
+                row[name] = as_rows(value) if type(value) is tuple else as_row(value)
+        rows.append(row)
     return rows
 
 

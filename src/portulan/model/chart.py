@@ -33,6 +33,8 @@ class State(StrEnum):
     LAST_ACK = "last-ack"
     CLOSING = "closing"
 
+    __hash__ = str.__hash__  # Enum's own is a Python function, called for every key of a table
+
 
 class Ownership(StrEnum):
     """How much is known of who holds an endpoint's sockets."""

@@ -26,6 +26,8 @@ class Transport(StrEnum):
     DCCP = "dccp"
     UDPLITE = "udplite"
 
+    __hash__ = str.__hash__  # Enum's own is a Python function, called for every key of a table
+
 
 TRANSPORTS = tuple(Transport)
 

@@ -6,7 +6,7 @@ from portulan.model.chart import Gap
 from portulan.text.voice import Voice
 
 
-def gap_sentence(voice: Voice, gap: Gap) -> str:  # noqa: PLR0911 - a table of sentences
+def gap_sentence(voice: Voice, gap: Gap) -> str:  # noqa: C901, PLR0911 - a table of sentences
     """One gap as one sentence, without a way out."""
     facts = gap.facts
     count = int(facts.get("count", 0))

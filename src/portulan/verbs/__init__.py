@@ -7,6 +7,9 @@ verbs.who(80)
 
 from __future__ import annotations
 
+import sys
+from types import ModuleType
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from portulan.verbs.chart import chart as chart
@@ -27,15 +30,26 @@ _HOMES = {
 __all__ = ["chart", "common", "lookup", "port_map", "update_registry", "who"]
 
 
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(name)
-    from importlib import import_module
+class _Verbs(ModuleType):
+    """This package. The import system sets each submodule as an attribute; where a verb has the same name, the verb stays."""
 
-    verb = getattr(import_module(f"portulan.verbs.{_HOMES[name]}"), name)
-    globals()[name] = verb  # the submodule of the same name would hide the function
-    return verb
+    def __setattr__(self, name: str, value: object) -> None:
+        if isinstance(value, ModuleType) and name in _HOMES:
+            value = getattr(value, name)
+        super().__setattr__(name, value)
+
+    def __getattr__(self, name: str) -> object:
+        if name not in _HOMES:
+            message = f"module {__name__!r} has no attribute {name!r}"
+            raise AttributeError(message)
+        from importlib import import_module
+
+        verb = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+        super().__setattr__(name, verb)
+        return verb
+
+    def __dir__(self) -> list[str]:
+        return sorted(__all__)
 
 
-def __dir__() -> list[str]:
-    return sorted(__all__)
+sys.modules[__name__].__class__ = _Verbs

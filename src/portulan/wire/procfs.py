@@ -49,6 +49,8 @@ def parse_command(data: bytes, longest: int) -> tuple[str, ...]:
 
 def parse_cgroup(data: bytes) -> str:
     """/proc/PID/cgroup -> the path in the unified hierarchy, or in systemd's own where the unified one is not used (hybrid); `/` if neither."""
+    if data.startswith(b"0::") and data.count(b"\n") == 1:  # the unified hierarchy alone: most machines
+        return data[3:-1].decode("utf-8", "backslashreplace") or "/"
     named = ""
     for line in _lines(data):
         number, _, rest = line.partition(":")

@@ -54,7 +54,6 @@ _EXTENSIONS = 1 << (MEMORY - 1)
 _REQUEST = Struct("=BBBxIHH16s16sIQ")
 _MESSAGE = Struct("=BBBB2s2s16s16sIQIIIII")
 MESSAGE_SIZE = _MESSAGE.size
-_PORT = Struct(">H").unpack
 _DROPS_AT = 8 * 4  # the ninth u32 of SKMEMINFO, SK_MEMINFO_DROPS
 
 TRANSPORTS = {TCP: Transport.TCP, MPTCP: Transport.TCP, UDP: Transport.UDP, UDPLITE: Transport.UDPLITE}
@@ -96,26 +95,24 @@ def row_parser(netns: int | None, protocol: int) -> Callable[[bytes, int, int], 
     def parse(data: bytes, start: int, end: int) -> Row:
         if end - start < MESSAGE_SIZE:
             raise ParseError("sock_diag.truncated", offset=start)
-        key = (end - start, data[start])
-        shape = shapes.get(key)
+        shape = shapes.get((end - start, data[start]))
         if shape is None or shape.headers_of(values := shape.unpack(data, start)) != shape.headers:
-            shape = shapes[key] = _Shape(data, start, end)
+            shape = shapes[end - start, data[start]] = _Shape(data, start, end)
             values = shape.unpack(data, start)
-        _, state, _, _, port, peer_port, source, destination, device, cookie, expires, rqueue, wqueue, uid, inode = values[:15]
+        (_, state, _, _, port_high, port_low, peer_high, peer_low, source, destination, device, cookie, expires, rqueue, wqueue, uid, inode,
+         v6_only, cgroup, drops) = shape.fields_of((*values, None, 0))  # fmt: skip
         name = names.get(state)
         if name is None:
             raise ParseError("sock_diag.state", offset=start, state=state)
         return Row(
-            netns, transport, name, _PORT(port)[0], _PORT(peer_port)[0], source, destination, device, cookie, expires, rqueue, wqueue, uid, inode,
-            None if shape.v6_only is None else bool(values[shape.v6_only]), 0 if shape.cgroup is None else values[shape.cgroup],
-            None if shape.drops is None else values[shape.drops],
-            carrier,
+            netns, transport, name, port_high << 8 | port_low, peer_high << 8 | peer_low, source, destination, device, cookie, expires, rqueue,
+            wqueue, uid, inode, v6_only, cgroup, drops, carrier,
         )  # fmt: skip
 
     return parse
 
 
-_VALUES = {V6_ONLY: (1, "B"), CGROUP: (8, "Q"), MEMORY: (_DROPS_AT + 4, f"{_DROPS_AT}xI")}
+_VALUES = {V6_ONLY: (1, "?"), CGROUP: (8, "Q"), MEMORY: (_DROPS_AT + 4, f"{_DROPS_AT}xI")}
 """Attribute -> (bytes it must have, how to read it)."""
 
 
@@ -125,7 +122,7 @@ class _Shape:
     def __init__(self, data: bytes, start: int, end: int) -> None:
         """Raises ParseError for an attribute whose length cannot be."""
         four = data[start] == AF_INET
-        format_, number = "=BBBB2s2s" + ("4s12x4s12x" if four else "16s16s") + "IQIIIII", 15
+        format_, number = "=BBBBBBBB" + ("4s12x4s12x" if four else "16s16s") + "IQIIIII", 17
         places: dict[int, int] = {}
         headers = []
         for kind, first, last in iterate_attributes(data, start + MESSAGE_SIZE, end):
@@ -143,6 +140,7 @@ class _Shape:
         self.unpack = Struct(format_).unpack_from
         self.headers_of = itemgetter(*headers, 0)
         self.headers = self.headers_of(self.unpack(data, start))
-        self.v6_only = None if four else places.get(V6_ONLY)
-        self.cgroup = places.get(CGROUP)
-        self.drops = places.get(MEMORY)
+        # Behind the values the parser puts None and 0: what an attribute that is not there means.
+        absent, nothing = number, number + 1
+        v6_only = absent if four else places.get(V6_ONLY, absent)
+        self.fields_of = itemgetter(*range(17), v6_only, places.get(CGROUP, nothing), places.get(MEMORY, absent))
