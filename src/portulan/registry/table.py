@@ -32,6 +32,10 @@ SECTIONS = ("numbered", "ranges", "nameless", "portless")
 COLUMNS = 10
 BLOCK = 256
 BLOCKS = 65_536 // BLOCK
+_OFTEN = 4
+"""Questions after which reading a whole block is cheaper than searching it."""
+_Named = tuple[bytes, tuple[bytes, ...], bytes]
+"""A line's number, transports and name."""
 
 
 class Table:
@@ -55,6 +59,9 @@ class Table:
         if place != len(data) or self._index[0] != 0 or self._index[-1] != sizes[0]:
             raise ParseError("registry.damaged")
         self._lower: bytes | None = None
+        self._ranges: list[tuple[int, int, tuple[bytes, bytes, bytes]]] | None = None
+        self._asked: dict[int, int] = {}
+        self._blocks: dict[int, dict[bytes, list[_Named]]] = {}
 
     def intact(self) -> bool:
         """Whether the bytes are those that were once written, by the header's checksum. Takes a millisecond or so."""
@@ -65,18 +72,30 @@ class Table:
     def usual(self, number: int, transport: Transport) -> str | None:
         """The usual name of a port, or None where the registry has none."""
         wanted = _wanted(transport)
-        for line in self._lines_of(number):
-            columns = line.split(b"\t", 3)
-            if len(columns) < 3:
-                raise ParseError("registry.damaged")
-            if not columns[1] or wanted in columns[1].split(b" "):
-                return columns[2].decode("utf-8", "replace")
-        for first, last, line in self._spans("ranges"):
-            if first <= number <= last:
-                columns = line.split(b"\t", 3)
-                if not columns[1] or wanted in columns[1].split(b" "):
-                    return columns[2].decode("utf-8", "replace")
+        for _, transports, name in self._named(number):
+            if not transports or wanted in transports:
+                return name.decode("utf-8", "replace")
+        if self._ranges is None:
+            self._ranges = [(first, last, _three(line)) for first, last, line in self._spans("ranges")]
+        for first, last, (_, on, rest) in self._ranges:
+            if first <= number <= last and (not on or wanted in on.split(b" ")):
+                return rest.partition(b"\t")[0].decode("utf-8", "replace")
         return None
+
+    def _named(self, number: int) -> Iterable[_Named]:
+        """The names of one number. A block that is asked again and again is read whole, once."""
+        block = number // BLOCK
+        asked = self._asked[block] = self._asked.get(block, 0) + 1
+        if asked < _OFTEN:
+            return map(_name_of, self._lines_of(number))
+        if block not in self._blocks:
+            start = self._sections["numbered"][0]
+            names: dict[bytes, list[_Named]] = {}
+            for line in self._split(start + self._index[block], start + self._index[block + 1]):
+                one = _name_of(line)
+                names.setdefault(one[0], []).append(one)
+            self._blocks[block] = names
+        return self._blocks[block].get(b"%d" % number, ())
 
     def assignments(self, number: int, transport: Transport | None = None) -> tuple[Assignment, ...]:
         """Every record that covers a port, on one transport or on all: the usual name first, names before reserved and unassigned."""
@@ -207,6 +226,13 @@ class Table:
             if line.count(b"\t") > 1:  # else it has no name
                 yield line
             place = self._lower.find(text, end)
+
+
+def _name_of(line: bytes) -> _Named:
+    columns = line.split(b"\t", 3)
+    if len(columns) < 3:
+        raise ParseError("registry.damaged")
+    return columns[0], tuple(columns[1].split(b" ")) if columns[1] else (), columns[2]
 
 
 def parse_line(line: bytes) -> Iterator[Assignment]:
