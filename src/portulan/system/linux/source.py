@@ -18,6 +18,7 @@ from portulan.model.survey import Row, Selection, Survey
 from portulan.system.linux.cgroups import read_members, read_paths
 from portulan.system.linux.containers import container_name
 from portulan.system.linux.dumps import Dump, parse_dumps, read_connections, read_dumps
+from portulan.system.linux.hidden import known_hidden, remember_hidden
 from portulan.system.linux.holders import Search
 from portulan.system.linux.namespaces import Place, inside, list_places, place_of_socket
 from portulan.system.linux.netlink import ROUTE, Netlink
@@ -254,8 +255,10 @@ class _SecondLook:
         alive = {row.cookie for row in again.rows}
         look.unheld |= {row.cookie: Ownership.GONE for row in lost if row.cookie not in alive}
         self.still = [row for row in lost if row.cookie in alive]
+        self.known = known_hidden() if self.still and search.way == "bpf" else frozenset()
+        unsure = any(row.cookie not in self.known for row in self.still)
         # A walk that was refused somewhere stays refused: a second one would learn nothing.
-        self.search = Search(search.way, every_state=look.selection.every_state) if self.still and not self.forbidden else None
+        self.search = Search(search.way, every_state=look.selection.every_state) if unsure and not self.forbidden else None
 
     def split(self, rows: Collection[Row]) -> tuple[list[Row], list[Row]]:
         """The rows whose holders are certain now, and those on the ports of the lost ones."""
@@ -271,6 +274,9 @@ class _SecondLook:
             look.sharing |= self.search.sharing
             look.seen |= self.search.seen
         hidden = [row for row in self.still if row.cookie not in look.holders]
+        fresh = {row.cookie for row in hidden} - self.known
+        if fresh and self.search is not None and self.search.way == "bpf":
+            remember_hidden(fresh)
         # Not even root may look into some processes: what nobody else holds is theirs, as far as anyone can say.
         why = Ownership.FORBIDDEN if self.forbidden or look.silent else Ownership.HIDDEN
         look.unheld |= dict.fromkeys((row.cookie for row in hidden), why)

@@ -1,0 +1,48 @@
+"""Sockets that nobody was seen to hold at two looks in a row, remembered until the next boot.
+
+A socket that is hidden stays hidden: a process that may not be looked into holds it, or no file table at all. Its cookie is never used again, so the
+search that established this (every file table once more) need not be made at each run. If a process that can be seen takes the socket over, the
+first look of any run finds it as usual.
+"""
+
+from __future__ import annotations
+
+import os
+
+from portulan.system.linux.procfs import read_file
+from portulan.system.places import cache_folder
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+_MOST = 1024
+_BOOT = "/proc/sys/kernel/random/boot_id"
+
+
+def known_hidden() -> frozenset[int]:
+    """Cookies that were found hidden since this boot, by this user."""
+    path = os.path.join(cache_folder(), "hidden")
+    try:
+        if os.stat(path).st_uid != os.geteuid():
+            return frozenset()
+    except OSError:
+        return frozenset()
+    boot, _, rest = read_file(path).partition(b"\n")
+    if boot != read_file(_BOOT).strip() or not rest.endswith(b"\n"):
+        return frozenset()
+    return frozenset(int(word) for word in rest.split() if word.isdigit())
+
+
+def remember_hidden(cookies: Collection[int]) -> None:
+    """Add cookies to those known. Where that cannot be written, the next run looks twice again."""
+    both = known_hidden() | frozenset(cookies)
+    path = os.path.join(cache_folder(), "hidden")
+    fresh = f"{path}.{os.getpid()}"
+    try:
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        with open(fresh, "wb") as file:
+            file.write(read_file(_BOOT).strip() + b"\n" + b" ".join(b"%d" % cookie for cookie in sorted(both)[-_MOST:]) + b"\n")
+        os.replace(fresh, path)
+    except OSError:
+        return
