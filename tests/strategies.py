@@ -97,30 +97,37 @@ _ADDRESSES = (bytes(4), b"\x7f\0\0\1", b"\x0a\0\0\5", bytes(16), bytes(15) + b"\
 
 
 @st.composite
-def rows(draw, cookie):
-    """One socket, on one of few endpoints, so that several share one."""
+def places(draw):
+    """What makes an endpoint: namespace, transport, state, port, addresses, interface."""
     transport = draw(st.sampled_from([Transport.TCP, Transport.TCP, Transport.UDP]))
-    state = draw(st.sampled_from([State.LISTENING, State.LISTENING, State.ESTABLISHED, State.TIME_WAIT, State.BOUND]))
-    if transport is Transport.UDP:
-        state = State.BOUND
+    states = [State.LISTENING, State.LISTENING, State.ESTABLISHED, State.TIME_WAIT, State.BOUND]
+    state = draw(st.sampled_from(states)) if transport is Transport.TCP else State.BOUND
     source = draw(st.sampled_from(_ADDRESSES))
     connected = state in (State.ESTABLISHED, State.TIME_WAIT)
+    return {
+        "netns": draw(st.sampled_from(_SPACES)).inode,
+        "transport": transport,
+        "state": state,
+        "port": draw(st.sampled_from([22, 80, 443])),
+        "peer_port": 40_000 if connected else 0,
+        "source": source,
+        "destination": source if connected else bytes(len(source)),
+        "device": draw(st.sampled_from([0, 0, 0, 2])),
+    }
+
+
+@st.composite
+def rows(draw, cookie, place):
+    """One socket at such a place."""
     return Row(
-        netns=draw(st.sampled_from(_SPACES)).inode,
-        transport=transport,
-        state=state,
-        port=draw(st.sampled_from([22, 80, 443])),
-        peer_port=draw(st.sampled_from([40000, 40001])) if connected else 0,
-        source=source,
-        destination=source if connected else bytes(len(source)),
-        device=draw(st.sampled_from([0, 0, 0, 2])),
+        **place,
         cookie=cookie,
         expires_ms=draw(st.integers(0, 60_000)),
         rqueue=draw(st.integers(0, 9)),
         wqueue=draw(st.integers(0, 4096)),
         uid=draw(st.sampled_from([None, 0, 1000])),
         inode=cookie + 100,
-        v6_only=draw(st.booleans()) if len(source) == 16 else None,
+        v6_only=draw(st.booleans()) if len(place["source"]) == 16 else None,
         cgroup=draw(st.sampled_from([0, 7, 8])),
         drops=draw(st.none() | st.integers(0, 3)),
         mptcp=False,
@@ -129,8 +136,9 @@ def rows(draw, cookie):
 
 @st.composite
 def surveys(draw):
-    """A whole survey: namespaces, sharing, several holders, sockets that nobody holds, counted connections."""
-    found = [draw(rows(cookie)) for cookie in range(1, draw(st.integers(0, 9)) + 1)]
+    """A whole survey: few endpoints that many sockets share, several holders, sockets that nobody holds, counted connections."""
+    choice = draw(st.lists(places(), min_size=1, max_size=4))
+    found = [draw(rows(cookie, draw(st.sampled_from(choice)))) for cookie in range(1, draw(st.integers(0, 8)) + 1)]
     holders, unheld = {}, {}
     for row in found:
         held = draw(st.lists(st.tuples(st.sampled_from([1, 10, 11, 12]), st.sampled_from([None, 3, 4])), max_size=3, unique=True))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from functools import partial
 from importlib import import_module
 
 from portulan.cli.face import Face
@@ -49,7 +50,9 @@ def arguments(parser: argparse.ArgumentParser, voice: Voice) -> None:
         "--netns", action="append", default=[], metavar="NS", help=voice.say("only this network namespace, by name or inode")
     )
     which.add_argument("--all", action="store_true", help=voice.say("connections, closing ones and sockets bound without listening too"))
-    which.add_argument("--connections", action="store_true", help=voice.say("count the connections behind each listener; wide windows show them anyway"))
+    which.add_argument(
+        "--connections", action="store_true", help=voice.say("count the connections behind each listener; wide windows show them anyway")
+    )
     shape = parser.add_argument_group(voice.say("form"))
     shape.add_argument("--csv", action="store_true", help=voice.say("print comma-separated values"))
     shape.add_argument("--no-header", action="store_true", help=voice.say("without the first lines"))
@@ -60,11 +63,6 @@ def arguments(parser: argparse.ArgumentParser, voice: Voice) -> None:
 def run(options: argparse.Namespace, face: Face) -> int:
     """Show the chart once, or again and again."""
     look = _question(options, counting=options.connections or (face.width >= _WIDER and not options.json and not options.csv))
-    if options.json:
-        from threading import Thread
-
-        # The encoder is fetched while the kernel is searched: its import costs as much as a third of the answer.
-        Thread(target=import_module, args=("msgspec",), daemon=True).start()
     if options.watch is not None:
         from portulan.cli.watch import watch
 
@@ -92,6 +90,8 @@ def _question(options: argparse.Namespace, *, counting: bool) -> Callable[[], Ch
             every_state=options.all,
             connections=counting,
             source=options.source,
+            # Importing the encoder, or the words, takes as long as the kernel's search.
+            meanwhile=partial(import_module, "msgspec" if options.json else "portulan.text.chart"),
         )
 
     return look

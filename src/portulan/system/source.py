@@ -22,7 +22,7 @@ if TYPE_CHECKING:
         def survey(self, selection: Selection) -> Iterator[Survey]:
             """What is there now, in parts: all sockets of a port are in one of them, and the last tells the gaps.
 
-            A part may be worked on while the next is being found. Raises CannotTell, MachineFailed.
+            A part may be worked on, and something else done in an empty one, while the next is being found. Raises CannotTell, MachineFailed.
             """
 
         def parents(self, pid: int) -> tuple[Ancestor, ...]:

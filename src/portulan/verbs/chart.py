@@ -33,12 +33,14 @@ def chart(
     every_state: bool = False,
     connections: bool = False,
     source: str = "auto",
+    meanwhile: Callable[[], object] | None = None,
 ) -> Chart:
     """Every endpoint of this machine in all network namespaces it may see: listening TCP and bound UDP, or with `every_state` all sockets.
 
     Filters (each empty: no filter; several values of one: any of them): `ports` as words (`80`, `443/tcp`, `8000-8010`, `ssh`), `services` as
     registry names, `names` of processes (shell patterns, any case), `pids`, `users` by name or uid, `namespaces` by name or inode. `source`: `auto`,
     `bpf`, `proc`, `psutil`. `connections` counts those behind each listener (else unknown): it makes the kernel walk its whole table.
+    `meanwhile` is called once, while the kernel is searched, for whatever the caller will need then.
 
     Raises BadInput for a word that means nothing, CannotTell where the kernel cannot be asked, MachineFailed where it failed.
     """
@@ -47,7 +49,7 @@ def chart(
     selection = Selection(ports=_union(ports for ports, _ in wanted) if words else None, every_state=every_state, connections=connections)
     machine = open_source(source)
     taken_at = datetime.now(UTC)
-    items, survey = look(machine, selection)
+    items, survey = look(machine, selection, meanwhile)
     if words:
         items = tuple(item for item in items if any(item.port in ports and item.transport in transports for ports, transports in wanted))
     for keep in _filters(names, pids, users, namespaces):
@@ -58,7 +60,7 @@ def chart(
     )  # fmt: skip
 
 
-def look(machine: SocketSource, selection: Selection) -> tuple[tuple[Endpoint, ...], Survey]:
+def look(machine: SocketSource, selection: Selection, meanwhile: Callable[[], object] | None = None) -> tuple[tuple[Endpoint, ...], Survey]:
     """One look: the endpoints, with the registry's names and the machine's own words for users and containers; and what the survey said last."""
     from portulan.system.registry_file import open_table
 
@@ -69,6 +71,9 @@ def look(machine: SocketSource, selection: Selection) -> tuple[tuple[Endpoint, .
         activated_by=machine.socket_unit,
     )
     for part in machine.survey(selection):
+        if meanwhile is not None:
+            meanwhile()
+            meanwhile = None
         builder.add(part)
     return builder.items(), builder.survey
 

@@ -6,7 +6,8 @@ from threading import Thread
 
 from portulan.errors import CannotTell
 from portulan.system.linux import bpf
-from portulan.system.linux.procfs import Seen, walk_holders
+from portulan.system.linux.procfs import Seen
+from portulan.system.linux.walk import Walk
 from portulan.wire.bpf import REUSE_ADDRESS, REUSE_PORT
 from portulan.wire.procfs import TICKS_PER_SECOND
 
@@ -23,14 +24,14 @@ Record = tuple[int, int, bytes, int, int, int, int, int, int, int]
 class Search:
     """One search for holders. It begins at once; `finish` joins what it found to the sockets."""
 
-    def __init__(self, way: str, *, every_state: bool) -> None:
-        """`auto` takes BPF where it may. Raises CannotTell for `bpf` where it may not."""
+    def __init__(self, way: str, *, every_state: bool, walk: Walk | None = None) -> None:
+        """`auto` takes BPF where it may; `walk` is one that is to be gone again. Raises CannotTell for `bpf` where it may not."""
         self.way = way
+        self.walk = walk
+        """The walk over /proc, where that way was taken."""
         self.seen: dict[int, Seen] = {}
         """pid -> what the kernel said of the process, where the search brought that too."""
         self.sharing: dict[int, tuple[bool, bool]] = {}
-        self.forbidden = 0
-        """Processes that may not be looked into."""
         self.elsewhere: dict[int, tuple[int, int]] = {}
         """Inode of a namespace that sockets live in -> a (pid, descriptor) that leads there."""
         self._records: list[Record] | None = None
@@ -53,6 +54,11 @@ class Search:
             self._records = list(bpf.read_holders(every_state=every_state))
         except (CannotTell, OSError) as error:
             self._error = error
+
+    @property
+    def forbidden(self) -> int:
+        """Processes that may not be looked into."""
+        return 0 if self.walk is None else self.walk.forbidden
 
     def finish(self, rows: Iterable[Row]) -> dict[int, tuple[tuple[int, int | None], ...]]:
         """Socket cookie -> ((pid, descriptor), …) for these sockets. Raises CannotTell where `bpf` was asked for and failed."""
@@ -88,7 +94,12 @@ class Search:
     def _join_by_inode(self, cookies: Mapping[int, int]) -> dict[int, tuple[tuple[int, int | None], ...]]:
         if not cookies:
             return {}
-        found, self.forbidden = walk_holders(cookies)
+        if self.walk is None:
+            self.walk = Walk()
+            found = self.walk.find(cookies)
+        else:
+            found = self.walk.find_again(cookies)
+        self.seen = self.walk.seen
         return {cookies[inode]: tuple(sorted(held)) for inode, held in found.items()}
 
 

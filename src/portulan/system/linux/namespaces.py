@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
+from errno import ENOENT
 from typing import NamedTuple
 
 from portulan.system.linux.procfs import list_pids, read_whole
@@ -45,7 +46,8 @@ def list_places() -> tuple[list[Place], list[int]]:
         try:
             inode = int(os.readlink(path)[5:-1])  # net:[4026531833]; half the price of stat
         except PermissionError:
-            silent.append(pid)
+            if os.path.exists(f"/proc/{pid}"):  # one that has just ended gives the same error for a moment
+                silent.append(pid)
         except OSError:
             continue  # gone
         else:
@@ -61,7 +63,7 @@ def inside(place: Place) -> Iterator[None]:
         return
     home = os.open(OWN, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        there = os.open(place.path, os.O_RDONLY | os.O_CLOEXEC)
+        there = _open(place)
         try:
             setns(there, CLONE_NEWNET)
         finally:
@@ -72,6 +74,36 @@ def inside(place: Place) -> Iterator[None]:
             setns(home, CLONE_NEWNET)
     finally:
         os.close(home)
+
+
+def _open(place: Place) -> int:
+    """A descriptor of the namespace. The process that its path goes through may have ended or moved since: then any other that is in it will do."""
+    failure: OSError = FileNotFoundError(ENOENT, os.strerror(ENOENT), place.path)
+    for path in _paths(place):
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except PermissionError as error:
+            if os.path.lexists(path):
+                failure = error
+        except OSError:
+            continue
+        else:
+            if os.fstat(descriptor).st_ino == place.inode:
+                return descriptor
+            os.close(descriptor)
+    raise failure
+
+
+def _paths(place: Place) -> Iterator[str]:
+    yield place.path
+    for pid in list_pids():
+        path = f"/proc/{pid}/ns/net"
+        try:
+            inode = int(os.readlink(path)[5:-1])
+        except OSError:
+            continue
+        if inode == place.inode and path != place.path:
+            yield path
 
 
 _SIOCGSKNS = 0x894C

@@ -1,10 +1,9 @@
-"""/proc: processes, what they are called, and (where BPF may not be used) which sockets they hold."""
+"""/proc: processes and what they are called."""
 
 from __future__ import annotations
 
 import os
 from datetime import UTC, datetime
-from errno import EACCES, EPERM
 from functools import cache
 from typing import NamedTuple
 
@@ -13,10 +12,6 @@ from portulan.model.chart import Ancestor, Owner
 from portulan.system.linux.containers import container_name
 from portulan.wire.cgroup import parse_cgroup_path
 from portulan.wire.procfs import TICKS_PER_SECOND, Stat, parse_cgroup, parse_command, parse_stat, parse_status_capabilities
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Container, Iterable
 
 COMMAND_BYTES = 4096
 """How much of a command line is kept."""
@@ -60,35 +55,6 @@ def list_pids() -> list[int]:
         return []
 
 
-def walk_holders(inodes: Container[int], pids: Iterable[int] | None = None) -> tuple[dict[int, list[tuple[int, int]]], int]:
-    """Socket inode -> [(pid, descriptor)], for the wanted inodes, and how many processes may not be looked into."""
-    found: dict[int, list[tuple[int, int]]] = {}
-    forbidden = 0
-    readlink = os.readlink
-    for pid in list_pids() if pids is None else pids:
-        try:
-            folder = os.open(f"/proc/{pid}/fd", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        except OSError as error:
-            forbidden += error.errno in (EACCES, EPERM)
-            continue
-        refused = False
-        try:
-            for name in os.listdir(folder):
-                try:
-                    link = readlink(name, dir_fd=folder)
-                except OSError as error:
-                    refused = refused or error.errno in (EACCES, EPERM)
-                    continue
-                if link.startswith("socket:[") and (inode := int(link[8:-1])) in inodes:
-                    found.setdefault(inode, []).append((pid, int(name)))
-        except OSError as error:
-            refused = refused or error.errno in (EACCES, EPERM)
-        finally:
-            os.close(folder)
-        forbidden += refused
-    return found, forbidden
-
-
 @cache
 def user_name(uid: int) -> str | None:
     """The user's name, or None for a uid without one."""
@@ -123,21 +89,25 @@ def is_kernel_thread(pid: int) -> bool:
 
 
 class Seen(NamedTuple):
-    """What the kernel said of a process beside /proc: saves two of its files."""
+    """What was learnt of a process when it was met: it may have ended when it is described."""
 
     name: str
     start_ticks: int
     uid: int
 
 
+def read_seen(pid: int) -> Seen | None:
+    """The process now, or None when it is gone."""
+    stat = read_stat(pid)
+    return None if stat is None else Seen(stat.name, stat.start_ticks, _effective_uid(f"/proc/{pid}/"))
+
+
 def read_owner(pid: int, seen: Seen | None = None) -> Owner | None:
     """Everything /proc tells of a process (`fd` None); None when it is gone and nothing was `seen` of it. What may not be read stays None."""
     folder = f"/proc/{pid}/"
+    seen = seen or read_seen(pid)
     if seen is None:
-        stat = read_stat(pid)
-        if stat is None:
-            return None
-        seen = Seen(stat.name, stat.start_ticks, _effective_uid(folder))
+        return None
     meaning = parse_cgroup_path(parse_cgroup(read_file(folder + "cgroup", 4096)))
     started = datetime.fromtimestamp(round(boot_time_s() + seen.start_ticks / TICKS_PER_SECOND, 2), UTC)
     return Owner(

@@ -95,13 +95,15 @@ class _Look:
         self.places = {place.inode: place for place in places}
         self._parse(self._dump(places))
         self.cgroups = read_paths({row.cgroup for row in self.rows if row.cgroup})
+        self.connections = self._count_connections() if self.selection.connections else None
+        yield self._part(search.way, (), places[0])  # nothing yet: whoever waits can do something else while the kernel is searched
         self._join(search)
         if self._visit(search):  # namespaces that only a socket keeps: their rows want holders too, and the records are at hand
             self._join(search)
             self.cgroups |= read_paths({row.cgroup for row in self.rows if row.cgroup} - self.cgroups.keys())
+            self.connections = self._count_connections() if self.selection.connections else None
         self._name_devices()
         second = self._second_look(search)
-        self.connections = self._count_connections() if self.selection.connections else None
         self.processes = {pid: owner for pid in self._pids() if (owner := self._describe(pid)) is not None}
         rows = self.rows
         if second is not None:
@@ -247,7 +249,6 @@ class _SecondLook:
     def __init__(self, look: _Look, search: Search, lost: list[Row]) -> None:
         self.look = look
         self.lost = lost
-        self.forbidden = search.forbidden
         ports = PortSet.of(PortRange(row.port, row.port) for row in lost)
         again = _Look(look.way, look.selection._replace(ports=ports, transports=tuple({row.transport for row in lost})))
         again.places = {netns: look.places[netns] for netns in {row.netns for row in lost} if netns in look.places}
@@ -278,7 +279,8 @@ class _SecondLook:
         if fresh and self.search is not None and self.search.way == "bpf":
             remember_hidden(fresh)
         # Not even root may look into some processes: what nobody else holds is theirs, as far as anyone can say.
-        why = Ownership.FORBIDDEN if self.forbidden or look.silent else Ownership.HIDDEN
+        forbidden = look.silent or (self.search is not None and self.search.forbidden)
+        why = Ownership.FORBIDDEN if forbidden else Ownership.HIDDEN
         look.unheld |= dict.fromkeys((row.cookie for row in hidden), why)
         for group in {row.cgroup for row in hidden}:
             pids = self._suspects(group)
