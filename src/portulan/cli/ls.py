@@ -150,7 +150,7 @@ def _table(options: argparse.Namespace, face: Face, chart: Chart) -> None:
     face.table(
         rows,
         None if options.no_header else [title for _, title in columns],
-        shrink=[at for at, name in enumerate(names) if name in ("service", "held_by", "bound_to", "namespace")],
+        shrink=[at for at, name in enumerate(names) if name in ("service", "held_by", "bound_to", "peer", "namespace")],
         right=[at for at, name in enumerate(names) if name in ("queue", "connections")],
         styles=styles,
     )
@@ -166,6 +166,8 @@ def _columns(voice: Voice, width: int, found: list[Line], chart: Chart, *, every
     ]
     if every_state:
         columns.insert(3, ("state", voice.say("STATE")))
+    if any(line.peer != "-" for line in found):
+        columns.append(("peer", voice.say("PEER")))
     if width >= _WIDE:
         columns += [("user", voice.say("USER")), ("since", voice.say("SINCE"))]
     if width >= _WIDER or any(line.connections != "-" for line in found):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from portulan.model.address import EXPOSURE_ORDER, Exposure
 from portulan.model.chart import Chart, Endpoint, Owner, Ownership, State
-from portulan.model.port import PortClass, Transport
+from portulan.model.port import PortClass
 from portulan.text.clean import clean
 from portulan.text.process import label
 from portulan.text.voice import Voice
@@ -23,6 +23,7 @@ class Line(NamedTuple):
     service: str
     held_by: str
     bound_to: str
+    peer: str
     state: str
     user: str
     since: str
@@ -56,7 +57,8 @@ def _line(voice: Voice, items: list[Endpoint], now: datetime, labels: dict[tuple
         service=clean(first.service or "-", _LONGEST_NAME),
         held_by=_held_by(voice, items, labels),
         bound_to=bound_to(voice, items),
-        state=state_word(voice, first),
+        peer=clean(plain_address(first.peer or "-"), _LONGEST_NAME),
+        state=first.state.value,
         user=clean(next((item.user for item in items if item.user), None) or ("-" if first.uid is None else str(first.uid)), _LONGEST_NAME),
         since=duration(voice, (now - min(started)).total_seconds()) if started else "-",
         queue=f"{max(s.backlog or 0 for s in listening)}/{max(s.backlog_limit or 0 for s in listening)}" if listening else "-",
@@ -125,9 +127,7 @@ def _unknown_holder(voice: Voice, item: Endpoint) -> str:
 
 
 def bound_to(voice: Voice, items: list[Endpoint]) -> str:
-    """`all 4+6`, `127.0.0.1 ::1`, `10.0.0.5 -> 203.0.113.7:443`."""
-    if items[0].peer:
-        return f"{items[0].address} -> {items[0].peer}"
+    """`all 4+6`, `127.0.0.1 ::1`, `10.0.0.5%eth0`."""
     four = any(item.address == "0.0.0.0" for item in items)  # noqa: S104 - compared, not bound
     six = any(item.address == "::" for item in items)
     both = any(item.address == "::" and any(socket.v6_only is False for socket in item.sockets) for item in items)
@@ -139,17 +139,20 @@ def bound_to(voice: Voice, items: list[Endpoint]) -> str:
     elif six:
         words.append(voice.say("all 6"))
     for item in items:
-        if item.address not in ("0.0.0.0", "::") and item.address not in words:  # noqa: S104
-            words.append(item.address)
+        address = plain_address(item.address)
+        if address not in ("0.0.0.0", "::") and address not in words:  # noqa: S104
+            words.append(address)
     devices = sorted({socket.device for item in items for socket in item.sockets if socket.device})
     return " ".join(words) + "".join(f" %{clean(device, _LONGEST_NAME)}" for device in devices)
 
 
-def state_word(voice: Voice, item: Endpoint) -> str:
-    """The state, in a word; bound-without-listening TCP says so."""
-    if item.state is State.BOUND and item.transport is Transport.TCP:
-        return voice.say("bound, not listening")
-    return item.state.value
+def plain_address(text: str) -> str:
+    """An IPv4-mapped address, alone or with a port, as the IPv4 address it stands for on the wire."""
+    return text.replace("[::ffff:", "", 1).replace("]", "", 1) if text.startswith("[::ffff:") and "." in text else _unmapped(text)
+
+
+def _unmapped(text: str) -> str:
+    return text.removeprefix("::ffff:") if "." in text else text
 
 
 def duration(voice: Voice, seconds: float) -> str:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from portulan.model.chart import Endpoint, Owner, Ownership, State
 from portulan.model.port import Transport
 from portulan.model.who import Who
-from portulan.text.chart import SERVING, bound_to, duration, namespace_name, telling_unit
+from portulan.text.chart import SERVING, bound_to, duration, namespace_name, plain_address, telling_unit
 from portulan.text.clean import clean
 from portulan.text.process import label
 from portulan.text.voice import Voice
@@ -82,7 +82,7 @@ def _sentence(voice: Voice, items: list[Endpoint], owners: dict[int, Owner], now
 
 
 def _not_serving(voice: Voice, item: Endpoint, port: str, names: str) -> str:
-    way = f"{item.address} -> {item.peer or '?'}"
+    way = f"{plain_address(item.address)} -> {plain_address(item.peer or '?')}"
     if item.state is State.TIME_WAIT:
         left = max((socket.expires_ms or 0 for socket in item.sockets), default=0)
         return voice.say(
