@@ -20,9 +20,9 @@ _MOST = 1024
 _BOOT = "/proc/sys/kernel/random/boot_id"
 
 
-def known_hidden() -> frozenset[int]:
-    """Cookies that were found hidden since this boot, by this user."""
-    path = os.path.join(cache_folder(), "hidden")
+def known_hidden(way: str) -> frozenset[int]:
+    """Cookies that were found hidden since this boot, by this user, by this way of looking (`bpf` sees more than `proc`)."""
+    path = os.path.join(cache_folder(), f"hidden-{way}")
     try:
         if os.stat(path).st_uid != os.geteuid():
             return frozenset()
@@ -34,10 +34,10 @@ def known_hidden() -> frozenset[int]:
     return frozenset(int(word) for word in rest.split() if word.isdigit())
 
 
-def remember_hidden(cookies: Collection[int]) -> None:
+def remember_hidden(way: str, cookies: Collection[int]) -> None:
     """Add cookies to those known. Where that cannot be written, the next run looks twice again."""
-    both = known_hidden() | frozenset(cookies)
-    path = os.path.join(cache_folder(), "hidden")
+    both = known_hidden(way) | frozenset(cookies)
+    path = os.path.join(cache_folder(), f"hidden-{way}")
     fresh = f"{path}.{os.getpid()}"
     try:
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)

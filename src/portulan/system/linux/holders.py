@@ -24,14 +24,15 @@ Record = tuple[int, int, bytes, int, int, int, int, int, int, int]
 class Search:
     """One search for holders. It begins at once; `finish` joins what it found to the sockets."""
 
-    def __init__(self, way: str, *, every_state: bool, walk: Walk | None = None) -> None:
-        """`auto` takes BPF where it may; `walk` is one that is to be gone again. Raises CannotTell for `bpf` where it may not."""
+    def __init__(self, way: str, *, every_state: bool, again: bool = False) -> None:
+        """`auto` takes BPF where it may; `again` looks harder, for what was not found before. Raises CannotTell for `bpf` where it may not."""
         self.way = way
-        self.walk = walk
-        """The walk over /proc, where that way was taken."""
+        self.again = again
         self.seen: dict[int, Seen] = {}
         """pid -> what the kernel said of the process, where the search brought that too."""
         self.sharing: dict[int, tuple[bool, bool]] = {}
+        self.forbidden = 0
+        """Processes that may not be looked into."""
         self.elsewhere: dict[int, tuple[int, int]] = {}
         """Inode of a namespace that sockets live in -> a (pid, descriptor) that leads there."""
         self._records: list[Record] | None = None
@@ -54,11 +55,6 @@ class Search:
             self._records = list(bpf.read_holders(every_state=every_state))
         except (CannotTell, OSError) as error:
             self._error = error
-
-    @property
-    def forbidden(self) -> int:
-        """Processes that may not be looked into."""
-        return 0 if self.walk is None else self.walk.forbidden
 
     def finish(self, rows: Iterable[Row]) -> dict[int, tuple[tuple[int, int | None], ...]]:
         """Socket cookie -> ((pid, descriptor), …) for these sockets. Raises CannotTell where `bpf` was asked for and failed."""
@@ -94,13 +90,9 @@ class Search:
     def _join_by_inode(self, cookies: Mapping[int, int]) -> dict[int, tuple[tuple[int, int | None], ...]]:
         if not cookies:
             return {}
-        if self.walk is None:
-            self.walk = Walk()
-            found = self.walk.find(cookies)
-        else:
-            found = self.walk.find_again(cookies)
-        self.seen = self.walk.seen
-        return {cookies[inode]: tuple(sorted(held)) for inode, held in found.items()}
+        walk = Walk(cookies, threads=self.again)
+        self.seen, self.forbidden = walk.seen, walk.forbidden
+        return {cookies[inode]: tuple(sorted(set(held))) for inode, held in walk.found.items()}
 
 
 def _text(name: bytes) -> str:

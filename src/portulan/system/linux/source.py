@@ -249,6 +249,7 @@ class _SecondLook:
     def __init__(self, look: _Look, search: Search, lost: list[Row]) -> None:
         self.look = look
         self.lost = lost
+        self.first = search
         ports = PortSet.of(PortRange(row.port, row.port) for row in lost)
         again = _Look(look.way, look.selection._replace(ports=ports, transports=tuple({row.transport for row in lost})))
         again.places = {netns: look.places[netns] for netns in {row.netns for row in lost} if netns in look.places}
@@ -256,10 +257,9 @@ class _SecondLook:
         alive = {row.cookie for row in again.rows}
         look.unheld |= {row.cookie: Ownership.GONE for row in lost if row.cookie not in alive}
         self.still = [row for row in lost if row.cookie in alive]
-        self.known = known_hidden() if self.still and search.way == "bpf" else frozenset()
+        self.known = known_hidden(search.way) if self.still else frozenset()
         unsure = any(row.cookie not in self.known for row in self.still)
-        # A walk that was refused somewhere stays refused: a second one would learn nothing.
-        self.search = Search(search.way, every_state=look.selection.every_state) if unsure and not self.forbidden else None
+        self.search = Search(search.way, every_state=look.selection.every_state, again=True) if unsure else None
 
     def split(self, rows: Collection[Row]) -> tuple[list[Row], list[Row]]:
         """The rows whose holders are certain now, and those on the ports of the lost ones."""
@@ -276,11 +276,10 @@ class _SecondLook:
             look.seen |= self.search.seen
         hidden = [row for row in self.still if row.cookie not in look.holders]
         fresh = {row.cookie for row in hidden} - self.known
-        if fresh and self.search is not None and self.search.way == "bpf":
-            remember_hidden(fresh)
+        if fresh and self.search is not None:
+            remember_hidden(self.search.way, fresh)
         # Not even root may look into some processes: what nobody else holds is theirs, as far as anyone can say.
-        forbidden = look.silent or (self.search is not None and self.search.forbidden)
-        why = Ownership.FORBIDDEN if forbidden else Ownership.HIDDEN
+        why = Ownership.FORBIDDEN if look.silent or (self.search or self.first).forbidden else Ownership.HIDDEN
         look.unheld |= dict.fromkeys((row.cookie for row in hidden), why)
         for group in {row.cgroup for row in hidden}:
             pids = self._suspects(group)
