@@ -6,7 +6,9 @@ SO_REUSEPORT are one endpoint with many sockets.
 
 from __future__ import annotations
 
-from portulan.model.address import exposure_of, format_address, format_endpoint
+from operator import attrgetter
+
+from portulan.model.address import MAPPED, exposure_of, format_address, format_endpoint
 from portulan.model.chart import Endpoint, Owner, Ownership, Socket, State
 from portulan.model.port import Transport, port_class
 from portulan.model.survey import Survey
@@ -22,7 +24,8 @@ if TYPE_CHECKING:
 
 _Key = tuple[int | None, int, Transport, int, bytes, State, bytes, int, int]
 # Looking up an enumeration's member costs a Python call each time (3.11).
-_LISTENING, _TIME_WAIT, _PROCESS, _KERNEL = State.LISTENING, State.TIME_WAIT, Ownership.PROCESS, Ownership.KERNEL
+_LISTENING, _TIME_WAIT, _PROCESS, _KERNEL, _GONE = State.LISTENING, State.TIME_WAIT, Ownership.PROCESS, Ownership.KERNEL, Ownership.GONE
+_COOKIE = attrgetter("cookie")
 _NOBODYS = (Ownership.KERNEL, Ownership.NONE)
 _UNKNOWN_SHARING = (None, None)
 _ANY_ADDRESS_4, _ANY_ADDRESS_6 = bytes(4), bytes(16)
@@ -67,7 +70,7 @@ class Builder:
         unheld = survey.unheld
         groups: dict[_Key, list[Row]] = {}
         for row in survey.rows:
-            if row.cookie in unheld and unheld[row.cookie] == Ownership.GONE:
+            if row.cookie in unheld and unheld[row.cookie] == _GONE:
                 continue
             key = (row.netns, row.port, row.transport, len(row.source), row.source, row.state, row.destination, row.peer_port, row.device)
             if key in groups:
@@ -75,6 +78,8 @@ class Builder:
             else:
                 groups[key] = [row]
         for key, rows in groups.items():
+            if len(rows) > 1:
+                rows.sort(key=_COOKIE)  # whatever order the kernel listed them in
             self.built[key] = self.endpoint(rows)
 
     def items(self) -> tuple[Endpoint, ...]:
@@ -155,25 +160,26 @@ def connections_by_listener(survey: Survey) -> dict[int, int] | None:
     """id() of a listening row -> connections behind it; None when they were not counted.
 
     A connection belongs to the listener that the kernel would pick for it: the one bound to its local address, else the wildcard of its
-    family, else an IPv6 wildcard that takes IPv4 too (net/ipv4/inet_hashtables.c, compute_score). Listeners that share an endpoint share
-    the count, and the first row carries it.
+    family, else an IPv6 wildcard that takes IPv4 too (net/ipv4/inet_hashtables.c, compute_score); one with a mapped address came in by IPv6
+    sockets. Listeners that share an endpoint share the count, and the one of the least cookie carries it.
     """
     if survey.connections is None:
         return None
     listeners: dict[tuple[int | None, int, bytes], Row] = {}
     both: dict[tuple[int | None, int], Row] = {}
-    for row in survey.rows:
-        if row.state is _LISTENING:
-            listeners.setdefault((row.netns, row.port, row.source), row)
-            if row.source == _ANY_ADDRESS_6 and not row.v6_only:
-                both.setdefault((row.netns, row.port), row)
-    counts = {id(row): 0 for row in survey.rows if row.state is _LISTENING}
+    counts: dict[int, int] = {}
+    listening = [row for row in survey.rows if row.state is _LISTENING and survey.unheld.get(row.cookie) != _GONE]
+    for row in sorted(listening, key=_COOKIE):
+        counts[id(row)] = 0
+        listeners.setdefault((row.netns, row.port, row.source), row)
+        if row.source == _ANY_ADDRESS_6 and not row.v6_only:
+            both.setdefault((row.netns, row.port), row)
     for (netns, port, address), number in survey.connections.items():
-        wildcard = _ANY_ADDRESS_4 if len(address) == 4 else _ANY_ADDRESS_6
-        mapped_4 = address[12:] if len(address) == 16 and address[:12] == bytes(10) + b"\xff\xff" else None
+        mapped = len(address) == 16 and address[:12] == MAPPED
+        wildcard = _ANY_ADDRESS_4 if mapped or len(address) == 4 else _ANY_ADDRESS_6
         listener = (
             listeners.get((netns, port, address))
-            or (listeners.get((netns, port, mapped_4)) if mapped_4 else None)
+            or (both.get((netns, port)) or listeners.get((netns, port, address[12:])) if mapped else None)
             or listeners.get((netns, port, wildcard))
             or both.get((netns, port))
         )
