@@ -25,7 +25,8 @@ def find_remedies(items: tuple[Endpoint, ...]) -> tuple[Remedy, ...]:
                 found.setdefault(remedy.command, remedy)
         for owner in _leaders(item.owners or ()):
             remedy = _process(owner)
-            found.setdefault(remedy.command, remedy)
+            if remedy:
+                found.setdefault(remedy.command, remedy)
     return tuple(found.values())
 
 
@@ -39,7 +40,8 @@ def _leaders(owners: tuple[Owner, ...]) -> list[Owner]:
     return list(leaders.values())
 
 
-def _process(owner: Owner) -> Remedy:
+def _process(owner: Owner) -> Remedy | None:
+    """None for systemd itself, of the machine or of a user, where the socket unit is not known: to end it would end everything."""
     runtime, _, name = (owner.container or "").partition(":")
     if runtime in _STOPS:
         return Remedy(code="container", command=_STOPS[runtime].format(quote(name)))
@@ -47,6 +49,8 @@ def _process(owner: Owner) -> Remedy:
         namespace, pod, _ = name.split("/")
         return Remedy(code="container", command=f"kubectl --namespace {quote(namespace)} delete pod {quote(pod)}")
     unit = owner.unit or ""
+    if unit == "init.scope":
+        return None
     if unit.endswith((".service", ".socket")) and not unit.startswith("user@"):
         if owner.user_unit:
             return Remedy(code="user-unit", command=f"systemctl --user stop {quote(unit)}")
