@@ -1,6 +1,8 @@
 """Every example of the README is run, on the server it was written on, and says what the README says."""
 
 import re
+import subprocess
+import sys
 
 import pytest
 import readme_examples as examples
@@ -40,3 +42,11 @@ def test_examples_end_as_documented(answers):
 
 def test_no_example_ends_in_a_traceback(answers):
     assert not any("Traceback" in output for output, _ in answers[2])
+
+
+def test_the_python_example_runs(tmp_path):
+    text = examples.README.read_text("utf-8")
+    code = re.search(r"```python\n(.*?)```", text, re.S)[1]
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, cwd=tmp_path, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.rstrip().endswith(")")
