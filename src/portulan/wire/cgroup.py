@@ -4,7 +4,7 @@ Units: systemd.unit(5), and escaping after systemd's cgroup path conventions. Co
 CRI-O, LXC and systemd-nspawn make, with either cgroup driver.
 """
 
-from __future__ import annotations
+# Without `from __future__ import annotations`: a named tuple compiles annotations that are text, 40 us each.
 
 import re
 from functools import lru_cache

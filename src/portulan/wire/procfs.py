@@ -1,6 +1,6 @@
 """Text of /proc (Linux Documentation/filesystems/proc.rst, proc(5))."""
 
-from __future__ import annotations
+# Without `from __future__ import annotations`: a named tuple compiles annotations that are text, 40 us each.
 
 from typing import NamedTuple
 
