@@ -4,9 +4,12 @@ The judges are ss and a walk by hand over /proc/net and /proc/*/fd. What they an
 socket, and for each endpoint the (pid, descriptor) pairs that hold it.
 """
 
+import base64
 import os
+import pickle
 import re
 import socket
+import sys
 import time
 from collections import defaultdict
 from contextlib import suppress
@@ -112,6 +115,47 @@ def only(items, **wanted):
     found = [item for item in items if all(getattr(item, name) == value for name, value in wanted.items())]
     assert len(found) == 1, (wanted, found or items)
     return found[0]
+
+
+# Other people
+
+ORDINARY = 65534
+_OTHERS_ROOM = """
+if [ -n "$1" ]; then  # the interpreter lies in a folder that is closed to others: open a way to it, for this program alone
+    kept=$(mktemp -d) && mount --bind "$2" "$kept" && mount -t tmpfs -o mode=755 none "$1" && mkdir -p "$2" && mount --bind "$kept" "$2"
+fi
+eval "$3"
+shift 3
+exec "$@"
+"""
+
+
+def as_user(command, *, uid=ORDINARY, capabilities=(), before=""):
+    """A command line that runs the command as another user, with these capabilities and no others, after a piece of shell run by root."""
+    base = Path(sys.base_prefix).resolve()
+    closed = next((str(folder) for folder in reversed(base.parents) if not folder.stat().st_mode & 0o001), "")
+    sets = [f"--{kind}-caps={','.join(f'+{name}' for name in capabilities)}" for kind in ("inh", "ambient")]
+    user = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", *(sets if capabilities else ["--inh-caps=-all"]), "--"]
+    environment = ["env", "-u", "XDG_CACHE_HOME", "-u", "XDG_DATA_HOME", "HOME=/nonexistent"]
+    prepare = ["unshare", "--mount", "--propagation", "private", "sh", "-ec", _OTHERS_ROOM, "sh", closed if uid else "", str(base), before]
+    return [*prepare, *(user if uid else []), *environment, *command]
+
+
+def call_as(host, function, *arguments, **how):
+    """What a function of a test module returns in a process of its own on that host, of another user."""
+    task = base64.b64encode(pickle.dumps((function, arguments))).decode()
+    code = _RUN.format(path=[path for path in sys.path if path])
+    answer = host.run(as_user([sys.executable, "-c", code], **how), text=task)
+    assert answer.returncode == 0, answer.stderr
+    return pickle.loads(base64.b64decode(answer.stdout))
+
+
+_RUN = """
+import base64, pickle, sys
+sys.path[:0] = {path!r}
+function, arguments = pickle.loads(base64.b64decode(sys.stdin.read()))
+print(base64.b64encode(pickle.dumps(function(*arguments))).decode())
+"""
 
 
 # The common form
