@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import NamedTuple
 
 from portulan.model.address import EXPOSURE_ORDER, Exposure
 from portulan.model.chart import Chart, Endpoint, Owner, Ownership, State
 from portulan.model.port import PortClass
+from portulan.model.record import Record
 from portulan.text.clean import clean
 from portulan.text.process import label
 from portulan.text.voice import Voice
@@ -16,7 +16,7 @@ SERVING = (State.LISTENING, State.BOUND)
 _LONGEST_NAME = 60
 
 
-class Line(NamedTuple):
+class Line(Record):
     """One line of the chart: texts ready for a terminal, and what colours need."""
 
     port: str
@@ -43,11 +43,11 @@ def lines(voice: Voice, chart: Chart) -> list[Line]:
         holders = tuple(sorted({owner.pid for owner in item.owners})) if item.owners else (item.ownership, item.uid, item.unit)
         peer = None if item.state in SERVING else (item.peer, item.address)
         groups.setdefault((item.netns, item.port, item.transport, item.state, peer, holders), []).append(item)
-    labels: dict[tuple[int, ...], str] = {}
+    labels: dict[tuple[tuple[int, str], ...], str] = {}
     return [_line(voice, items, chart.taken_at, labels) for items in groups.values()]
 
 
-def _line(voice: Voice, items: list[Endpoint], now: datetime, labels: dict[tuple[int, ...], str]) -> Line:
+def _line(voice: Voice, items: list[Endpoint], now: datetime, labels: dict[tuple[tuple[int, str], ...], str]) -> Line:
     first = items[0]
     started = [owner.started_at for item in items for owner in item.owners or () if owner.started_at]
     listening = [socket for item in items for socket in item.sockets if socket.backlog is not None]
@@ -75,14 +75,14 @@ def namespace_name(voice: Voice, item: Endpoint) -> str:
     return clean(item.netns_name, _LONGEST_NAME) if item.netns_name else voice.say("this one")
 
 
-def _held_by(voice: Voice, items: list[Endpoint], labels: dict[tuple[int, ...], str]) -> str:
-    """What `held_by` says; remembered, since one process may hold a thousand ports."""
-    pids = tuple(sorted({owner.pid for item in items for owner in item.owners or ()}))
-    if not pids:
+def _held_by(voice: Voice, items: list[Endpoint], labels: dict[tuple[tuple[int, str], ...], str]) -> str:
+    """What `held_by` says; remembered, since one process may hold a thousand ports. What systemd holds, it holds for another unit each."""
+    holders = tuple(sorted({(owner.pid, owner.unit or "") for item in items for owner in item.owners or ()}))
+    if not holders:
         return held_by(voice, items)
-    if pids not in labels:
-        labels[pids] = held_by(voice, items)
-    return labels[pids]
+    if holders not in labels:
+        labels[holders] = held_by(voice, items)
+    return labels[holders]
 
 
 def held_by(voice: Voice, items: list[Endpoint]) -> str:
@@ -101,7 +101,7 @@ def held_by(voice: Voice, items: list[Endpoint]) -> str:
     container = next((owner.container for owner in owners.values() if owner.container), None)
     if container:
         runtime, _, name = container.partition(":")
-        return f"{text}  {clean(name, _LONGEST_NAME)} ({runtime})"
+        return f"{text}  {clean(name, _LONGEST_NAME)} ({clean(runtime, _LONGEST_NAME)})"
     return f"{text}  {clean(unit, _LONGEST_NAME)}" if unit else text
 
 
@@ -128,7 +128,7 @@ def _unknown_holder(voice: Voice, item: Endpoint) -> str:
 
 def bound_to(voice: Voice, items: list[Endpoint]) -> str:
     """`all 4+6`, `127.0.0.1 ::1`, `10.0.0.5%eth0`."""
-    four = any(item.address == "0.0.0.0" for item in items)  # noqa: S104 - compared, not bound
+    four = any(plain_address(item.address) == "0.0.0.0" for item in items)  # noqa: S104 - compared, not bound
     six = any(item.address == "::" for item in items)
     both = any(item.address == "::" and any(socket.v6_only is False for socket in item.sockets) for item in items)
     words = []
