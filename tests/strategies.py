@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 from hypothesis import strategies as st
 
 from builders import AF_INET, AF_INET6, CGROUP, MEMINFO, V6_ONLY, attribute, cgroup, diag, memory_info, v6_only
@@ -89,6 +91,18 @@ NASTY = (
 hostile_text = st.lists(
     st.sampled_from(NASTY) | st.text(st.characters(exclude_categories=()), max_size=12) | st.text("abc -.é漢", max_size=12), max_size=6
 ).map("".join)
+
+VISIBLE_FORMATS = {0x06DD, 0x070F, 0x0890, 0x0891, 0x08E2, 0x110BD, 0x110CD, *range(0x0600, 0x0606), *range(0x13430, 0x13440)}
+"""Format characters that have a shape of their own: Arabic, Syriac and Kaithi signs, the joiners of hieroglyphs."""
+
+
+def acts(character):
+    """Whether a character does something to a terminal, or hides, instead of being seen."""
+    category = unicodedata.category(character)
+    if category == "Cf":
+        return ord(character) not in VISIBLE_FORMATS
+    return category in ("Cc", "Cs", "Zl", "Zp")
+
 
 # --- surveys ---
 

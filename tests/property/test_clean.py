@@ -1,24 +1,11 @@
 """Whatever goes through `clean` may go to a terminal."""
 
-import unicodedata
-
 from hypothesis import given
 from hypothesis import strategies as st
 
 from portulan.text.clean import clean
 from portulan.text.voice import Voice
-from strategies import hostile_text
-
-VISIBLE_FORMATS = {0x06DD, 0x070F, 0x0890, 0x0891, 0x08E2, 0x110BD, 0x110CD, *range(0x0600, 0x0606), *range(0x13430, 0x13440)}
-"""Format characters that have a shape of their own: Arabic, Syriac and Kaithi signs, the joiners of hieroglyphs."""
-
-
-def acts(character):
-    """Whether a character does something to a terminal, or hides, instead of being seen."""
-    category = unicodedata.category(character)
-    if category == "Cf":
-        return ord(character) not in VISIBLE_FORMATS
-    return category in ("Cc", "Cs", "Zl", "Zp")
+from strategies import acts, hostile_text
 
 
 def test_no_character_of_unicode_acts_after_it():
