@@ -19,7 +19,7 @@ from portulan.wire.btf import parse_btf
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 CAP_SYS_ADMIN, CAP_PERFMON, CAP_BPF = 21, 38, 39
 _FIRST_PID_NAMESPACE = 0xEFFF_FFFC  # PROC_PID_INIT_INO, include/linux/proc_ns.h
@@ -61,7 +61,7 @@ def kernel_offsets() -> dict[str, int]:
     try:
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
         with open(fresh, "w", encoding="ascii") as file:
-            file.write("\n".join([build, *(f"{name} {value}" for name, value in offsets.items()), "end"]))
+            file.write("\n".join([build, *(f"{name} {value}" for name, value in offsets.items()), _seal(offsets)]))
         os.replace(fresh, path)
     except OSError:
         pass  # nowhere to write: costs the parse again next time, nothing else
@@ -74,12 +74,16 @@ def _cached_offsets(path: str, build: str) -> dict[str, int] | None:
         if os.stat(path).st_uid != os.geteuid():
             return None
         lines = read_file(path).decode("ascii").split("\n")
-        if lines[0] != build or lines[-1] != "end":
-            return None
         offsets = {name: int(value) for name, value in (line.split(" ") for line in lines[1:-1])}
     except (OSError, ValueError):
         return None
-    return offsets if all(name in offsets for name in NEEDED) else None
+    whole = lines[0] == build and lines[-1] == _seal(offsets)
+    return offsets if whole and all(name in offsets for name in NEEDED) else None
+
+
+def _seal(offsets: Mapping[str, int]) -> str:
+    """The last line of the cache: a cut or changed one does not have it."""
+    return f"end {len(offsets)} {sum(offsets.values())}"
 
 
 def read_holders(*, every_state: bool = False) -> Iterator[tuple[int, int, bytes, int, int, int, int, int, int, int]]:

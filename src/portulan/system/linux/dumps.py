@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from errno import EINVAL, ENOENT, EOPNOTSUPP, EPROTONOSUPPORT
-from typing import NamedTuple
 
 from portulan.model.port import Transport
+from portulan.model.record import Record
 from portulan.system.linux.netlink import SOCK_DIAG, Netlink
 from portulan.system.linux.procfs import read_whole
 from portulan.wire.connections import count_connections
@@ -42,10 +42,10 @@ _ALL_TCP = states(*range(ESTABLISHED, BOUND_INACTIVE + 1))
 _ALL_UDP = states(ESTABLISHED, CLOSE)
 
 
-class Dump(NamedTuple):
+class Dump(Record):
     """The unparsed answers of one dump."""
 
-    netns: int
+    netns: int | None
     protocol: int
     buffers: list[bytes]
 
@@ -85,7 +85,7 @@ def parse_dumps(dumps: Iterable[Dump], ports: PortSet | None) -> list[Row]:
     ]
 
 
-def read_dumps(netns: int, selection: Selection) -> tuple[list[Dump], bool]:
+def read_dumps(netns: int | None, selection: Selection) -> tuple[list[Dump], bool]:
     """What the selection asks for in this thread's namespace (its inode is only passed on), and whether the kernel knows sock_diag for TCP.
 
     Raises OSError.
@@ -110,7 +110,7 @@ def read_dumps(netns: int, selection: Selection) -> tuple[list[Dump], bool]:
 class _Asked:
     """What a selection asks of one namespace, protocol by protocol."""
 
-    def __init__(self, netns: int, selection: Selection) -> None:
+    def __init__(self, netns: int | None, selection: Selection) -> None:
         self.netns = netns
         self.port = _single_port(selection)
         self.every_state = selection.every_state

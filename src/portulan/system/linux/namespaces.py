@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager
 from errno import ENOENT
-from typing import NamedTuple
 
+from portulan.model.record import Record
 from portulan.system.linux.procfs import list_pids, read_whole
 from portulan.system.linux.syscall import CLONE_NEWNET, setns, syscall
 from portulan.wire.procfs import parse_nsfs_mounts
@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 OWN = "/proc/thread-self/ns/net"
 
 
-class Place(NamedTuple):
+class Place(Record):
     """A network namespace and a path that enters it."""
 
-    inode: int
+    inode: int | None
+    """None for our own where /proc does not tell it."""
     path: str
     name: str | None = None
     """The name `ip netns` or a container runtime gave it, if any."""
@@ -32,8 +33,8 @@ def list_places() -> tuple[list[Place], list[int]]:
 
     One that is kept by a mount is entered through it, since processes may end. One that only an open descriptor keeps is not found here.
     """
-    own = os.stat(OWN).st_ino
-    found = {own: Place(own, OWN)}
+    own = _own()
+    found: dict[int | None, Place] = {own: Place(own, OWN)}
     for inode, path in parse_nsfs_mounts(read_whole("/proc/self/mountinfo")).items():
         name = os.path.basename(path)
         if inode in found:
@@ -55,10 +56,18 @@ def list_places() -> tuple[list[Place], list[int]]:
     return list(found.values()), silent
 
 
+def _own() -> int | None:
+    """The namespace that this thread is in; None without /proc."""
+    try:
+        return os.stat(OWN).st_ino
+    except OSError:
+        return None
+
+
 @contextmanager
 def inside(place: Place) -> Iterator[None]:
     """This thread is in the namespace; it is home again afterwards. Raises OSError when it may not be entered, or is gone."""
-    if os.stat(OWN).st_ino == place.inode:
+    if _own() == place.inode:
         yield
         return
     home = os.open(OWN, os.O_RDONLY | os.O_CLOEXEC)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime
 from functools import cache
-from typing import NamedTuple
 
 from portulan.errors import ParseError
 from portulan.model.chart import Ancestor, Owner
+from portulan.model.record import Record
 from portulan.system.linux.containers import container_name
 from portulan.wire.cgroup import parse_cgroup_path
 from portulan.wire.procfs import TICKS_PER_SECOND, Stat, parse_cgroup, parse_command, parse_stat, parse_status_capabilities
@@ -88,7 +88,7 @@ def is_kernel_thread(pid: int) -> bool:
     return stat is None or stat.kernel_thread
 
 
-class Seen(NamedTuple):
+class Seen(Record):
     """What was learnt of a process when it was met: it may have ended when it is described."""
 
     name: str
@@ -151,15 +151,15 @@ def read_parents(pid: int) -> tuple[Ancestor, ...]:
 
 
 def hides_processes() -> bool:
-    """Whether /proc is mounted so that other users' processes do not even appear (hidepid, proc(5))."""
+    """Whether /proc is mounted so that other users' processes do not even appear (hidepid, proc(5)). Of mounts on one another the last is seen."""
+    hides = False
     for line in read_whole("/proc/self/mountinfo").decode("utf-8", "backslashreplace").splitlines():
         left, _, right = line.partition(" - ")
         if left.split(" ")[4:5] == ["/proc"] and right.startswith("proc "):
             options = right.split(" ")[-1].split(",")
-            return any(
-                option.startswith("hidepid=") and option not in ("hidepid=0", "hidepid=off") for option in options
-            ) and not _in_proc_group(options)
-    return False
+            asked = [option[8:] for option in options if option.startswith("hidepid=")]
+            hides = any(value not in ("0", "off") for value in asked) and not _in_proc_group(options)
+    return hides
 
 
 def _in_proc_group(options: list[str]) -> bool:

@@ -8,6 +8,7 @@ closed, handed to another process meanwhile, or is really nowhere to be seen.
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 from errno import EACCES, EPERM
 
 from portulan.errors import CannotTell, MachineFailed, failed
@@ -88,8 +89,14 @@ class _Look:
         self.connections: dict[tuple[int | None, int, bytes], int] | None = None
         self.kernel: dict[tuple[int | None, Transport, int], str] = {}
         self.devices: dict[tuple[int | None, int], str] = {}
+        self.visited = ExitStack()
+        """What keeps the way open to namespaces that only a socket keeps."""
 
     def take(self) -> Iterator[Survey]:
+        with ExitStack() as self.visited:
+            yield from self._take()
+
+    def _take(self) -> Iterator[Survey]:
         search = Search(self.way, every_state=self.selection.every_state)
         places, self.silent = list_places()
         self.places = {place.inode: place for place in places}
@@ -119,7 +126,7 @@ class _Look:
             source=way, rows=tuple(rows), holders=self.holders, sharing=self.sharing, unheld=self.unheld, suspects=self.suspects,
             processes=self.processes, kernel=self.kernel, cgroups=self.cgroups, devices=self.devices, connections=self.connections,
             gaps=tuple(self.gaps), ephemeral=parse_range(read_file("/proc/sys/net/ipv4/ip_local_port_range")),
-            namespaces=tuple(Namespace(place.inode, place.name, place is own) for place in self.places.values()),
+            namespaces=tuple(Namespace(place.inode, place.name, place is own) for place in self.places.values() if place.inode is not None),
         )  # fmt: skip
 
     def _pids(self) -> set[int]:
@@ -181,12 +188,12 @@ class _Look:
         for inode, (pid, descriptor) in search.elsewhere.items():
             if inode in self.places:
                 continue
-            with place_of_socket(inode, pid, descriptor) as place:
-                if place is None:
-                    self.gaps.append(Gap("namespace.unreachable", {"name": f"net:[{inode}]", "pid": pid}))
-                    continue
-                self.places[inode] = place
-                self._parse(self._dump([place]))
+            place = self.visited.enter_context(place_of_socket(inode, pid, descriptor))
+            if place is None:
+                self.gaps.append(Gap("namespace.unreachable", {"name": f"net:[{inode}]", "pid": pid}))
+                continue
+            self.places[inode] = place
+            self._parse(self._dump([place]))
         search.elsewhere = {}
         return len(self.rows) > before
 
@@ -279,7 +286,8 @@ class _SecondLook:
         if fresh and self.search is not None:
             remember_hidden(self.search.way, fresh)
         # Not even root may look into some processes: what nobody else holds is theirs, as far as anyone can say.
-        why = Ownership.FORBIDDEN if look.silent or (self.search or self.first).forbidden else Ownership.HIDDEN
+        closed = look.silent or (self.search or self.first).forbidden or hides_processes()
+        why = Ownership.FORBIDDEN if closed else Ownership.HIDDEN if list_pids() else Ownership.UNKNOWN
         look.unheld |= dict.fromkeys((row.cookie for row in hidden), why)
         for group in {row.cgroup for row in hidden}:
             pids = self._suspects(group)
