@@ -29,6 +29,7 @@ class Worker:
 
     def __init__(self, number, seed, inboxes, folder):
         self.dice = random.Random(f"{seed} {number}")
+        self.pause_s = random.Random(seed).choice((0.0, 0.0005, 0.002))
         self.inbox = inboxes[number][0]
         self.others = [writer for at, (_, writer) in enumerate(inboxes) if at != number]
         self.number = number
@@ -42,7 +43,7 @@ class Worker:
     def run(self, stop):
         steps = ((self.open_tcp, 4), (self.open_udp, 3), (self.close, 6), (self.copy, 1), (self.connect, 2), (self.fork, 2), (self.send, 6))
         actions, weights = zip(*steps, strict=True)
-        while not select.select([stop], [], [], self.dice.random() * 0.002)[0]:
+        while not select.select([stop], [], [], self.dice.random() * self.pause_s)[0]:
             self.receive()
             self.reap()
             if len(self.held) > MOST_SOCKETS:

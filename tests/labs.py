@@ -136,7 +136,7 @@ def as_user(command, *, uid=ORDINARY, capabilities=(), before=""):
     closed = next((str(folder) for folder in reversed(base.parents) if not folder.stat().st_mode & 0o001), "")
     sets = [f"--{kind}-caps={','.join(f'+{name}' for name in capabilities)}" for kind in ("inh", "ambient")]
     user = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", *(sets if capabilities else ["--inh-caps=-all"]), "--"]
-    environment = ["env", "-u", "XDG_CACHE_HOME", "-u", "XDG_DATA_HOME", "HOME=/nonexistent"]
+    environment = ["env", "-u", "XDG_CACHE_HOME", "-u", "XDG_DATA_HOME", "HOME=/proc/nonexistent"]
     prepare = ["unshare", "--mount", "--propagation", "private", "sh", "-ec", _OTHERS_ROOM, "sh", closed if uid else "", str(base), before]
     return [*prepare, *(user if uid else []), *environment, *command]
 
