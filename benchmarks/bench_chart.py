@@ -13,9 +13,8 @@ import subprocess
 import sys
 import time
 
-
 from load import FIRST_PORT, Loaded, load
-from timing import ROOT, USER, Timed, command, interleaved, user_install
+from timing import ROOT, USER, Timed, command, interleaved, peak_mib, user_environment, user_install
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,22 +29,21 @@ PSUTIL = (
 )
 
 
-def inside(loaded: Loaded, words: list[str]) -> Callable[[], int]:
+def inside(loaded: Loaded, words: list[str]) -> Callable[[], None]:
     """The command in the loaded namespace, without its output."""
     run = command(words)
 
-    def there() -> int:
+    def there() -> None:
         with loaded.main.enter():
-            return run()
+            run()
 
     return there
 
 
 def check(loaded: Loaded, portulan: str) -> None:
     """Portulan's answer equals a brute-force walk: every listening TCP and bound UDP socket of the three namespaces with all its (pid, fd)."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     with loaded.main.enter():
-        answer = json.loads(subprocess.run([portulan, "ls", "--json"], capture_output=True, check=True, env=environment).stdout)
+        answer = json.loads(subprocess.run([portulan, "ls", "--json"], capture_output=True, check=True, env=user_environment()).stdout)
     spaces = {host.netns_inode for host in (loaded.main, *loaded.others)}
     ours = {
         (item["netns"], item["transport"], item["port"], socket["inode"]): frozenset(
@@ -98,8 +96,7 @@ def report(title: str, timed: dict[str, Timed], base: str, wanted: dict[str, flo
     for name, one in timed.items():
         ratio = one.median_ms / timed[base].median_ms
         goal = f"   asked: {wanted[name]:g}" if name in wanted else ""
-        memory = f"{one.peak_kib / 1024:6.0f} MiB" if one.peak_kib else ""
-        print(f"  {name:<46} {one.median_ms:8.1f} ms  ({min(one.wall_ms):.0f}-{max(one.wall_ms):.0f})  x {ratio:5.2f}{goal}  {memory}")
+        print(f"  {name:<34} {one.median_ms:8.1f} ms  ({min(one.wall_ms):.0f}-{max(one.wall_ms):.0f})  x {ratio:5.2f}{goal}")
 
 
 def bench_idle(portulan: str, runs: int) -> None:
@@ -124,12 +121,10 @@ def bench_loaded(loaded: Loaded, portulan: str, runs: int) -> None:
     full["portulan (the table)"] = inside(loaded, [portulan])
     full["ss -Htulpn, one namespace"] = inside(loaded, ["ss", "-Htulpn"])
 
-    def three() -> int:
-        peak = 0
+    def three() -> None:
         for host in (loaded.main, *loaded.others):
             with host.enter():
-                peak = max(peak, command(["ss", "-Htulpn"])())
-        return peak
+                command(["ss", "-Htulpn"])()
 
     full["ss -Htulpn, each of the three"] = three
     full["psutil"] = inside(loaded, [python, "-c", PSUTIL])
@@ -145,6 +140,14 @@ def bench_loaded(loaded: Loaded, portulan: str, runs: int) -> None:
         f"lsof -i :{PORT}": inside(loaded, ["lsof", "-nP", f"-iTCP:{PORT}", "-sTCP:LISTEN"]),
     }
     report("one port, all owners", interleaved(one, runs), f"portulan {PORT}", {f"ss -Htlnp sport = :{PORT}": 6, f"lsof -i :{PORT}": 15})
+
+
+def bench_memory(loaded: Loaded, portulan: str) -> None:
+    """Peak memory under that load."""
+    print()
+    with loaded.main.enter():
+        for words in (["ls", "--json"], ["ls"], ["ls", "--json", "--source", "proc"], [str(PORT)]):
+            print(f"  portulan {' '.join(words):<28} {peak_mib([portulan, *words]):6.1f} MiB   asked: under 60")
 
 
 def bench_rows(number: int = 1_000_000) -> None:
@@ -184,6 +187,7 @@ def main() -> None:
         with load() as loaded:
             check(loaded, portulan)
             bench_loaded(loaded, portulan, options.runs)
+            bench_memory(loaded, portulan)
 
 
 if __name__ == "__main__":

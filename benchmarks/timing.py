@@ -23,7 +23,6 @@ class Timed:
     """The runs of one command."""
 
     wall_ms: tuple[float, ...]
-    peak_kib: int
 
     @property
     def median_ms(self) -> float:
@@ -36,33 +35,51 @@ def user_install() -> Path:
     python = USER / "bin" / "python"
     if not python.exists():
         subprocess.run([sys.executable, "-m", "venv", str(USER)], check=True)
+        subprocess.run([python, "-m", "pip", "install", "-q", "--upgrade", "pip>=25.1"], check=True)
+        subprocess.run([python, "-m", "pip", "uninstall", "-q", "-y", "setuptools"], check=False, stderr=subprocess.DEVNULL)
         subprocess.run([python, "-m", "pip", "install", "-q", "-r", str(ROOT / "requirements" / "run.txt")], check=True)
     subprocess.run([python, "-m", "pip", "install", "-q", "--no-deps", "--force-reinstall", str(ROOT)], check=True)
     return USER / "bin" / "portulan"
 
 
-def interleaved(commands: Mapping[str, Callable[[], int]], runs: int) -> dict[str, Timed]:
-    """Run every command in turn, `runs` times after one warm-up; each callable returns the peak memory in KiB (0: unknown)."""
+def interleaved(commands: Mapping[str, Callable[[], None]], runs: int) -> dict[str, Timed]:
+    """Run every command in turn, `runs` times after one warm-up."""
     times: dict[str, list[float]] = {name: [] for name in commands}
-    peaks = dict.fromkeys(commands, 0)
     for turn in range(runs + 1):
         for name, command in commands.items():
             begun_s = time.perf_counter()
-            peak = command()
+            command()
             if turn:
                 times[name].append((time.perf_counter() - begun_s) * 1000)
-                peaks[name] = max(peaks[name], peak)
-    return {name: Timed(tuple(times[name]), peaks[name]) for name in commands}
+    return {name: Timed(tuple(times[name])) for name in commands}
 
 
-def command(words: Sequence[str]) -> Callable[[], int]:
-    """A command whose output is thrown away; with the environment a user has."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+def user_environment() -> dict[str, str]:
+    """The environment a user has: without the settings of this workshop that slow every start of Python."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
 
-    def run() -> int:
-        with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment) as process:
-            _, _, usage = os.wait4(process.pid, 0)
-            process.returncode = 0
-        return usage.ru_maxrss
+
+def command(words: Sequence[str]) -> Callable[[], None]:
+    """A command whose output is thrown away."""
+    environment = user_environment()
+
+    def run() -> None:
+        subprocess.run(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment, check=False)
 
     return run
+
+
+_PEAK = """
+import os, sys
+null = os.open("/dev/null", os.O_WRONLY)
+pid = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, null, 1), (os.POSIX_SPAWN_DUP2, null, 2)])
+print(os.wait4(pid, 0)[2].ru_maxrss)
+"""
+
+
+def peak_mib(words: Sequence[str]) -> float:
+    """Peak memory of a command. Started from a small process: the kernel counts what a process was before it became the command."""
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", _PEAK, *words], capture_output=True, text=True, check=True, env=user_environment()
+    )
+    return int(done.stdout) / 1024

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 from functools import partial
 from importlib import import_module
@@ -14,6 +13,7 @@ from portulan.text.voice import Voice, mark
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Callable
 
     from portulan.text.chart import Line
@@ -58,6 +58,14 @@ def arguments(parser: argparse.ArgumentParser, voice: Voice) -> None:
     shape.add_argument("--no-header", action="store_true", help=voice.say("without the first lines"))
     shape.add_argument("--watch", metavar="SECONDS", help=voice.say("look again and again"))
     shape.add_argument("--source", default="auto", metavar="SOURCE", help=voice.say("how to look: auto, bpf, proc, psutil"))
+
+
+def plain(words: list[str]) -> dict[str, object] | None:
+    """What the parser would make of words without options."""
+    return {
+        "ports": words, "service": [], "name": [], "pid": [], "user": [], "netns": [], "all": False, "connections": False, "csv": False,
+        "no_header": False, "watch": None, "source": "auto",
+    }  # fmt: skip
 
 
 def run(options: argparse.Namespace, face: Face) -> int:

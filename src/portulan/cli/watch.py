@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import time
 
 from portulan.cli.face import Face
@@ -11,6 +10,7 @@ from portulan.model.chart import Chart
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Callable
 
 _SHORTEST_S, _LONGEST_S = 0.1, 86_400.0

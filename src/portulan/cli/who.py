@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 
 from portulan.cli.face import Face
@@ -11,6 +10,10 @@ from portulan.model.who import Who
 from portulan.text.gaps import gap_sentence, way_out
 from portulan.text.voice import Voice, mark
 from portulan.text.who import Block, blocks, nobody, remedies
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
 
 EXAMPLES = (
     ("portulan 80", mark("who holds port 80")),
@@ -24,6 +27,11 @@ def arguments(parser: argparse.ArgumentParser, voice: Voice) -> None:
     """The command's arguments."""
     parser.add_argument("port", metavar="PORT", help=voice.say("a port (80), a transport's (53/udp) or a service (ssh)"))
     parser.add_argument("--source", default="auto", metavar="SOURCE", help=voice.say("how to look: auto, bpf, proc, psutil"))
+
+
+def plain(words: list[str]) -> dict[str, object] | None:
+    """What the parser would make of words without options; None when that would be an error."""
+    return {"port": words[0], "source": "auto"} if len(words) == 1 else None
 
 
 def run(options: argparse.Namespace, face: Face) -> int:

@@ -4,10 +4,10 @@ Words after RFC 6335 (service name, assigned, unassigned, reserved). `None` mean
 """
 
 from enum import StrEnum
-from typing import NamedTuple
 
 from portulan.model.port import PortClass, Transport
 from portulan.model.portset import PortRange
+from portulan.model.record import Record
 
 
 class Status(StrEnum):
@@ -19,7 +19,7 @@ class Status(StrEnum):
     """Not handed out: kept back, or taken back from somebody."""
 
 
-class Assignment(NamedTuple):
+class Assignment(Record):
     """One record of the registry. Texts are the registry's own words, whitespace normalised, without people's names and addresses."""
 
     first: int | None
@@ -44,7 +44,7 @@ class Assignment(NamedTuple):
     modified: str = ""
 
 
-class Counts(NamedTuple):
+class Counts(Record):
     """Figures of a whole registry; every figure but `names` counts records."""
 
     records: int
@@ -61,7 +61,7 @@ class Counts(NamedTuple):
     """Records that say what another one says already, word for word; they are counted, not kept."""
 
 
-class About(NamedTuple):
+class About(Record):
     """Where a table comes from."""
 
     date: str
@@ -80,7 +80,7 @@ class Kind(StrEnum):
     WORDS = "words"
 
 
-class Entry(NamedTuple):
+class Entry(Record):
     """One row of an answer. These names are the JSON contract of `portulan lookup`, with `class` for `port_class`."""
 
     port: int | None
@@ -103,7 +103,7 @@ class Entry(NamedTuple):
     unauthorized: str = ""
 
 
-class WellKnown(NamedTuple):
+class WellKnown(Record):
     """Ports that everyone should know, explained together by one plain sentence (its key here, its words in `portulan.text.well_known`)."""
 
     key: str
@@ -113,7 +113,7 @@ class WellKnown(NamedTuple):
     """The word people say."""
 
 
-class Answer(NamedTuple):
+class Answer(Record):
     """What one question brought."""
 
     query: str
@@ -139,7 +139,7 @@ class Answer(NamedTuple):
         return any(entry.status is not Status.UNASSIGNED for entry in self.entries)
 
 
-class InUse(NamedTuple):
+class InUse(Record):
     """The table that lookups use."""
 
     about: About
@@ -152,7 +152,7 @@ class InUse(NamedTuple):
     """The code of what is wrong with the user's own table, for which the packaged one stands in."""
 
 
-class Update(NamedTuple):
+class Update(Record):
     """What a registry update did."""
 
     path: str

@@ -6,9 +6,9 @@ services (mail, web), `FIRST` says which comes first.
 """
 
 from functools import cache
-from typing import NamedTuple
 
 from portulan.model.port import Transport
+from portulan.model.record import Record
 
 TCP, UDP = Transport.TCP, Transport.UDP
 
@@ -18,7 +18,7 @@ def mark(message: str) -> str:
     return message
 
 
-class Alias(NamedTuple):
+class Alias(Record):
     """Other words for a service that IANA assigned, on one of its ports."""
 
     port: int
@@ -26,7 +26,7 @@ class Alias(NamedTuple):
     words: tuple[str, ...]
 
 
-class Use(NamedTuple):
+class Use(Record):
     """A program that is often found on a port which IANA did not assign to it."""
 
     port: int

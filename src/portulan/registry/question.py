@@ -1,11 +1,11 @@
 """What a person typed, understood: a port, a range of them, or a name or words."""
 
 import re
-from typing import NamedTuple
 
 from portulan.errors import BadInput
 from portulan.model.port import Transport, parse_transport
 from portulan.model.portset import PortRange, parse_range
+from portulan.model.record import Record
 
 LONGEST = 200
 """Characters of a question that we read."""
@@ -17,7 +17,7 @@ _SERVICE_TYPE = re.compile(r"_([^._]+)\._([a-z]+)(\..*)?", re.IGNORECASE)
 _HALF_WIDTH = {0x3000: 0x20} | {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 
 
-class Question(NamedTuple):
+class Question(Record):
     """One question: numbers, or a text that is a name, people's word, or words."""
 
     query: str

@@ -1,13 +1,12 @@
 """What IANA publishes, in its XML or its CSV form, read as records. Both forms are checked whole; either gives the same table."""
 
-from typing import NamedTuple
-
 from portulan.errors import ParseError
 from portulan.model.assignment import Assignment
+from portulan.model.record import Record
 from portulan.registry.record import DATE, LARGEST, check_record
 
 
-class Source(NamedTuple):
+class Source(Record):
     """A whole registry as it was published."""
 
     date: str

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import NamedTuple
 
 from portulan.model.chart import Endpoint, Owner, Ownership, State
 from portulan.model.port import Transport
+from portulan.model.record import Record
 from portulan.model.who import Who
 from portulan.text.chart import SERVING, bound_to, duration, namespace_name, plain_address, telling_unit
 from portulan.text.clean import clean
@@ -18,7 +18,7 @@ _MOST_ROWS = 12
 """Holders listed one by one; what is more is counted."""
 
 
-class Block(NamedTuple):
+class Block(Record):
     """One holder's story: a sentence, its processes as rows (name, pid, user, command), and facts as (label, text)."""
 
     sentence: str
@@ -65,7 +65,7 @@ def _sentence(voice: Voice, items: list[Endpoint], owners: dict[int, Owner], now
     where = _where(voice, items)
     names = _join_names(voice, owners)
     if first.state not in SERVING:
-        return _not_serving(voice, first, port, names)
+        return _not_serving(voice, items, port, names)
     if first.ownership is Ownership.KERNEL:
         return voice.say(
             "{port} is held by the kernel itself, for {what}, on {where}.", port=port, what=first.held_by_kernel or "?", where=where
@@ -81,10 +81,13 @@ def _sentence(voice: Voice, items: list[Endpoint], owners: dict[int, Owner], now
     return voice.say("{port} is held by {names}, on {where}, for {since}.", port=port, names=names, where=where, since=since)
 
 
-def _not_serving(voice: Voice, item: Endpoint, port: str, names: str) -> str:
+def _not_serving(voice: Voice, items: list[Endpoint], port: str, names: str) -> str:
+    item, left = items[0], 0
+    for one in items:  # the connection that closes last
+        if (expires_ms := max((socket.expires_ms or 0 for socket in one.sockets), default=0)) > left:
+            item, left = one, expires_ms
     way = f"{plain_address(item.address)} -> {plain_address(item.peer or '?')}"
     if item.state is State.TIME_WAIT:
-        left = max((socket.expires_ms or 0 for socket in item.sockets), default=0)
         return voice.say(
             "Nobody holds {port}, but a connection on it is still closing (TIME_WAIT, {seconds} s left): {way}.",
             port=port, seconds=-(-left // 1000), way=way,
@@ -110,12 +113,13 @@ def _unseen(voice: Voice, item: Endpoint, port: str, where: str) -> str:
 
 def _where(voice: Voice, items: list[Endpoint]) -> str:
     words = bound_to(voice, items)
-    if words == voice.say("all 4+6"):
-        return voice.say("all addresses")
-    if words == voice.say("all 4"):
-        return voice.say("all IPv4 addresses")
-    if words == voice.say("all 6"):
-        return voice.say("all IPv6 addresses")
+    for short, long in (
+        (voice.say("all 4+6"), voice.say("all addresses")),
+        (voice.say("all 4"), voice.say("all IPv4 addresses")),
+        (voice.say("all 6"), voice.say("all IPv6 addresses")),
+    ):
+        if words == short or words.startswith(short + " "):
+            return long + words[len(short) :]
     return words
 
 

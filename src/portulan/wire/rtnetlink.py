@@ -7,9 +7,9 @@ network order. Numbers are in host order, except ports and protocols inside attr
 from __future__ import annotations
 
 from struct import Struct, pack
-from typing import NamedTuple
 
 from portulan.errors import ParseError
+from portulan.model.record import Record
 from portulan.wire.netlink import NESTED, build_attribute, parse_attributes
 
 TYPE_CHECKING = False
@@ -52,7 +52,7 @@ UNICAST, LOCAL, BLACKHOLE, UNREACHABLE, PROHIBIT = 1, 2, 6, 7, 8
 """Kinds of route: forwarded on, answered by this host itself, and three ways to refuse."""
 
 
-class Interface(NamedTuple):
+class Interface(Record):
     """A network interface, as its own namespace sees it."""
 
     number: int
@@ -78,7 +78,7 @@ class Interface(NamedTuple):
     """The ports that the kernel itself listens on for this tunnel."""
 
 
-class InterfaceAddress(NamedTuple):
+class InterfaceAddress(Record):
     """An address that an interface has."""
 
     interface: int
@@ -88,7 +88,7 @@ class InterfaceAddress(NamedTuple):
     """IPv6 only: duplicate detection still runs, nothing can be bound to it yet."""
 
 
-class Hop(NamedTuple):
+class Hop(Record):
     """Where a route goes next: a gateway (None: the destination is on the link) through an interface."""
 
     gateway: bytes | None
@@ -96,7 +96,7 @@ class Hop(NamedTuple):
     weight: int = 1
 
 
-class Route(NamedTuple):
+class Route(Record):
     """A route to packed `destination`/`prefix`; several hops share the load, none means that this kind needs none."""
 
     destination: bytes

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-_KUBERNETES_LOG = re.compile(r"(?P<pod>[^_]+)_(?P<namespace>[^_]+)_(?P<container>.+)-[0-9a-f]{64}\.log")
+_KUBERNETES_LOG = r"(?P<pod>[^_]+)_(?P<namespace>[^_]+)_(?P<container>.+)-[0-9a-f]{64}\.log"
 
 
 def parse_docker_name(data: bytes) -> str | None:
@@ -30,7 +28,9 @@ def parse_podman_names(data: bytes) -> dict[str, str]:
 
 def parse_kubernetes_log_name(name: str) -> str | None:
     """`web-0_shop_nginx-<id>.log` -> `shop/web-0/nginx` (namespace, pod, container)."""
-    match = _KUBERNETES_LOG.fullmatch(name)
+    import re
+
+    match = re.fullmatch(_KUBERNETES_LOG, name)
     return f"{match['namespace']}/{match['pod']}/{match['container']}" if match else None
 
 
