@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Callable
+from typing import TypeVar
 
+from hypothesis import example
 from hypothesis import strategies as st
 
 from builders import AF_INET, AF_INET6, CGROUP, MEMINFO, V6_ONLY, attribute, cgroup, diag, memory_info, v6_only
@@ -12,6 +15,7 @@ from portulan.model.port import Transport
 from portulan.model.portset import PortRange
 from portulan.model.survey import Row, Survey
 
+F = TypeVar("F")
 MAPPED = bytes(10) + b"\xff\xff"
 
 ports = st.integers(0, 65_535)
@@ -88,6 +92,20 @@ NASTY = (
     "ｗｉｄｅ", "e\u0301\u0302", "👩‍👩‍👧", "\u2028\u2029", "a\r\nb\tc", "\0", "\x7f", "\u00ad", "𝕌", "\U000e0041", "{port} %s \\x1b", "=1+1", "x" * 300,
 )  # fmt: skip
 """Pieces that a name, a command line or a host name may hold and that must not act."""
+EVERYTHING_NASTY = "".join(NASTY)
+
+
+def nasty(argument: str, **others: object) -> Callable[[F], F]:
+    """Try every nasty piece alone, and all together, before what is drawn; `others` are the test's other arguments."""
+
+    def decorate(test: F) -> F:
+        for text in (*NASTY, EVERYTHING_NASTY):
+            test = example(**{argument: text, **others})(test)
+        return test
+
+    return decorate
+
+
 hostile_text = st.lists(
     st.sampled_from(NASTY) | st.text(st.characters(exclude_categories=()), max_size=12) | st.text("abc -.é漢", max_size=12), max_size=6
 ).map("".join)

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from portulan.text.clean import clean
 from portulan.text.voice import Voice
-from strategies import acts, hostile_text
+from strategies import acts, hostile_text, nasty
 
 
 def test_no_character_of_unicode_acts_after_it():
@@ -21,6 +21,7 @@ def test_whatever_does_not_act_stays_but_for_fillers():
     assert {each for each in changed if not acts(each)} == fillers | unassigned
 
 
+@nasty("text", longest=20)
 @given(text=hostile_text, longest=st.integers(0, 200))
 def test_it_is_short_printable_and_can_be_encoded(text, longest):
     shown = clean(text, longest)
@@ -29,6 +30,7 @@ def test_it_is_short_printable_and_can_be_encoded(text, longest):
     shown.encode("utf-8")
 
 
+@nasty("text")
 @given(text=hostile_text)
 def test_once_is_enough(text):
     assert clean(clean(text)) == clean(text)
@@ -39,6 +41,7 @@ def test_plain_text_stays(text):
     assert clean(text) == text
 
 
+@nasty("text")
 @given(text=hostile_text)
 def test_a_voice_says_nothing_harmful(text):
     said = Voice("en").say("before {name} after", name=text)

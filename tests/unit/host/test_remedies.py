@@ -9,7 +9,7 @@ from portulan.host.remedies import find_remedies
 from portulan.model.address import Exposure
 from portulan.model.chart import Ancestor, Endpoint, Owner, State
 from portulan.model.port import PortClass, Transport
-from strategies import hostile_text
+from strategies import hostile_text, nasty
 
 
 def endpoint(*owners, **more):
@@ -106,6 +106,7 @@ def test_the_first_process_of_a_container_may_be_ended():
     assert commands(endpoint(owner(1, parents=()))) == [("process", "kill 1")]
 
 
+@nasty("name")
 @given(name=hostile_text)
 def test_any_name_is_one_word_of_the_shell(name):
     for facts, words in (

@@ -12,7 +12,7 @@ from portulan.model.chart import Chart, Gap, Namespace, Ownership, State
 from portulan.model.port import PortClass
 from portulan.text.chart import bound_to, duration, headline, held_by, lines, namespace_name, plain_address, telling_unit
 from portulan.text.voice import LANGUAGES, Voice
-from strategies import acts, hostile_text, surveys
+from strategies import acts, hostile_text, nasty, surveys
 
 ENGLISH = Voice()
 EVERYTHING = chart(SOCKETS + CONNECTIONS, counted=True)
@@ -279,6 +279,7 @@ def test_the_headline_counts_ports_not_sockets():
 # --- whatever the names are ---
 
 
+@nasty("name")
 @given(name=hostile_text)
 def test_no_name_reaches_a_terminal_raw(name):
     process = owner(

@@ -5,7 +5,7 @@ from hypothesis import given
 
 from portulan.model.chart import Owner
 from portulan.text.process import label
-from strategies import hostile_text
+from strategies import hostile_text, nasty
 
 
 def called(name, *command, executable=None):
@@ -58,6 +58,7 @@ def test_a_name_that_the_kernel_cut_is_made_whole_by_the_program(name, executabl
     assert called(name, executable=executable) == said
 
 
+@nasty("name", word="\x1b", path="\udc80")
 @given(name=hostile_text, word=hostile_text, path=hostile_text)
 def test_any_process_is_called_something(name, word, path):
     assert called(name, "x", word, "-m", word, executable=path).startswith(name) or name == ""

@@ -10,7 +10,7 @@ from portulan.model.port import Port, Transport
 from portulan.model.who import Remedy, Who
 from portulan.text.voice import LANGUAGES, Voice
 from portulan.text.who import blocks, named_port, nobody, remedies
-from strategies import acts, hostile_text, surveys
+from strategies import acts, hostile_text, nasty, surveys
 
 ENGLISH = Voice()
 
@@ -284,6 +284,7 @@ def test_how_to_stop_it():
 # --- whatever the names are ---
 
 
+@nasty("name")
 @given(name=hostile_text)
 def test_no_name_reaches_a_terminal_raw(name):
     process = owner(
