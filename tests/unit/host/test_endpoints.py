@@ -386,10 +386,22 @@ def test_a_listener_that_was_closed_meanwhile_leaves_them_to_the_others():
     assert only(found).connections == 9
 
 
-def test_two_interfaces_share_the_count_of_one_address():
-    # Which interface a connection came in by is not told: the older listener carries all.
-    found = survey(row(cookie=2, device=3), row(cookie=1, device=2), connections=behind(**{"10.0.0.5": 9}))
-    assert {item.sockets[0].device: item.connections for item in build(found)} == {"2": 9, "3": 0}
+@pytest.mark.parametrize(
+    ("others", "counts"),
+    [
+        ([], [9]),
+        ([{}], [None, None]),
+        ([{"device": 3}], [None, None]),
+        ([{"address": "127.0.0.1"}], [None, None]),
+        ([{"device": 2}], [9]),
+        ([{"port": 81}, {"netns": 2, "device": 3}], [9, 0, 0]),
+    ],
+)
+def test_where_an_interface_decides_the_address_does_not_tell(others, counts):
+    rows = [row(device=2), *(row(cookie=at, **facts) for at, facts in enumerate(others, 2))]
+    assert (
+        sorted((item.connections for item in build(survey(*rows, connections=behind(**{"10.0.0.5": 9})))), key=str, reverse=True) == counts
+    )
 
 
 def test_only_listeners_have_connections_behind_them():
