@@ -106,8 +106,13 @@ class Builder:
             netns, self.names.get(netns), row.uid, None if row.uid is None else self.user_of(row.uid), unit, container, ownership, owners,
             () if owners is not None else self.candidates(rows),
             survey.kernel.get((netns, transport, port), "kernel") if ownership is _KERNEL else None,
-            tuple([self.socket(one) for one in rows]), self.counts.get(id(row)) if self.counts is not None else None,
+            tuple([self.socket(one) for one in rows]), self.connections(rows),
         )  # fmt: skip
+
+    def connections(self, rows: list[Row]) -> int | None:
+        """Connections behind all sockets of the endpoint."""
+        known = [self.counts[id(row)] for row in rows if id(row) in self.counts] if self.counts is not None else []
+        return sum(known) if known else None
 
     def socket(self, row: Row) -> Socket:
         """One kernel socket."""
@@ -157,11 +162,12 @@ def _pid_first(holder: tuple[int, int | None]) -> tuple[int, int]:
 
 
 def connections_by_listener(survey: Survey) -> dict[int, int] | None:
-    """id() of a listening row -> connections behind it; None when they were not counted.
+    """id() of a listening row -> connections behind it; None when they were not counted. Rows of which it cannot be said are left out.
 
     A connection belongs to the listener that the kernel would pick for it: the one bound to its local address, else the wildcard of its
     family, else an IPv6 wildcard that takes IPv4 too (net/ipv4/inet_hashtables.c, compute_score); one with a mapped address came in by IPv6
-    sockets. Listeners that share an endpoint share the count, and the one of the least cookie carries it.
+    sockets. Listeners that share an endpoint share the count, and the one of the least cookie carries it. Where one of several listeners on a port
+    is bound to an interface, the address alone does not tell which of them took a connection.
     """
     if survey.connections is None:
         return None
@@ -169,7 +175,10 @@ def connections_by_listener(survey: Survey) -> dict[int, int] | None:
     both: dict[tuple[int | None, int], Row] = {}
     counts: dict[int, int] = {}
     listening = [row for row in survey.rows if row.state is _LISTENING and survey.unheld.get(row.cookie) != _GONE]
+    unsure = _ports_split_by_interface(listening)
     for row in sorted(listening, key=_COOKIE):
+        if unsure and (row.netns, row.port) in unsure:
+            continue
         counts[id(row)] = 0
         listeners.setdefault((row.netns, row.port, row.source), row)
         if row.source == _ANY_ADDRESS_6 and not row.v6_only:
@@ -186,3 +195,12 @@ def connections_by_listener(survey: Survey) -> dict[int, int] | None:
         if listener is not None:
             counts[id(listener)] += number
     return counts
+
+
+def _ports_split_by_interface(listening: list[Row]) -> set[tuple[int | None, int]]:
+    """(namespace, port) where several endpoints listen and one of them is bound to an interface."""
+    bound = {(row.netns, row.port) for row in listening if row.device}
+    if not bound:
+        return bound
+    endpoints = {(row.netns, row.port, row.source, row.device) for row in listening if (row.netns, row.port) in bound}
+    return {place for place in bound if sum((netns, port) == place for netns, port, *_ in endpoints) > 1}
