@@ -62,7 +62,11 @@ def datagrams(host, address="", port=0, **more):
 def connect(host, address, port, **more):
     """A connected TCP socket."""
     one = open_socket(host, address, **more)
-    one.connect((address, port))
+    try:
+        one.connect((address, port))
+    except OSError:
+        one.close()
+        raise
     return one
 
 
