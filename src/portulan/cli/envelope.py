@@ -82,10 +82,18 @@ def encode(value: object) -> bytes:
     try:
         return msgspec.json.encode(value)
     except UnicodeEncodeError:
-        import json
+        return msgspec.json.encode(_encodable(value))
 
-        text = json.dumps(msgspec.to_builtins(value), ensure_ascii=False)
-        return text.encode("utf-8", "backslashreplace")
+
+def _encodable(value: Any) -> Any:
+    """The same value with a visible escape for each lone surrogate."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {_encodable(key): _encodable(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_encodable(part) for part in value]
+    return value
 
 
 def envelope(

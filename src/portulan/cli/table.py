@@ -73,17 +73,18 @@ def layout(
 
 
 def _fit(sizes: list[int], room: int, shrink: Collection[int]) -> None:
-    """Take columns from the widest that may shrink until all fit, or all are at their narrowest."""
+    """Take from the widest that may shrink, those of one width alike, until all fit or all are at their narrowest."""
     excess = sum(sizes) - room
     while excess > 0:
-        candidates = [column for column in shrink if sizes[column] > _NARROWEST]
-        if not candidates:
+        widest = max((sizes[column] for column in shrink), default=0)
+        if widest <= _NARROWEST:
             return
-        widest = max(candidates, key=lambda column: sizes[column])
-        others = [sizes[column] for column in candidates if sizes[column] < sizes[widest]]
-        step = min(excess, max(1, sizes[widest] - max([_NARROWEST, *others])))
-        sizes[widest] -= step
+        alike = [column for column in shrink if sizes[column] == widest]
+        next_width = max([_NARROWEST, *(sizes[column] for column in shrink if sizes[column] < widest)])
+        step = min(excess, (widest - next_width) * len(alike))
         excess -= step
+        for at, column in enumerate(alike):
+            sizes[column] -= step // len(alike) + (at < step % len(alike))
 
 
 def wrap(text: str, width: int, indent: str = "") -> list[str]:
