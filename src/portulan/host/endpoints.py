@@ -106,12 +106,13 @@ class Builder:
             netns, self.names.get(netns), row.uid, None if row.uid is None else self.user_of(row.uid), unit, container, ownership, owners,
             () if owners is not None else self.candidates(rows),
             survey.kernel.get((netns, transport, port), "kernel") if ownership is _KERNEL else None,
-            tuple([self.socket(one) for one in rows]), self.connections(rows),
+            tuple([self.socket(one) for one in rows]), None if self.counts is None else self.connections(self.counts, rows),
         )  # fmt: skip
 
-    def connections(self, rows: list[Row]) -> int | None:
+    @staticmethod
+    def connections(counts: dict[int, int], rows: list[Row]) -> int | None:
         """Connections behind all sockets of the endpoint."""
-        known = [self.counts[id(row)] for row in rows if id(row) in self.counts] if self.counts is not None else []
+        known = [counts[id(row)] for row in rows if id(row) in counts]
         return sum(known) if known else None
 
     def socket(self, row: Row) -> Socket:
@@ -134,7 +135,12 @@ class Builder:
         if not held:
             ownership = Ownership(survey.unheld.get(rows[0].cookie, Ownership.UNKNOWN))
             return ownership, () if ownership in _NOBODYS else None
-        order = sorted(held, key=_pid_first) if len(held) > 1 else held
+        if len(held) == 1:  # most of them
+            ((pid, descriptor),) = held
+            only = self.owner(pid, descriptor) if pid != 1 else None
+            if only is not None:
+                return _PROCESS, (only,)
+        order = sorted(held, key=_pid_first)
         unit = None
         if any(pid == 1 for pid, _ in held):
             unit = self.activated_by(rows[0].transport, format_address(rows[0].source), rows[0].port)
@@ -146,10 +152,7 @@ class Builder:
         known = self.survey.processes.get(pid)
         if known is None or descriptor is None:
             return known
-        return Owner(
-            pid, descriptor, known.name, known.command, known.executable, known.cwd, known.uid, known.user, unit or known.unit, known.user_unit,
-            known.container, known.started_at,
-        )  # fmt: skip
+        return Owner(pid, descriptor, *known[2:]) if unit is None else known._replace(fd=descriptor, unit=unit)
 
     def candidates(self, rows: list[Row]) -> tuple[Owner, ...]:
         """Processes that may hold what nobody is seen to hold."""
