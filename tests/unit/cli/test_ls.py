@@ -13,8 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chart_samples import CONNECTIONS, GAPS, NOW, SOCKETS, chart, endpoints, owner, row, survey
+from portulan.cli.commands import COMMANDS
 from portulan.cli.face import Face
-from portulan.cli.ls import run, show
+from portulan.cli.ls import plain, run, show
+from portulan.cli.parser import build_parser
 from portulan.cli.table import width_of
 from portulan.errors import BadInput
 from portulan.model.chart import Chart, Gap
@@ -58,6 +60,26 @@ def asked(monkeypatch):
 def ordinary(monkeypatch):
     """Not root."""
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
+
+
+# --- the words ---
+
+
+def parsed(*words):
+    return vars(build_parser(COMMANDS["ls"], Voice()).parse_args(words))
+
+
+def test_words_without_options_need_no_parser():
+    for words in ([], ["80"], ["80", "ssh"]):
+        assert parsed(*words) == {**plain(words), "json": False, "lang": None, "color": "auto"}
+
+
+def test_every_option_is_understood():
+    words = "80 53/udp --service http --name nginx* --name sshd --pid 5 --user ann --netns blue --all --connections --csv --no-header --watch 2 --source proc --json"
+    assert parsed(*words.split()) == {
+        "ports": ["80", "53/udp"], "service": ["http"], "name": ["nginx*", "sshd"], "pid": ["5"], "user": ["ann"], "netns": ["blue"], "all": True,
+        "connections": True, "csv": True, "no_header": True, "watch": "2", "source": "proc", "json": True, "lang": None, "color": "auto",
+    }  # fmt: skip
 
 
 # --- the question ---

@@ -10,9 +10,11 @@ from importlib import import_module
 import pytest
 
 from chart_samples import GAPS, who
+from portulan.cli.commands import COMMANDS
 from portulan.cli.face import Face
+from portulan.cli.parser import build_parser
 from portulan.cli.table import width_of
-from portulan.cli.who import run
+from portulan.cli.who import plain, run
 from portulan.model.chart import Gap
 from portulan.text.voice import LANGUAGES, Voice
 
@@ -31,6 +33,14 @@ def told(monkeypatch):
         return status, face.out.getvalue(), face.err.getvalue()
 
     return run_with
+
+
+def test_one_word_needs_no_parser():
+    for words in (["80"], ["ssh"]):
+        options = vars(build_parser(COMMANDS["who"], Voice()).parse_args(words))
+        assert options == {**plain(words), "json": False, "lang": None, "color": "auto"}
+    assert plain([]) is None
+    assert plain(["80", "81"]) is None
 
 
 def test_the_question_reaches_the_verb(monkeypatch):
