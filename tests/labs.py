@@ -8,13 +8,17 @@ import base64
 import os
 import pickle
 import re
+import signal
 import socket
 import sys
+import tempfile
 import time
 from collections import defaultdict
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+import pytest
 
 SOURCES = ("bpf", "proc")
 REUSE_ADDRESS = (socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -106,6 +110,12 @@ def ask(host, port, **more):
     return items, [remedy.command for remedy in find_remedies(items)]
 
 
+def named_to_end(commands):
+    """The processes that `kill` commands name."""
+    assert all(command.startswith("kill ") for command in commands), commands
+    return {int(pid) for command in commands for pid in command.split()[1:]}
+
+
 def wait_for(question, wanted, timeout_s=10.0):
     """Ask until the answer is as wanted: the kernel does some things a moment later. Returns the last answer."""
     deadline = time.monotonic() + timeout_s
@@ -160,6 +170,62 @@ sys.path[:0] = {path!r}
 function, arguments = pickle.loads(base64.b64decode(sys.stdin.read()))
 print(base64.b64encode(pickle.dumps(function(*arguments))).decode())
 """
+
+
+PORTULAN = str(Path(sys.executable).parent / "portulan")
+
+
+def portulan(host, *words, user=None, **more):
+    """The real program on that host: its answer with both outputs and the exit status."""
+    return host.run([PORTULAN, *map(str, words)] if user is None else as_user([PORTULAN, *map(str, words)], uid=user), **more)
+
+
+def own(host):
+    """The words that keep other hosts of this machine out of the chart."""
+    return "--netns", str(host.netns_inode)
+
+
+class ControlGroups:
+    """Control groups of our own below the unified hierarchy; `close` ends who is in them and removes them."""
+
+    def __init__(self):
+        """Raises OSError where none can be made."""
+        from portulan.system.linux.cgroups import find_mount
+
+        mount = find_mount()
+        if mount is None:
+            raise FileNotFoundError("no unified control-group hierarchy is mounted")
+        self.mount = Path(mount)
+        self.top = Path(tempfile.mkdtemp(prefix="portulan-test-", dir=mount))
+        self.top.chmod(0o755)
+
+    def make(self, path):
+        """The folder of a new group, below one that no other test has."""
+        folder = Path(self.top, path)
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def close(self):
+        """Deepest first: a group with groups in it cannot be removed."""
+        for folder in [*sorted((each for each in self.top.rglob("*") if each.is_dir()), reverse=True), self.top]:
+            for pid in (folder / "cgroup.procs").read_text().split():
+                with suppress(ProcessLookupError):
+                    os.kill(int(pid), signal.SIGKILL)
+            wait_for((folder / "cgroup.procs").read_text, "")
+            folder.rmdir()
+
+
+@contextmanager
+def control_groups():
+    """The `make` of control groups that are gone afterwards; skips where none can be made."""
+    try:
+        groups = ControlGroups()
+    except OSError as error:
+        pytest.skip(f"control groups may not be made here: {error}")
+    try:
+        yield groups.make
+    finally:
+        groups.close()
 
 
 # The common form

@@ -1,7 +1,6 @@
 """The same machine seen with fewer rights: what may be known is the same, what may not is said."""
 
 import os
-import signal
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,8 +10,10 @@ import pytest
 
 from labs import (
     ORDINARY,
+    SOURCES,
     as_user,
     call_as,
+    control_groups,
     datagrams,
     differences,
     facts_of,
@@ -165,35 +166,9 @@ def test_the_rights_of_bpf_show_the_holders(host):
 
 @pytest.fixture
 def cgroup():
-    """A control group of our own below the unified hierarchy, removed afterwards."""
-    from portulan.system.linux.cgroups import find_mount
-
-    mount = find_mount()
-    if mount is None:
-        pytest.skip("no unified control-group hierarchy is mounted")
-    made = []
-
-    def make(path):
-        folder = Path(mount, f"portulan-test-{os.getpid()}", path)
-        try:
-            folder.mkdir(parents=True)
-        except OSError as error:
-            pytest.skip(f"control groups may not be made here: {error}")
-        made.append(folder)
-        return folder
-
-    yield make
-    for folder in made:
-        for pid in (folder / "cgroup.procs").read_text().split():
-            os.kill(int(pid), signal.SIGKILL)
-    for folder in made:
-        while (folder / "cgroup.procs").read_text():
-            pass
-        while folder != Path(mount):
-            folder.rmdir()
-            folder = folder.parent  # noqa: PLW2901 - up to the mount
-            if any(each.is_dir() for each in folder.iterdir()):
-                break
+    """Makes control groups of our own, removed afterwards."""
+    with control_groups() as make:
+        yield make
 
 
 IN_GROUP = """
@@ -272,10 +247,8 @@ def test_a_group_that_was_removed_since(host, cgroup):
     """The socket outlives its group: nothing is known of that, and nothing breaks."""
     folder = cgroup("gone.service")
     with server_in(host, folder) as (process, descriptor, port):
-        elsewhere = folder.parent / "cgroup.procs"
-        elsewhere.write_text(str(process.pid))
+        Path(folder.parent, "cgroup.procs").write_text(str(process.pid))
         folder.rmdir()
-        folder.mkdir()
-        item = next(item for item in look(host) if item.port == port)
-        assert (pairs(item), item.unit) == ({(process.pid, descriptor)}, None)
-        Path(folder.parent.parent, "cgroup.procs").write_text(str(process.pid))
+        for source in SOURCES:
+            item = next(item for item in look(host, source=source) if item.port == port)
+            assert (pairs(item), item.unit) == ({(process.pid, descriptor)}, None)
