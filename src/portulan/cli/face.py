@@ -119,6 +119,17 @@ def _harmless(cell: object) -> object:
     return cell
 
 
+def program_name() -> str:
+    """How this program is started again, by another user too: by its name where every PATH finds it, else by its whole path."""
+    path = os.path.abspath(sys.argv[0]) if sys.argv and sys.argv[0] else ""
+    if path.endswith("__main__.py"):
+        return f"{sys.executable} -m portulan"
+    folder, name = os.path.split(path)
+    if name != "portulan" or folder in ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"):
+        return "portulan"
+    return path
+
+
 def window_width(environment: Mapping[str, str]) -> int:
     """Columns of the window: COLUMNS, else the terminal's own, else 80; at most 200, since no line gets better beyond."""
     try:

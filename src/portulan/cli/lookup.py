@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from portulan.model.assignment import Answer, Entry, InUse
     from portulan.text.voice import Voice
 
+NO = mark("unknown to the registry")
 EXAMPLES: tuple[tuple[str, str], ...] = (
     ("portulan lookup 80", mark("what port 80 is for")),
     ("portulan lookup 5432/tcp 53/udp", mark("two ports, each on one transport")),

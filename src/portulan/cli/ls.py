@@ -6,7 +6,7 @@ import os
 from functools import partial
 from importlib import import_module
 
-from portulan.cli.face import Face
+from portulan.cli.face import Face, program_name
 from portulan.errors import BadInput
 from portulan.model.chart import Chart
 from portulan.text.voice import Voice, mark
@@ -26,7 +26,7 @@ EXAMPLES = (
     ("portulan ls --json", mark("for programs: one JSON object")),
     ("portulan ls --watch 2", mark("again every two seconds")),
 )
-_WIDE, _WIDER = 100, 130
+_NARROW, _WIDE, _WIDER = 60, 100, 130
 """Columns from which the chart shows more."""
 _EXPOSURE_STYLES = {"loopback": ("green",), "private": ("yellow",), "public": ("red",), "all": ("red",)}
 _CLASS_STYLES = {"system": ("bold",), "user": (), "dynamic": ("dim",)}
@@ -49,6 +49,9 @@ def arguments(parser: argparse.ArgumentParser, voice: Voice) -> None:
     which.add_argument(
         "--netns", action="append", default=[], metavar="NS", help=voice.say("only this network namespace, by name or inode")
     )
+    which.add_argument("--tcp", action="store_true", help=voice.say("TCP only"))
+    which.add_argument("--udp", action="store_true", help=voice.say("UDP only"))
+    which.add_argument("--exposed", action="store_true", help=voice.say("without what only this host can reach (loopback addresses)"))
     which.add_argument("--all", action="store_true", help=voice.say("connections, closing ones and sockets bound without listening too"))
     which.add_argument(
         "--connections", action="store_true", help=voice.say("count the connections behind each listener; wide windows show them anyway")
@@ -63,7 +66,7 @@ def arguments(parser: argparse.ArgumentParser, voice: Voice) -> None:
 def plain(words: list[str]) -> dict[str, object] | None:
     """What the parser would make of words without options."""
     return {
-        "ports": words, "service": [], "name": [], "pid": [], "user": [], "netns": [], "all": False, "connections": False, "csv": False,
+        "ports": words, "service": [], "name": [], "pid": [], "user": [], "netns": [], "tcp": False, "udp": False, "exposed": False, "all": False, "connections": False, "csv": False,
         "no_header": False, "watch": None, "source": "auto",
     }  # fmt: skip
 
@@ -83,6 +86,8 @@ def _question(options: argparse.Namespace, *, counting: bool) -> Callable[[], Ch
     """The verb with its arguments, to be asked as often as needed. Raises BadInput."""
     from portulan.verbs.chart import chart
 
+    if options.json and options.csv:
+        raise BadInput("form.two", first="--json", second="--csv")
     for text in options.pid:
         if not text.isdigit():
             raise BadInput("filter.pid", text=text)
@@ -95,6 +100,8 @@ def _question(options: argparse.Namespace, *, counting: bool) -> Callable[[], Ch
             pids=[int(text) for text in options.pid],
             users=options.user,
             namespaces=options.netns,
+            transports=[name for name in ("tcp", "udp") if getattr(options, name)],
+            exposed=options.exposed,
             every_state=options.all,
             connections=counting,
             source=options.source,
@@ -176,17 +183,24 @@ def _columns(voice: Voice, width: int, found: list[Line], chart: Chart, *, every
         columns.insert(3, ("state", voice.say("STATE")))
     if any(line.peer != "-" for line in found):
         columns.append(("peer", voice.say("PEER")))
+    if width < _NARROW:  # the holder and where it is bound say more
+        columns = [column for column in columns if column[0] != "service"]
     if width >= _WIDE:
-        columns += [("user", voice.say("USER")), ("since", voice.say("SINCE"))]
+        columns += [("user", voice.say("USER")), ("since", voice.say("RUNNING"))]
     if width >= _WIDER or any(line.connections != "-" for line in found):
         columns += [("queue", voice.say("QUEUE")), ("connections", voice.say("CONNECTIONS"))]
-    if len({line.namespace for line in found}) > 1 or (len(chart.namespaces) > 1 and any(item.netns_name for item in chart.items)):
+    if (width >= _NARROW and len({line.namespace for line in found}) > 1) or (
+        len(chart.namespaces) > 1 and any(item.netns_name for item in chart.items)
+    ):
         columns.append(("namespace", voice.say("NETNS")))
     return columns
 
 
 def _filtered(options: argparse.Namespace) -> bool:
-    return bool(options.ports or options.service or options.name or options.pid or options.user or options.netns)
+    return bool(
+        options.ports or options.service or options.name or options.pid or options.user or options.netns
+        or options.tcp or options.udp or options.exposed
+    )  # fmt: skip
 
 
 def _notes(face: Face, chart: Chart, missing: list[str]) -> None:
@@ -197,7 +211,7 @@ def _notes(face: Face, chart: Chart, missing: list[str]) -> None:
 
     for text in missing:
         face.note(" " + text)
-    more = way_out(face.voice, chart.gaps, root=_is_root(), command="portulan")
+    more = way_out(face.voice, chart.gaps, root=_is_root(), command=program_name())
     if more:
         face.note(" " + more)
 
@@ -227,6 +241,8 @@ _CSV = (
 
 def _csv(options: argparse.Namespace, face: Face, chart: Chart) -> None:
     """One line an endpoint and holder."""
+    from portulan.text.who import shell_words
+
     rows: list[tuple[object, ...]] = []
     for item in chart.items:
         start = (
@@ -241,7 +257,7 @@ def _csv(options: argparse.Namespace, face: Face, chart: Chart) -> None:
             item.user,
         )
         if item.owners:
-            rows += [(*start, one.pid, one.fd, one.name, one.unit, one.container, " ".join(one.command or ())) for one in item.owners]
+            rows += [(*start, one.pid, one.fd, one.name, one.unit, one.container, shell_words(one.command or ())) for one in item.owners]
         else:
             rows.append((*start, None, None, item.held_by_kernel, item.unit, item.container, None))
     face.csv(None if options.no_header else _CSV, rows)

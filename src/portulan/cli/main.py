@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any, NoReturn
 
-INTERRUPTED = 130
+INTERRUPTED, MACHINE_FAILED = 130, 4
 _SWITCH_S = 0.0005
 
 
@@ -38,17 +38,24 @@ def run() -> NoReturn:
 
 def leave(status: int) -> NoReturn:
     """End at once: what a short run has made need not be taken apart piece by piece."""
-    try:
-        sys.stdout.flush()
-        sys.stderr.flush()
-    except (OSError, ValueError):
-        status = status or 1
+    for stream, matters in ((sys.stderr, False), (sys.stdout, True)):
+        try:
+            if stream is not None:
+                stream.flush()
+        except BrokenPipeError:
+            continue
+        except (OSError, ValueError):
+            status = status or (MACHINE_FAILED if matters else 0)
     os._exit(status)
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run the command line and return its exit status; every error of ours becomes one sentence on stderr."""
     words = list(arguments)
+    if sys.stdout is None or sys.stderr is None:  # closed by whoever started us: there is nobody to talk to on it
+        sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - as long as the program runs
+        if sys.stdout is None:
+            return MACHINE_FAILED
     face = Face(Voice("en"), sys.stdout, sys.stderr)
     try:
         face = _face(words)
@@ -156,25 +163,45 @@ def _command(words: list[str]) -> tuple[str, list[str]]:
     if not words:
         return "ls", []
     first = words[0]
+    if not first.strip():
+        raise BadInput("port.not-a-number", text=first)
     if first in COMMANDS or first in ("--help", "-h", "help", "--version", "-V"):
         if first == "help" and words[1:2] and words[1] in COMMANDS:
             return words[1], ["--help"]
         return first, words[1:]
     if first.startswith("-"):
         return _behind_options(words)
-    if first[0].isdigit() or _names_a_port(first):
-        return "who", words
-    raise BadInput("command.unknown", text=first, near=_nearest(first))
+    return _by_ports(words)
 
 
 def _behind_options(words: list[str]) -> tuple[str, list[str]]:
     """Options before the command belong to it: `portulan --lang ja who 80`."""
+    values = ("--lang", "--color", "--user", "--name", "--service", "--netns", "--source", "--pid", "--watch")
+    common = ("--lang", "--color", "--json")
+    before: list[str] = []
     for at, word in enumerate(words):
         if word in ("--help", "-h"):
             return "--help", []
-        if word in COMMANDS and words[at - 1] not in ("--lang", "--color", "--user", "--name", "--service", "--netns", "--source"):
+        if at and words[at - 1] in values:
+            before.append(word)
+        elif word in COMMANDS:
             return word, words[:at] + words[at + 1 :]
+        elif word.startswith("-"):
+            before.append(word)
+        elif all(one.split("=")[0] in common for one in before if one.startswith("-")):
+            # Only what every command understands stands before the port: it is asked as if it stood behind it.
+            name, rest = _by_ports(words[at:])
+            return name, [*rest, *before]
     return "ls", words
+
+
+def _by_ports(words: list[str]) -> tuple[str, list[str]]:
+    """One port or service name means `who`, several mean `ls`."""
+    first = words[0]
+    if not (first[0].isdigit() and ":" not in first) and not _names_a_port(first):
+        raise BadInput("command.unknown", text=first, near=_nearest(first))
+    several = len(words) > 1 and all(not word.startswith("-") for word in words)
+    return ("ls" if several else "who"), words
 
 
 def _names_a_port(text: str) -> bool:
@@ -188,6 +215,15 @@ def _names_a_port(text: str) -> bool:
 
 
 def _nearest(text: str) -> str:
+    """A command, a port or a service that may have been meant; empty for none."""
     from difflib import get_close_matches
 
-    return "".join(get_close_matches(text, COMMANDS, 1))
+    place, _, port = text.rstrip("/").rpartition(":")
+    if port.isdigit() and (place or text.startswith(":")):  # an address with a port, or a URL
+        return port
+    near = get_close_matches(text, COMMANDS, 1)
+    if not near:
+        from portulan.verbs.lookup import lookup
+
+        near = list(lookup(text).suggestions[:1])
+    return "".join(near)

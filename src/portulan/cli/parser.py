@@ -60,10 +60,13 @@ def build_parser(command: Command, voice: Voice, width: int = 80) -> argparse.Ar
 def examples_text(module: ModuleType, voice: Voice) -> str:
     """The examples below a command's help."""
     examples: tuple[tuple[str, str], ...] = getattr(module, "EXAMPLES", ())
-    if not examples:
-        return ""
-    size = max(len(command) for command, _ in examples)
-    return voice.say("examples:") + "".join(f"\n  {command:<{size}}   {voice.say(meaning)}" for command, meaning in examples)
+    no: str = getattr(module, "NO", "")
+    size = max((len(command) for command, _ in examples), default=0)
+    lines = [voice.say("examples:"), *(f"  {command:<{size}}   {voice.say(meaning)}" for command, meaning in examples), ""]
+    lines.append(voice.say("exit status: 0 yes or done; 2 bad input; 3 could not find out, or not permitted; 4 the machine failed"))
+    if no:
+        lines.append("  " + voice.say("1 the answer is no: {what}", what=voice.say(no)))
+    return "\n".join(lines)
 
 
 OVERVIEW_EXAMPLES = (

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 
-from portulan.cli.face import Face
+from portulan.cli.face import Face, program_name
 from portulan.cli.table import width_of, wrap
 from portulan.model.who import Who
 from portulan.text.gaps import gap_sentence, way_out
 from portulan.text.voice import Voice, mark
-from portulan.text.who import Block, blocks, nobody, remedies
+from portulan.text.who import Block, blocks, elsewhere, nobody
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
 
+NO = mark("nobody holds the port")
 EXAMPLES = (
     ("portulan 80", mark("who holds port 80")),
     ("portulan who 53/udp", mark("one transport only")),
@@ -61,16 +62,17 @@ def _tell(face: Face, answer: Who, missing: list[str]) -> None:
     stories = blocks(voice, answer)
     if not stories:
         face.line(nobody(voice, answer))
+    lead = elsewhere(voice, answer)
+    if lead:
+        face.paragraph(lead)
+        face.line()
     for number, block in enumerate(stories):
         if number:
             face.line()
         _block(face, block)
-    stops = remedies(answer)
-    if stops:
-        _facts(face, [(voice.say("stop it"), stops[0]), *(("", stop) for stop in stops[1:])])
     for text in missing:
         face.note(" " + text)
-    more = way_out(voice, answer.gaps, root=hasattr(os, "geteuid") and os.geteuid() == 0, command=f"portulan {answer.port}")
+    more = way_out(voice, answer.gaps, root=hasattr(os, "geteuid") and os.geteuid() == 0, command=f"{program_name()} {answer.port}")
     if more:
         face.note(" " + more)
 
@@ -83,7 +85,7 @@ def _block(face: Face, block: Block) -> None:
     if block.processes:
         face.line()
         face.table(block.processes, shrink=(0, 3))
-    _facts(face, list(block.facts))
+    _facts(face, [*block.facts, *((face.voice.say("stop it") if at == 0 else "", stop) for at, stop in enumerate(block.stops))])
 
 
 def _facts(face: Face, facts: list[tuple[str, str]]) -> None:

@@ -15,19 +15,39 @@ def quote(text: str) -> str:
     return shell_quote(text)
 
 
+_MOST_PIDS = 16
+"""Processes named in one command; of more only those that no other holder started."""
+
+
 def find_remedies(items: tuple[Endpoint, ...]) -> tuple[Remedy, ...]:
     """One remedy for each thing that runs a holder: container, unit, or process; each once."""
-    found: dict[str, Remedy] = {}
+    found: dict[tuple[str, int | None], Remedy] = {}
     for item in items:
-        if item.held_by_kernel:
-            remedy = _kernel(item.held_by_kernel)
-            if remedy:
-                found.setdefault(remedy.command, remedy)
-        for owner in _leaders(item.owners or ()):
-            remedy = _process(owner)
-            if remedy:
-                found.setdefault(remedy.command, remedy)
+        remedies = [remedy] if item.held_by_kernel and (remedy := _kernel(item.held_by_kernel)) else []
+        remedies += _of_processes(item.owners or ())
+        for one in remedies:
+            found.setdefault((one.command, item.netns), one._replace(netns=item.netns))
     return tuple(found.values())
+
+
+def _of_processes(owners: tuple[Owner, ...]) -> list[Remedy]:
+    """What ends these holders. Plain processes are ended together: a child that shares the socket keeps the port when only its parent goes."""
+    remedies: dict[str, Remedy] = {}
+    plain: list[int] = []
+    for owner in [*_leaders(owners), *owners]:
+        remedy = _process(owner)
+        if remedy is None:
+            continue
+        if remedy.code != "process":
+            known = remedies.get(remedy.command, remedy)
+            remedies[remedy.command] = known._replace(pids=tuple(dict.fromkeys((*known.pids, owner.pid))))
+        elif owner.pid not in plain:
+            plain.append(owner.pid)
+    if plain:
+        shown = plain if len(plain) <= _MOST_PIDS else [owner.pid for owner in _leaders(owners) if owner.pid in plain]
+        command = "kill " + " ".join(map(str, shown))
+        remedies[command] = Remedy(code="process", command=command, pids=tuple(plain))
+    return list(remedies.values())
 
 
 def _leaders(owners: tuple[Owner, ...]) -> list[Owner]:

@@ -15,6 +15,10 @@ class Remedy(Record):
     code: str
     """`unit`, `user-unit`, `socket-unit`, `container`, `process`, `kernel`."""
     command: str
+    pids: tuple[int, ...] = ()
+    """The holders it ends; none for what the kernel holds."""
+    netns: int | None = None
+    """Inode of the network namespace they hold the port in."""
 
 
 class Who(Record):

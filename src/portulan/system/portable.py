@@ -78,6 +78,18 @@ class PortableSource:
         except KeyError:
             return None
 
+    def has_user(self, name: str) -> bool:
+        """Whether a user of this name exists; where the system cannot say, it is believed."""
+        try:
+            import pwd
+        except ImportError:
+            return True
+        try:
+            pwd.getpwnam(name)
+        except KeyError:
+            return False
+        return True
+
     def container_name(self, meaning: CgroupMeaning) -> str | None:  # noqa: ARG002 - the interface's
         """psutil knows no containers."""
         return None

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
         def user_name(self, uid: int) -> str | None:
             """The name of a user."""
 
+        def has_user(self, name: str) -> bool:
+            """Whether a user of this name exists."""
+
         def container_name(self, meaning: CgroupMeaning) -> str | None:
             """`docker:shop-web` of a control group in a container."""
 

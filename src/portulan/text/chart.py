@@ -168,14 +168,17 @@ def duration(voice: Voice, seconds: float) -> str:
 
 def headline(voice: Voice, chart: Chart) -> str:
     """`web-01   12 ports · 3 on all addresses`."""
-    ports = {(item.netns, item.transport, item.port) for item in chart.items if item.state in SERVING}
-    wide = {(item.netns, item.transport, item.port) for item in chart.items if item.state in SERVING and item.exposure is Exposure.ALL}
-    parts = [voice.count("{n} port", "{n} ports", len(ports))]
+    serving = [item for item in chart.items if item.state in SERVING]
+    here = {(item.transport, item.port) for item in serving if not item.netns_name}
+    wide = {(item.transport, item.port) for item in serving if not item.netns_name and item.exposure is Exposure.ALL}
+    parts = [voice.count("{n} port", "{n} ports", len(here))]
     if wide:
         parts.append(voice.count("{n} on all addresses", "{n} on all addresses", len(wide)))
     others = sum(item.state not in SERVING for item in chart.items)
     if others:
         parts.append(voice.count("{n} connection", "{n} connections", others))
-    if len(chart.namespaces) > 1:
-        parts.append(voice.count("{n} network namespace", "{n} network namespaces", len(chart.namespaces)))
+    away = {(item.netns, item.transport, item.port) for item in serving if item.netns_name}
+    if away:
+        places = voice.count("{n} other network namespace", "{n} other network namespaces", len({netns for netns, _, _ in away}))
+        parts.append(voice.count("{n} more in {places}", "{n} more in {places}", len(away), places=places))
     return f"{clean(chart.host, _LONGEST_NAME)}   {' · '.join(parts)}"

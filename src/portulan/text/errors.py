@@ -18,6 +18,8 @@ SENTENCES: dict[str, str] = {
     "language.unknown": mark("{text} is not a language Portulan speaks: one of {known} was expected."),
     "source.unknown": mark("{text} is not a source: one of {known} was expected."),
     "source.linux-only": mark("the source {text} exists on Linux only."),
+    "netns.unknown": mark("{text} is not a network namespace that was found: one of {known} was expected."),
+    "form.two": mark("{first} and {second} are two forms of one answer: ask for one of them."),
     "filter.pid": mark("{text} is not a process number."),
     "watch.interval": mark("{text} is not an interval: a number of seconds from 0.1 to 86400 was expected."),
     "completion.shell": mark("{text} is not a shell with completions here: one of {known} was expected."),
@@ -32,7 +34,7 @@ SENTENCES: dict[str, str] = {
     "netlink.truncated": mark("an answer of the kernel was damaged at byte {offset}."),
     "btf.damaged": mark("the kernel's description of its types cannot be read."),
     "proc.damaged": mark("/proc gave a {what} that cannot be read."),
-    "psutil.missing": mark("the package psutil is not installed, and this system can be read in no other way."),
+    "psutil.missing": mark("the package psutil is not installed."),
     "psutil.failed": mark("psutil could not list the sockets: {reason}."),
     "machine.failed": mark("could not {operation} {subject}: {reason}."),
 }
@@ -49,7 +51,7 @@ WAYS_OUT: dict[str, str] = {
     "bpf.old-kernel": mark("without BPF:  --source proc"),
     "bpf.refused": mark("without BPF:  --source proc"),
     "sock_diag.missing": mark("load it:  sudo modprobe -a inet_diag tcp_diag udp_diag, or read in a poorer way:  --source psutil"),
-    "psutil.missing": mark("install it:  pip install psutil"),
+    "psutil.missing": mark("install it:  pip install psutil, or on Linux read without it:  --source auto"),
 }
 
 

@@ -24,6 +24,8 @@ class Block(Record):
     sentence: str
     processes: tuple[tuple[str, str, str, str], ...]
     facts: tuple[tuple[str, str], ...]
+    stops: tuple[str, ...] = ()
+    """The commands that end these holders."""
 
 
 def blocks(voice: Voice, answer: Who) -> list[Block]:
@@ -45,6 +47,13 @@ def nobody(voice: Voice, answer: Who) -> str:
     return voice.say("Nobody holds {port} on this machine.", port=port)
 
 
+def elsewhere(voice: Voice, answer: Who) -> str | None:
+    """The answer's first sentence where the port is held, but in other network namespaces only."""
+    if not answer.items or any(item.netns_name is None for item in answer.items):
+        return None
+    return voice.say("Nobody holds {port} in this network namespace; in others it is held:", port=named_port(answer))
+
+
 def named_port(answer: Who) -> str:
     """`80/tcp (http)`."""
     return f"{answer.port} ({clean(answer.service, _LONGEST)})" if answer.service else str(answer.port)
@@ -54,9 +63,14 @@ def _block(voice: Voice, items: list[Endpoint], answer: Who) -> Block:
     first = items[0]
     owners: dict[int, Owner] = {owner.pid: owner for item in items for owner in item.owners or ()}
     facts = [*_story(voice, items, owners), *_queue(voice, items)]
-    if first.netns_name or (answer.items and len({item.netns for item in answer.items}) > 1):
-        facts.append((voice.say("lives in"), voice.say("network namespace {name}", name=namespace_name(voice, first))))
-    return Block(_sentence(voice, items, owners, answer.taken_at), _processes(voice, owners), tuple(facts))
+    if first.netns_name:
+        facts.append((voice.say("lives in"), voice.say("another network namespace: {name}", name=namespace_name(voice, first))))
+    stops = [
+        clean(remedy.command, _LONGEST)
+        for remedy in answer.remedies
+        if remedy.netns == first.netns and (not owners.keys().isdisjoint(remedy.pids) or (first.held_by_kernel and not remedy.pids))
+    ]
+    return Block(_sentence(voice, items, owners, answer.taken_at), _processes(voice, owners), tuple(facts), tuple(stops))
 
 
 def _sentence(voice: Voice, items: list[Endpoint], owners: dict[int, Owner], now: datetime) -> str:
@@ -68,7 +82,7 @@ def _sentence(voice: Voice, items: list[Endpoint], owners: dict[int, Owner], now
         return _not_serving(voice, items, port, names)
     if first.ownership is Ownership.KERNEL:
         return voice.say(
-            "{port} is held by the kernel itself, for {what}, on {where}.", port=port, what=first.held_by_kernel or "?", where=where
+            "{port} is held by the kernel itself on {where}, for {what}.", port=port, what=first.held_by_kernel or "?", where=where
         )
     if not owners:
         return _unseen(voice, first, port, where)
@@ -76,9 +90,9 @@ def _sentence(voice: Voice, items: list[Endpoint], owners: dict[int, Owner], now
         return voice.say("{port} is kept by {names} on {where}, without listening: no client gets in.", port=port, names=names, where=where)
     started = [owner.started_at for owner in owners.values() if owner.started_at]
     if not started:
-        return voice.say("{port} is held by {names}, on {where}.", port=port, names=names, where=where)
+        return voice.say("{port} is held by {names} on {where}.", port=port, names=names, where=where)
     since = duration(voice, (now - min(started)).total_seconds())
-    return voice.say("{port} is held by {names}, on {where}, for {since}.", port=port, names=names, where=where, since=since)
+    return voice.say("{port} is held by {names} on {where}; running for {since}.", port=port, names=names, where=where, since=since)
 
 
 def _not_serving(voice: Voice, items: list[Endpoint], port: str, names: str) -> str:
@@ -104,6 +118,8 @@ def _not_serving(voice: Voice, items: list[Endpoint], port: str, names: str) -> 
 
 
 def _unseen(voice: Voice, item: Endpoint, port: str, where: str) -> str:
+    if item.state is State.BOUND and item.transport is Transport.TCP:
+        return voice.say("{port} is kept on {where} without listening; the process that keeps it is not seen.", port=port, where=where)
     if item.ownership is Ownership.FORBIDDEN:
         return voice.say("{port} is open on {where}, but the process that holds it may not be looked into.", port=port, where=where)
     if item.ownership is Ownership.HIDDEN:
@@ -191,8 +207,10 @@ def _story(voice: Voice, items: list[Endpoint], owners: dict[int, Owner]) -> lis
             facts.append((voice.say("container"), clean(leader.container, _LONGEST)))
         if leader.executable:
             facts.append((voice.say("program"), clean(leader.executable, _LONGEST)))
+        if leader.command:
+            facts.append((voice.say("command"), clean(shell_words(leader.command), _LONGEST)))
         if leader.cwd and leader.cwd != "/":
-            facts.append((voice.say("started in"), clean(leader.cwd, _LONGEST)))
+            facts.append((voice.say("works in"), clean(leader.cwd, _LONGEST)))
         return facts
     if first.ownership is not Ownership.KERNEL and (first.user or first.uid is not None):
         facts.append((voice.say("made by"), voice.say("user {user}", user=first.user or str(first.uid))))
@@ -202,6 +220,15 @@ def _story(voice: Voice, items: list[Endpoint], owners: dict[int, Owner]) -> lis
         names = ", ".join(f"{clean(one.name, _LONGEST)} (pid {one.pid})" for one in first.candidates[:4])
         facts.append((voice.say("probably"), names + ("…" if len(first.candidates) > 4 else "")))
     return facts
+
+
+def shell_words(command: tuple[str, ...]) -> str:
+    """The command as a shell would take it. A program that overwrote its arguments with one text is left as it wrote it."""
+    if len(command) < 2:
+        return "".join(command)
+    from shlex import join
+
+    return join(command)
 
 
 def _squeeze(chain: list[str]) -> list[str]:
@@ -223,8 +250,3 @@ def _queue(voice: Voice, items: list[Endpoint]) -> list[tuple[str, str]]:
     if drops and items[0].state in SERVING and (listening or items[0].transport is not Transport.TCP):
         words.append(voice.count("{n} turned away", "{n} turned away", sum(drops)) if sum(drops) else voice.say("none turned away"))
     return [(voice.say("traffic"), " · ".join(words))] if words else []
-
-
-def remedies(answer: Who) -> list[str]:
-    """The commands that end the holders."""
-    return [clean(remedy.command, _LONGEST) for remedy in answer.remedies]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from portulan.errors import BadInput
 from portulan.host.endpoints import Builder
+from portulan.model.address import Exposure
 from portulan.model.chart import Chart, Endpoint
-from portulan.model.port import Transport
+from portulan.model.port import Transport, parse_transport
 from portulan.model.portset import PortSet
 from portulan.model.survey import Selection
 from portulan.system.source import open_source
@@ -30,6 +32,8 @@ def chart(
     pids: Iterable[int] = (),
     users: Iterable[str] = (),
     namespaces: Iterable[str] = (),
+    transports: Iterable[str] = (),
+    exposed: bool = False,
     every_state: bool = False,
     connections: bool = False,
     source: str = "auto",
@@ -38,7 +42,8 @@ def chart(
     """Every endpoint of this machine in all network namespaces it may see: listening TCP and bound UDP, or with `every_state` all sockets.
 
     Filters (each empty: no filter; several values of one: any of them): `ports` as words (`80`, `443/tcp`, `8000-8010`, `ssh`), `services` as
-    registry names, `names` of processes (shell patterns, any case), `pids`, `users` by name or uid, `namespaces` by name or inode. `source`: `auto`,
+    registry names, `names` of processes (shell patterns, any case), `pids`, `users` by name or uid, `namespaces` by name or inode (`this` is our own), `transports`; `exposed` leaves out what is
+    bound to loopback addresses. `source`: `auto`,
     `bpf`, `proc`, `psutil`. `connections` counts those behind each listener (else unknown): it makes the kernel walk its whole table.
     `meanwhile` is called once, while the kernel is searched, for whatever the caller will need then.
 
@@ -52,7 +57,15 @@ def chart(
     items, survey = look(machine, selection, meanwhile)
     if words:
         items = tuple(item for item in items if any(item.port in ports and item.transport in transports for ports, transports in wanted))
-    for keep in _filters(names, pids, users, namespaces):
+    people, places = list(users), list(namespaces)
+    _check_people(machine, people, items)
+    _check_places(places, survey)
+    kinds = frozenset(map(parse_transport, transports))
+    if kinds:
+        items = tuple(item for item in items if item.transport in kinds)
+    if exposed:
+        items = tuple(item for item in items if item.exposure is not Exposure.LOOPBACK)
+    for keep in _filters(names, pids, people, places):
         items = tuple(filter(keep, items))
     return Chart(
         host=machine.host_name(), taken_at=taken_at, items=items, gaps=survey.gaps, namespaces=survey.namespaces, source=survey.source,
@@ -82,6 +95,23 @@ def _union(sets: Iterable[PortSet]) -> PortSet:
     return PortSet.of(part for ports in sets for part in ports.ranges)
 
 
+def _check_people(machine: SocketSource, users: list[str], items: tuple[Endpoint, ...]) -> None:
+    """Raises BadInput for a name that no user has: a mistyped one must not look like a clean machine."""
+    seen = {str(who) for item in items for who in _people(item)}
+    for user in users:
+        if not user.isdigit() and user not in seen and not machine.has_user(user):
+            raise BadInput("user.unknown", user=user)
+
+
+def _check_places(places: list[str], survey: Survey) -> None:
+    """Raises BadInput for a network namespace that was not found."""
+    known = {word for space in survey.namespaces for word in (space.name, str(space.inode), f"net:[{space.inode}]")} | {"this"}
+    for place in places:
+        if place not in known:
+            names = ", ".join(sorted(space.name or f"net:[{space.inode}]" for space in survey.namespaces if not space.own))
+            raise BadInput("netns.unknown", text=place, known=f"this, {names}" if names else "this")
+
+
 def _filters(
     names: Iterable[str], pids: Iterable[int], users: Iterable[str], namespaces: Iterable[str]
 ) -> Iterable[Callable[[Endpoint], bool]]:
@@ -93,7 +123,7 @@ def _filters(
     if people := frozenset(users):
         yield lambda item: bool(people & {str(who) for who in _people(item)})
     if places := frozenset(namespaces):
-        yield lambda item: bool(places & {item.netns_name, str(item.netns), f"net:[{item.netns}]"})
+        yield lambda item: bool(places & {item.netns_name or "this", str(item.netns), f"net:[{item.netns}]"})
 
 
 def _people(item: Endpoint) -> Iterable[object]:

@@ -21,8 +21,8 @@ def port_map(transport: str | None = None, *, source: str = "auto") -> PortMap:
     """What the registry assigns, what is open and how far, what is in use: of one transport (`tcp`, `udp`), or of all in one picture.
 
     In one, because they mostly agree: the registry assigns nearly all numbers to TCP and UDP alike, and whoever asks "is 443 open" wants to
-    know of either. Where two transports differ, the cell shows the farther-reaching one and `picture.open` has both. As in the chart, all
-    network namespaces that may be entered are in it. `source`: `auto`, `bpf`, `proc`, `psutil`.
+    know of either. Where two transports differ, the cell shows the farther-reaching one and `picture.open` has both. It is
+    of this network namespace: what containers have open in theirs is not open here. `source`: `auto`, `bpf`, `proc`, `psutil`.
 
     Raises BadInput for a transport or source that is none, CannotTell where the kernel cannot be asked, MachineFailed where it failed.
     """
@@ -34,9 +34,11 @@ def port_map(transport: str | None = None, *, source: str = "auto") -> PortMap:
     taken_at = datetime.now(UTC)
     parts = list(machine.survey(selection))
     survey = parts[-1]
+    # The picture is of this host: what containers and sandboxes have open in network namespaces of their own is not open here.
+    here = {None, *(space.inode for space in survey.namespaces if space.own)}
     table = open_table()
     # As in the chart: what was closed while we looked is left out.
-    rows = (row for part in parts for row in part.rows if survey.unheld.get(row.cookie) != Ownership.GONE)
+    rows = (row for part in parts for row in part.rows if row.netns in here and survey.unheld.get(row.cookie) != Ownership.GONE)
     opened, in_use = read_rows(rows, table.usual)
     return PortMap(
         host=machine.host_name(),

@@ -18,13 +18,13 @@ def resolve_ports(text: str) -> tuple[PortSet, tuple[Transport, ...]]:
     if slash and ports.lower() in tuple(Transport) and name[:1].isdigit():
         ports, name = name, ports
     transports = (parse_transport(name),) if slash else _CHARTED
-    if not ports:
+    if not ports or ports.startswith("-"):  # -5 is a mistyped option more often than ports 0 to 5
         raise BadInput("port.not-a-number", text=text)
-    if ports[0].isdigit() or ports[0] == "-":
+    if ports[0].isdigit():
         return parse_portset(ports), transports
     numbers = _by_name(ports, transports)
     if not numbers:
-        raise BadInput("service.unknown", text=ports)
+        raise BadInput("service.unknown", text=ports, near=_suggestion(ports))
     return numbers, transports
 
 
@@ -41,3 +41,9 @@ def _by_name(name: str, transports: tuple[Transport, ...]) -> PortSet:
         for entry in answer.entries
         if entry.first is not None and (entry.transport is None or entry.transport in transports)
     )
+
+
+def _suggestion(name: str) -> str:
+    from portulan.verbs.lookup import lookup
+
+    return next(iter(lookup(name).suggestions), "")

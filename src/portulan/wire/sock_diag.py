@@ -46,6 +46,7 @@ TCP_STATES = {
     FIN_WAIT2: State.FIN_WAIT_2, TIME_WAIT: State.TIME_WAIT, CLOSE: State.BOUND, CLOSE_WAIT: State.CLOSE_WAIT, LAST_ACK: State.LAST_ACK,
     LISTEN: State.LISTENING, CLOSING: State.CLOSING, NEW_SYN_RECV: State.SYN_RECEIVED, BOUND_INACTIVE: State.BOUND,
 }  # fmt: skip
+_OWNERLESS = (SYN_RECV, NEW_SYN_RECV, TIME_WAIT)
 UDP_STATES = {ESTABLISHED: State.CONNECTED, CLOSE: State.BOUND}
 
 MEMORY, V6_ONLY, CGROUP = 7, 11, 21
@@ -104,6 +105,8 @@ def row_parser(netns: int | None, protocol: int) -> Callable[[bytes, int, int], 
         name = names.get(state)
         if name is None:
             raise ParseError("sock_diag.state", offset=start, state=state)
+        if not inode and state in _OWNERLESS:
+            uid = None  # the kernel keeps no owner of these and says 0, which would be root (inet_twsk_diag_fill, inet_req_diag_fill)
         return Row(
             netns, transport, name, port_high << 8 | port_low, peer_high << 8 | peer_low, source, destination, device, cookie, expires, rqueue,
             wqueue, uid, inode, v6_only, cgroup, drops, carrier,

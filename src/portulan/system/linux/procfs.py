@@ -66,6 +66,17 @@ def user_name(uid: int) -> str | None:
         return None
 
 
+def has_user(name: str) -> bool:
+    """Whether a user of this name exists."""
+    import pwd
+
+    try:
+        pwd.getpwnam(name)
+    except KeyError:
+        return False
+    return True
+
+
 @cache
 def boot_time_s() -> float:
     """Seconds since the epoch at which this machine was started, by its clock of today."""

@@ -23,7 +23,17 @@ from portulan.system.linux.hidden import known_hidden, remember_hidden
 from portulan.system.linux.holders import Search
 from portulan.system.linux.namespaces import Place, inside, list_places, place_of_socket
 from portulan.system.linux.netlink import ROUTE, Netlink
-from portulan.system.linux.procfs import Seen, hides_processes, is_kernel_thread, list_pids, read_file, read_owner, read_parents, user_name
+from portulan.system.linux.procfs import (
+    Seen,
+    has_user,
+    hides_processes,
+    is_kernel_thread,
+    list_pids,
+    read_file,
+    read_owner,
+    read_parents,
+    user_name,
+)
 from portulan.system.linux.socket_units import find_socket_unit
 from portulan.wire.procfs import parse_range
 
@@ -55,6 +65,10 @@ class LinuxSource:
     def user_name(self, uid: int) -> str | None:
         """The name of a user."""
         return user_name(uid)
+
+    def has_user(self, name: str) -> bool:
+        """Whether a user of this name exists."""
+        return has_user(name)
 
     def container_name(self, meaning: CgroupMeaning) -> str | None:
         """`docker:shop-web` of a control group in a container."""
@@ -230,8 +244,10 @@ class _Look:
         return _SecondLook(self, search, lost) if lost else None
 
     def _note_gaps(self, way: str) -> None:
-        secret = sum(why is Ownership.FORBIDDEN for why in self.unheld.values())
-        hidden = sum(why is Ownership.HIDDEN for why in self.unheld.values())
+        secret, hidden = (
+            len({(row.netns, row.transport, row.port) for row in self.rows if self.unheld.get(row.cookie) is why})
+            for why in (Ownership.FORBIDDEN, Ownership.HIDDEN)
+        )
         if not list_pids():
             self.gaps.append(Gap("proc.unreadable"))
         elif hides_processes():
