@@ -1,6 +1,5 @@
 """Parsers of the commands."""
 
-import argparse
 import re
 
 import pytest
@@ -140,13 +139,22 @@ def test_the_overview_names_every_command(language):
 
 def test_examples_stand_under_one_another():
     module = module_of(COMMANDS["who"])
-    lines = examples_text(module, Voice()).splitlines()
+    lines = examples_text(module, Voice()).partition("\n\n")[0].splitlines()
     assert lines[0] == "examples:"
     assert len({line.index(meaning) for line, (_, meaning) in zip(lines[1:], module.EXAMPLES, strict=True)}) == 1
 
 
-def test_a_module_without_examples_has_none():
-    assert examples_text(argparse, Voice()) == ""
+@COMMAND
+@LANGUAGE
+def test_help_tells_the_exit_statuses(command, language):
+    voice = Voice(language)
+    module = module_of(command)
+    said = examples_text(module, voice).partition("\n\n")[2].splitlines()
+    assert all(f"{status} " in said[0] for status in (0, 2, 3, 4))
+    no = getattr(module, "NO", "")
+    assert len(said) == 1 + bool(no)
+    if no:
+        assert voice.say(no) in said[1]
 
 
 @LANGUAGE
