@@ -6,13 +6,14 @@ import json
 import os
 import pty
 import re
+import sys
 from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 
 from portulan.cli import face as module
-from portulan.cli.face import Face, wants_colour, window_width
+from portulan.cli.face import Face, program_name, wants_colour, window_width
 from portulan.model.port import Transport
 from portulan.text.voice import Voice
 from strategies import acts, hostile_text, nasty
@@ -201,6 +202,38 @@ def test_columns_of_a_terminal(monkeypatch, columns, width):
     finally:
         os.close(ours)
         os.close(theirs)
+
+
+# --- the program ---
+
+
+@pytest.mark.parametrize(
+    ("started", "name"),
+    [
+        ("/usr/bin/portulan", "portulan"),
+        ("/usr/local/bin/portulan", "portulan"),
+        ("/home/ann/.local/bin/portulan", "/home/ann/.local/bin/portulan"),
+        ("/srv/x/../bin/portulan", "/srv/bin/portulan"),
+        ("/srv/portulan/__main__.py", f"{sys.executable} -m portulan"),
+        ("/usr/bin/some-other-program", "portulan"),
+        ("/srv/my apps/portulan", "'/srv/my apps/portulan'"),
+        ("", "portulan"),
+    ],
+)
+def test_how_another_user_starts_it(monkeypatch, started, name):
+    monkeypatch.setattr(sys, "argv", [started])
+    assert program_name() == name
+
+
+def test_from_the_folder_it_lies_in(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["./portulan"])
+    assert program_name() == str(tmp_path / "portulan")
+
+
+def test_without_a_command_line_it_has_its_usual_name(monkeypatch):
+    monkeypatch.setattr(sys, "argv", [])
+    assert program_name() == "portulan"
 
 
 # --- colours ---

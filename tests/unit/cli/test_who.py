@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+import sys
 from importlib import import_module
 
 import pytest
@@ -27,6 +28,7 @@ def told(monkeypatch):
 
     def run_with(answer, *, width=80, colour=False, language="en", as_json=False, root=False):
         monkeypatch.setattr(os, "geteuid", lambda: 0 if root else 1000)
+        monkeypatch.setattr(sys, "argv", ["/usr/bin/portulan"])
         monkeypatch.setattr(import_module("portulan.verbs.who"), "who", lambda port, source: answer)
         face = Face(Voice(language), io.StringIO(), io.StringIO(), width=width, colour=colour)
         status = run(argparse.Namespace(port="80", source="auto", json=as_json), face)
