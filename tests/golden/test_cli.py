@@ -4,6 +4,7 @@ import argparse
 import io
 import json
 import os
+import sys
 from importlib import import_module
 
 import pytest
@@ -22,6 +23,7 @@ PORTS = (80, 631, 3389, 4789, 5000, 6666, 8000, 8080, 9999, 40000, 1)
 def _ordinary_user(monkeypatch):
     """What could be seen with more rights is told to those who have fewer."""
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/portulan"])
 
 
 def a_face(width, language="en", *, colour=False):
@@ -36,7 +38,7 @@ def said(face):
 
 def ls(drawn, width, language="en", *, colour=False, **more):
     options = argparse.Namespace(**{
-        "ports": [], "service": [], "name": [], "pid": [], "user": [], "netns": [], "all": False, "csv": False, "no_header": False, "json": False,
+        "ports": [], "service": [], "name": [], "pid": [], "user": [], "netns": [], "tcp": False, "udp": False, "exposed": False, "all": False, "csv": False, "no_header": False, "json": False,
         **more,
     })  # fmt: skip
     face = a_face(width, language, colour=colour)

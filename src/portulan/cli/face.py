@@ -67,8 +67,8 @@ class Face:
         """Text wrapped to the window."""
         from portulan.cli.table import wrap
 
-        for line in wrap(indent + text, min(self.width, 100), indent):
-            self.line(line)
+        for line in wrap(text, min(self.width, 100) - len(indent)):
+            self.line(indent + line)
 
     def envelope(
         self,

@@ -26,6 +26,7 @@ EXAMPLES = (
     ("portulan ls --json", mark("for programs: one JSON object")),
     ("portulan ls --watch 2", mark("again every two seconds")),
 )
+_LONGEST_PID = 10
 _NARROW, _WIDE, _WIDER = 60, 100, 130
 """Columns from which the chart shows more."""
 _EXPOSURE_STYLES = {"loopback": ("green",), "private": ("yellow",), "public": ("red",), "all": ("red",)}
@@ -89,7 +90,7 @@ def _question(options: argparse.Namespace, *, counting: bool) -> Callable[[], Ch
     if options.json and options.csv:
         raise BadInput("form.two", first="--json", second="--csv")
     for text in options.pid:
-        if not text.isdigit():
+        if not (text.isascii() and text.isdigit() and len(text) <= _LONGEST_PID):
             raise BadInput("filter.pid", text=text)
 
     def look() -> Chart:

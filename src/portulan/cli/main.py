@@ -59,7 +59,9 @@ def main(arguments: Sequence[str]) -> int:
     face = Face(Voice("en"), sys.stdout, sys.stderr)
     try:
         face = _face(words)
-        return _dispatch(words, face)
+        status = _dispatch(words, face)
+        sys.stdout.flush()  # here a full disk is still told
+        return status
     except PortulanError as error:
         return _explain(error, face)
     except KeyboardInterrupt:

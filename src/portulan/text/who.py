@@ -14,6 +14,8 @@ from portulan.text.process import label
 from portulan.text.voice import Voice
 
 _LONGEST = 200
+_FITS = 40
+"""Characters of a command that the table of processes has room for in 80 columns."""
 _MOST_ROWS = 12
 """Holders listed one by one; what is more is counted."""
 
@@ -207,8 +209,9 @@ def _story(voice: Voice, items: list[Endpoint], owners: dict[int, Owner]) -> lis
             facts.append((voice.say("container"), clean(leader.container, _LONGEST)))
         if leader.executable:
             facts.append((voice.say("program"), clean(leader.executable, _LONGEST)))
-        if leader.command:
-            facts.append((voice.say("command"), clean(shell_words(leader.command), _LONGEST)))
+        command = clean(shell_words(leader.command or ()), _LONGEST)
+        if len(command) > _FITS:  # in the table above it is cut
+            facts.append((voice.say("command"), command))
         if leader.cwd and leader.cwd != "/":
             facts.append((voice.say("works in"), clean(leader.cwd, _LONGEST)))
         return facts

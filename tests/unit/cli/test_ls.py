@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import sys
 from importlib import import_module
 
 import pytest
@@ -26,7 +27,7 @@ from strategies import acts, hostile_text, surveys
 
 def options(**more):
     usual = {
-        "ports": [], "service": [], "name": [], "pid": [], "user": [], "netns": [], "all": False, "connections": False, "csv": False,
+        "ports": [], "service": [], "name": [], "pid": [], "user": [], "netns": [], "tcp": False, "udp": False, "exposed": False, "all": False, "connections": False, "csv": False,
         "no_header": False, "watch": None, "source": "auto", "json": False,
     }  # fmt: skip
     return argparse.Namespace(**{**usual, **more})
@@ -58,8 +59,9 @@ def asked(monkeypatch):
 
 @pytest.fixture
 def ordinary(monkeypatch):
-    """Not root."""
+    """Not root, and with the program installed for all."""
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/portulan"])
 
 
 # --- the words ---
@@ -75,9 +77,9 @@ def test_words_without_options_need_no_parser():
 
 
 def test_every_option_is_understood():
-    words = "80 53/udp --service http --name nginx* --name sshd --pid 5 --user ann --netns blue --all --connections --csv --no-header --watch 2 --source proc --json"
+    words = "80 53/udp --service http --name nginx* --name sshd --pid 5 --user ann --netns blue --tcp --exposed --all --connections --csv --no-header --watch 2 --source proc --json"
     assert parsed(*words.split()) == {
-        "ports": ["80", "53/udp"], "service": ["http"], "name": ["nginx*", "sshd"], "pid": ["5"], "user": ["ann"], "netns": ["blue"], "all": True,
+        "ports": ["80", "53/udp"], "service": ["http"], "name": ["nginx*", "sshd"], "pid": ["5"], "user": ["ann"], "netns": ["blue"], "tcp": True, "udp": False, "exposed": True, "all": True,
         "connections": True, "csv": True, "no_header": True, "watch": "2", "source": "proc", "json": True, "lang": None, "color": "auto",
     }  # fmt: skip
 
@@ -93,13 +95,13 @@ def ran(width=80, **more):
 
 def test_every_option_reaches_the_verb(asked):
     ran(
-        ports=["80", "ssh"], service=["http"], name=["nginx*"], pid=["812", "007"], user=["root"], netns=["blue"], all=True, connections=True, source="proc"
+        ports=["80", "ssh"], service=["http"], name=["nginx*"], pid=["812", "007"], user=["root"], netns=["blue"], tcp=True, exposed=True, all=True, connections=True, source="proc"
     )  # fmt: skip
     ((words, more),) = asked
     meanwhile = more.pop("meanwhile")
     assert words == (["80", "ssh"],)
     assert more == {
-        "services": ["http"], "names": ["nginx*"], "pids": [812, 7], "users": ["root"], "namespaces": ["blue"], "every_state": True,
+        "services": ["http"], "names": ["nginx*"], "pids": [812, 7], "users": ["root"], "namespaces": ["blue"], "transports": ["tcp"], "exposed": True, "every_state": True,
         "connections": True, "source": "proc",
     }  # fmt: skip
     meanwhile()
@@ -130,7 +132,7 @@ def test_a_process_number_is_a_number(asked, text):
 
 
 def test_the_answer_is_shown(asked):
-    assert ran().startswith("web-01   13 ports")
+    assert ran().startswith("web-01   12 ports")
 
 
 def test_watching_asks_again_and_again(asked, monkeypatch):
@@ -159,8 +161,8 @@ def test_the_columns_of_a_narrow_window():
     ("more", "titles"),
     [
         ({"width": 99}, ["PORT", "SERVICE", "HELD BY", "BOUND TO"]),
-        ({"width": 100}, ["PORT", "SERVICE", "HELD BY", "BOUND TO", "USER", "SINCE"]),
-        ({"width": 130}, ["PORT", "SERVICE", "HELD BY", "BOUND TO", "USER", "SINCE", "QUEUE", "CONNECTIONS"]),
+        ({"width": 100}, ["PORT", "SERVICE", "HELD BY", "BOUND TO", "USER", "RUNNING"]),
+        ({"width": 130}, ["PORT", "SERVICE", "HELD BY", "BOUND TO", "USER", "RUNNING", "QUEUE", "CONNECTIONS"]),
         ({"all": True}, ["PORT", "SERVICE", "HELD BY", "STATE", "BOUND TO"]),
     ],
 )

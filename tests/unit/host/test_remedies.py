@@ -72,9 +72,9 @@ def test_what_the_kernel_holds(held_by, expected):
     assert commands(endpoint(held_by_kernel=held_by)) == expected
 
 
-def test_a_master_ends_its_workers():
+def test_all_who_share_the_socket_are_ended_the_master_first():
     workers = [owner(pid, parents=(Ancestor(pid=812, name="nginx"), Ancestor(pid=1, name="systemd"))) for pid in (815, 816)]
-    assert commands(endpoint(workers[0], owner(812), workers[1])) == [("process", "kill 812")]
+    assert commands(endpoint(workers[0], owner(812), workers[1])) == [("process", "kill 812 815 816")]
 
 
 def test_a_worker_whose_master_holds_nothing_is_ended_itself():
@@ -82,7 +82,7 @@ def test_a_worker_whose_master_holds_nothing_is_ended_itself():
 
 
 def test_unknown_parents_are_nobody():
-    assert commands(endpoint(owner(5, parents=None), owner(6, parents=None))) == [("process", "kill 5"), ("process", "kill 6")]
+    assert commands(endpoint(owner(5, parents=None), owner(6, parents=None))) == [("process", "kill 5 6")]
 
 
 def test_each_way_is_told_once():
@@ -117,3 +117,16 @@ def test_any_name_is_one_word_of_the_shell(name):
         if not name.startswith("user@"):
             ((_, command),) = commands(endpoint(owner(**facts)))
             assert shlex.split(command) == words
+
+
+def test_of_very_many_only_those_that_nobody_else_started_are_named():
+    workers = [owner(pid, parents=(Ancestor(pid=812, name="nginx"),)) for pid in range(900, 930)]
+    (remedy,) = find_remedies((endpoint(owner(812), *workers),))
+    assert remedy.command == "kill 812"
+    assert remedy.pids == (812, *range(900, 930))
+
+
+def test_a_remedy_says_whom_it_ends_and_where():
+    (here, there) = find_remedies((endpoint(owner(5))._replace(netns=1), endpoint(owner(6))._replace(netns=2)))
+    assert (here.command, here.pids, here.netns) == ("kill 5", (5,), 1)
+    assert (there.command, there.pids, there.netns) == ("kill 6", (6,), 2)

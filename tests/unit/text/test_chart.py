@@ -270,8 +270,8 @@ def test_the_largest_unit_that_fits(span, words):
 
 def test_the_headline_counts_ports_not_sockets():
     assert headline(ENGLISH, chart(one_namespace=True)) == "web-01   12 ports · 8 on all addresses"
-    assert headline(ENGLISH, chart()) == "web-01   13 ports · 9 on all addresses · 2 network namespaces"
-    assert headline(ENGLISH, EVERYTHING) == "web-01   14 ports · 10 on all addresses · 3 connections · 2 network namespaces"
+    assert headline(ENGLISH, chart()) == "web-01   12 ports · 8 on all addresses · 1 more in 1 other network namespace"
+    assert headline(ENGLISH, EVERYTHING) == "web-01   13 ports · 9 on all addresses · 3 connections · 1 more in 1 other network namespace"
     assert headline(ENGLISH, chart(())._replace(namespaces=())) == "web-01   0 ports"
     assert headline(ENGLISH, chart((row(80, "127.0.0.1", "812:1"),), one_namespace=True)) == "web-01   1 port"
 

@@ -9,7 +9,7 @@ from portulan.model.chart import Ancestor, Gap, State
 from portulan.model.port import Port, Transport
 from portulan.model.who import Remedy, Who
 from portulan.text.voice import LANGUAGES, Voice
-from portulan.text.who import blocks, named_port, nobody, remedies
+from portulan.text.who import blocks, elsewhere, named_port, nobody, shell_words
 from strategies import acts, hostile_text, nasty, surveys
 
 ENGLISH = Voice()
@@ -46,17 +46,17 @@ def chain(*pids):
 @pytest.mark.parametrize(
     ("port", "sentence"),
     [
-        (22, "22/tcp (ssh) is held by sshd, on all addresses, for 12 days."),
-        (443, "443/tcp (https) is held by nginx, on all addresses, for 12 days."),
-        (631, "631/tcp (ipp) is held by systemd, on 127.0.0.1 ::1, for 90 days."),
+        (22, "22/tcp (ssh) is held by sshd on all addresses; running for 12 days."),
+        (443, "443/tcp (https) is held by nginx on all addresses; running for 12 days."),
+        (631, "631/tcp (ipp) is held by systemd on 127.0.0.1 ::1; running for 90 days."),
         (3389, "3389/tcp (ms-wbt-server) is open on all IPv4 addresses, but the process that holds it may not be looked into."),
-        (4789, "4789/udp is held by the kernel itself, for vxlan vx0, on all IPv4 addresses."),
+        (4789, "4789/udp is held by the kernel itself on all IPv4 addresses, for vxlan vx0."),
         (5000, "Nobody holds 5000/tcp, but a connection on it is still closing (TIME_WAIT, 42 s left): 127.0.0.1 -> 127.0.0.1:40000."),
         (7000, "7000/tcp is kept by firefox on all IPv4 addresses, without listening: no client gets in."),
-        (8000, "8000/tcp is held by python3 -m http.server, on all IPv4 addresses, for 1 min."),
+        (8000, "8000/tcp is held by python3 -m http.server on all IPv4 addresses; running for 1 min."),
         (9999, "9999/tcp is open on 10.0.0.5, but no process is seen to hold it."),
         (40000, "Nobody serves 40000/tcp; a connection of firefox uses it (established): 192.168.1.20 -> 203.0.113.7:443."),
-        (6666, r"6666/tcp is held by evil\x1b[2J\u202e, on 192.168.1.20 %eth0, for 24 h."),
+        (6666, r"6666/tcp is held by evil\x1b[2J\u202e on 192.168.1.20 %eth0; running for 24 h."),
     ],
 )
 def test_the_answer_first(port, sentence):
@@ -68,12 +68,12 @@ def test_the_answer_first(port, sentence):
     [
         (row(81, "::", "?unknown"), "81/tcp is open on all addresses; this way of looking does not tell who holds it."),
         (row(81, "::", "?none", v6_only=True), "81/tcp is open on all IPv6 addresses; this way of looking does not tell who holds it."),
-        (row(81, "::", "5:1"), "81/tcp is held by a, on all addresses."),
-        (row(81, "0.0.0.0", "5:1", device=2), "81/tcp is held by a, on all IPv4 addresses %eth0."),
-        (row(81, "::1", "5:1 6:1"), "81/tcp is held by a and b, on ::1."),
-        (row(81, "::1", "5:1 6:1 7:1 8:1"), "81/tcp is held by a, b and c, on ::1."),
-        (row(81, "::1", "5:1", transport=UDP), "81/udp is held by a, on ::1."),
-        (row(81, "::1", "?kernel"), "81/tcp is held by the kernel itself, for kernel, on ::1."),
+        (row(81, "::", "5:1"), "81/tcp is held by a on all addresses."),
+        (row(81, "0.0.0.0", "5:1", device=2), "81/tcp is held by a on all IPv4 addresses %eth0."),
+        (row(81, "::1", "5:1 6:1"), "81/tcp is held by a and b on ::1."),
+        (row(81, "::1", "5:1 6:1 7:1 8:1"), "81/tcp is held by a, b and c on ::1."),
+        (row(81, "::1", "5:1", transport=UDP), "81/udp is held by a on ::1."),
+        (row(81, "::1", "?kernel"), "81/tcp is held by the kernel itself on ::1, for kernel."),
         (
             row(81, "::1", "?forbidden", state=State.CLOSE_WAIT, peer_port=9, destination=packed("::1")),
             "Nobody serves 81/tcp; a connection uses it (close-wait): ::1 -> [::1]:9.",
@@ -98,7 +98,7 @@ def test_the_last_connection_to_close_says_how_long():
 
 def test_all_addresses_and_one_more():
     (block,) = asked(row(81, "0.0.0.0", "5:1"), row(81, "10.0.0.5", "5:2"), processes=[owner(5, "a")])
-    assert block.sentence == "81/tcp is held by a, on all IPv4 addresses 10.0.0.5."
+    assert block.sentence == "81/tcp is held by a on all IPv4 addresses 10.0.0.5."
 
 
 def test_each_set_of_holders_is_a_block():
@@ -112,10 +112,11 @@ def test_each_set_of_holders_is_a_block():
 
 def test_namespaces_are_told_where_there_is_more_than_ours():
     mine, blue = blocks(ENGLISH, who(80, one_namespace=False))
-    assert (facts(mine)["lives in"], facts(blue)["lives in"]) == ("network namespace this one", "network namespace blue")
+    assert "lives in" not in facts(mine)
+    assert facts(blue)["lives in"] == "another network namespace: blue"
     assert "lives in" not in facts(only(80))
     (alone,) = asked(row(81, "::", "5:1", netns=BLUE), processes=[owner(5, "a")])
-    assert facts(alone)["lives in"] == "network namespace blue"
+    assert facts(alone)["lives in"] == "another network namespace: blue"
 
 
 # --- nobody ---
@@ -212,16 +213,27 @@ def test_one_descriptor_or_two_are_one_process():
         (443, {"why it runs": "systemd > nginx.service", "program": "/usr/sbin/nginx", "traffic": "1,041 connections · queue 0 of 511 · none turned away"}),
         (631, {"why it runs": "cups.socket", "program": "/usr/lib/systemd/systemd", "traffic": "0 connections · queue 0 of 4096 · none turned away"}),
         (3389, {"made by": "user root", "unit": "xrdp.service", "probably": "vault (pid 3100)", "traffic": "0 connections · queue 0 of 16 · none turned away"}),
-        (5353, {"why it runs": "systemd > avahi-daemon.service", "program": "/usr/sbin/avahi-daemon", "started in": "/etc/avahi", "traffic": "none turned away"}),
-        (8000, {"why it runs": "systemd > sshd > … > tmux: server > bash", "program": "/usr/bin/python3.11", "started in": "/home/ann/my site", "traffic": "0 connections · queue 0 of 5 · none turned away"}),
+        (5353, {"why it runs": "systemd > avahi-daemon.service", "program": "/usr/sbin/avahi-daemon", "works in": "/etc/avahi", "traffic": "none turned away"}),
+        (8000, {"why it runs": "systemd > sshd > … > tmux: server > bash", "program": "/usr/bin/python3.11", "works in": "/home/ann/my site", "traffic": "0 connections · queue 0 of 5 · none turned away"}),
         (8080, {"why it runs": "systemd > dockerd", "container": "docker:shop-web", "program": "/usr/bin/docker-proxy", "traffic": "0 connections · queue 0 of 4096 · none turned away"}),
         (5000, {"made by": "user root"}),
-        (7000, {"why it runs": "systemd > systemd > gnome-shell", "program": "/usr/lib/firefox/firefox", "started in": "/home/ann"}),
-        (40000, {"why it runs": "systemd > systemd > gnome-shell", "program": "/usr/lib/firefox/firefox", "started in": "/home/ann"}),
+        (7000, {"why it runs": "systemd > systemd > gnome-shell", "program": "/usr/lib/firefox/firefox", "works in": "/home/ann"}),
+        (40000, {"why it runs": "systemd > systemd > gnome-shell", "program": "/usr/lib/firefox/firefox", "works in": "/home/ann"}),
     ],
 )  # fmt: skip
 def test_why_it_runs_and_what_comes_in(port, expected):
-    assert facts(only(port)) == expected
+    found = facts(only(port))
+    found.pop("command", None)  # only where it is long: tested below
+    assert found == expected
+
+
+def test_a_long_command_is_told_whole():
+    (block,) = asked(
+        row(81, "::1", "5:1"), processes=[owner(5, "a")._replace(command=("/opt/shop/bin/shop", "--config", "/etc/shop/my shop.conf"))]
+    )
+    assert facts(block)["command"] == "/opt/shop/bin/shop --config '/etc/shop/my shop.conf'"
+    (block,) = asked(row(81, "::1", "5:1"), processes=[owner(5, "a")._replace(command=("shop",))])
+    assert "command" not in facts(block)
 
 
 @pytest.mark.parametrize(
@@ -275,10 +287,30 @@ def test_drops_that_nobody_counted_are_not_told():
 
 
 def test_how_to_stop_it():
-    assert remedies(who(80)) == ["systemctl stop nginx.service"]
-    assert remedies(who(9999)) == []
-    answer = who(80)._replace(remedies=(Remedy(code="container", command="docker stop '\x1b'"), Remedy(code="process", command="kill 5")))
-    assert remedies(answer) == [r"docker stop '\x1b'", "kill 5"]
+    (block,) = blocks(ENGLISH, who(80))
+    assert block.stops == ("systemctl stop nginx.service",)
+    pids = {owner.pid for item in who(80).items for owner in item.owners}
+    answer = who(80)._replace(
+        remedies=(
+            Remedy(code="container", command="docker stop '\x1b'", pids=(min(pids),), netns=OWN),
+            Remedy(code="process", command="kill 4294967", pids=(4294967,), netns=OWN),
+            Remedy(code="process", command="kill 5", pids=tuple(pids), netns=OWN + 1),
+        )
+    )
+    (block,) = blocks(ENGLISH, answer)
+    assert block.stops == (r"docker stop '\x1b'",)
+
+
+def test_what_is_held_elsewhere_is_not_held_here():
+    assert elsewhere(ENGLISH, who(80)) is None
+    away = who(80)._replace(items=tuple(item._replace(netns_name="blue") for item in who(80).items))
+    assert elsewhere(ENGLISH, away) == "Nobody holds 80 (http) in this network namespace; in others it is held:"
+
+
+def test_a_command_is_told_as_a_shell_would_take_it():
+    assert shell_words(("ls", "a b")) == "ls 'a b'"
+    assert shell_words(("nginx: master process",)) == "nginx: master process"
+    assert shell_words(()) == ""
 
 
 # --- whatever the names are ---
@@ -310,7 +342,7 @@ def test_no_name_reaches_a_terminal_raw(name):
     )
     for language in LANGUAGES:
         voice = Voice(language)
-        texts = [nobody(voice, answer), *remedies(answer)]
+        texts = [nobody(voice, answer), elsewhere(voice, answer) or "", *(stop for block in blocks(voice, answer) for stop in block.stops)]
         for block in blocks(voice, answer):
             texts += [block.sentence, *(cell for one in block.processes for cell in one), *(part for fact in block.facts for part in fact)]
         for text in texts:
