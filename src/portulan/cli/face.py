@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 
 from portulan.text.voice import Voice
 
@@ -34,8 +35,9 @@ class Face:
         self.out.write(text + "\n")
 
     def note(self, text: str) -> None:
-        """One line of talk."""
-        self.out.flush()
+        """One line of talk. Data that cannot be written does not keep it back."""
+        with suppress(OSError):
+            self.out.flush()
         self.err.write(text + "\n")
 
     def style(self, text: str, *names: str) -> str:

@@ -61,7 +61,6 @@ def main(arguments: Sequence[str]) -> int:
         face = _face(words)
         status = _dispatch(words, face)
         sys.stdout.flush()  # here a full disk is still told
-        return status
     except PortulanError as error:
         return _explain(error, face)
     except KeyboardInterrupt:
@@ -80,6 +79,7 @@ def main(arguments: Sequence[str]) -> int:
             ),
             face,
         )
+    return status
 
 
 def _explain(error: PortulanError, face: Face) -> int:
