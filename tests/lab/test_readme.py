@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+
 import readme_examples as examples
 
 pytestmark = [pytest.mark.lab, pytest.mark.peer]
@@ -46,7 +47,7 @@ def test_no_example_ends_in_a_traceback(answers):
 
 def test_the_python_example_runs(tmp_path):
     text = examples.README.read_text("utf-8")
-    code = re.search(r"```python\n(.*?)```", text, re.S)[1]
+    code = re.search(r"```python\n(.*?)```", text, re.DOTALL)[1]
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, cwd=tmp_path, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.rstrip().endswith(")")

@@ -1,0 +1,287 @@
+#!/usr/bin/env python3
+"""The proofs at their full counts, over all cores, taking up where they were interrupted; what they found goes into docs/proof.md.
+
+.venv/bin/python tools/prove.py                     everything
+.venv/bin/python tools/prove.py churn --jobs 1      one proof, one process
+.venv/bin/python tools/prove.py churn --seed 17     one seed once more, to look into it: nothing is recorded
+
+A proof is a function: seed -> (differences, figures). A difference is a sentence; figures are counts that are added up over all seeds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import importlib
+import json
+import multiprocessing
+import os
+import platform
+import signal
+import subprocess
+import sys
+import time
+import traceback
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+STATE = REPOSITORY / ".cache/prove"
+REPORT = REPOSITORY / "docs/proof.md"
+SEARCHED = ("tests", "benchmarks", "src")
+"""Where proofs and what they use lie."""
+_MOST_SHOWN = 20
+_PREFACE = (
+    "Written by `make prove` (tools/prove.py), which runs each proof with the seeds 1 to N against the running kernel, in closed network "
+    "namespaces. A difference is a contradiction between Portulan and a judge that knows nothing of its code. `make test` runs the same proofs "
+    "on a sample, with other seeds each day."
+)
+INTERRUPTED = 130
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """One thing to prove."""
+
+    name: str
+    total: int
+    """Seeds 1 to this many."""
+    function: str
+    """`module:function`, below one of the SEARCHED folders."""
+    claim: str
+    """What no difference means, for the report."""
+
+
+PROOFS = (
+    Proof(
+        "loaded", 3, "proofs:loaded",
+        "On a machine with 200 processes, 2,160 servers and 50,000 connections in three network namespaces the chart, by BPF and by /proc, is what "
+        "`ss` says in each namespace and what a walk by hand over /proc finds: addresses, IPv6-only flags, users, queues, drops, every holder.",
+    ),
+    Proof(
+        "sockets", 300, "proofs:sockets",
+        "Of sockets drawn by lot (families, addresses, options, interfaces, states, holders) the chart says what `ss` and /proc say.",
+    ),
+    Proof(
+        "connections", 1_000, "proofs:connections",
+        "The connections counted behind each listener are those that the kernel gave it to accept; where an interface decides, nothing is said.",
+    ),
+    Proof(
+        "churn", 100, "proofs:churn",
+        "While workers in two network namespaces open, close, copy, inherit and hand over sockets, each step logged with its time, nothing is missed "
+        "and nothing is false: a socket open all through a look is shown, with a holder if it was held, with all that held it throughout; nothing "
+        "is shown that was closed before, and nobody who never held it then.",
+    ),
+    Proof(
+        "churn-as-user", 100, "proofs:churn_as_user",
+        "The same for an ordinary user looking at processes of their own, where nearly all others are closed to them.",
+    ),
+)  # fmt: skip
+"""In the order in which they run. Later ones are added here."""
+
+
+@dataclass
+class Record:
+    """What is known of a proof: kept in a file of its own, a line a seed, so that an interrupt costs one seed at most."""
+
+    proof: Proof
+    header: dict[str, str]
+    seeds: dict[int, tuple[list[str], dict[str, int], float]] = field(default_factory=dict)
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return STATE / f"{self.proof.name}.jsonl"
+
+    @property
+    def differences(self) -> dict[int, list[str]]:
+        """By seed, where there are any."""
+        return {seed: found for seed, (found, _, _) in sorted(self.seeds.items()) if found}
+
+    @property
+    def figures(self) -> Counter[str]:
+        """Of all seeds together."""
+        total: Counter[str] = Counter()
+        for _, figures, _ in self.seeds.values():
+            total.update(figures)
+        return total
+
+    @property
+    def seconds(self) -> float:
+        """Of all seeds together, however many ran side by side."""
+        return sum(seconds for _, _, seconds in self.seeds.values())
+
+    def add(self, seed: int, found: list[str], figures: Mapping[str, int], seconds: float) -> None:
+        """Take note of one seed, on disk too."""
+        if not self.seeds:
+            STATE.mkdir(parents=True, exist_ok=True)
+            self.path.write_text(json.dumps(self.header) + "\n", "utf-8")
+        self.seeds[seed] = found, dict(figures), seconds
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps([seed, found, dict(figures), round(seconds, 3)]) + "\n")
+
+
+def read_record(proof: Proof) -> Record | None:
+    """What was recorded last; None where nothing was, or the file is damaged."""
+    record = Record(proof, {})
+    try:
+        first, *rest = record.path.read_text("utf-8").splitlines()
+        record.header = json.loads(first)
+        for line in rest:
+            seed, found, figures, seconds = json.loads(line)
+            record.seeds[seed] = found, figures, seconds
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError):
+        # The last line may be cut by a power failure: what stands before it holds.
+        return record if record.header and record.seeds else None
+    return record
+
+
+def conditions() -> dict[str, str]:
+    """What a result depends on: another text of the program or another kernel makes it void."""
+    digest = hashlib.sha256()
+    for folder in SEARCHED:
+        for path in sorted((REPOSITORY / folder).rglob("*.py")):
+            if folder != "tests" or path.parent.name == "tests":
+                digest.update(path.relative_to(REPOSITORY).as_posix().encode() + b"\0" + path.read_bytes())
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    return {
+        "text": digest.hexdigest()[:16], "kernel": platform.release(), "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "python": platform.python_version(), "commit": commit.stdout.strip(), "begun": f"{datetime.now(UTC):%Y-%m-%d}",
+    }  # fmt: skip
+
+
+def fresh_or_known(proof: Proof, now: dict[str, str]) -> Record:
+    """The record to go on with: the old one if it was made of the same text on the same kernel."""
+    known = read_record(proof)
+    same = known is not None and all(known.header.get(name) == now[name] for name in ("text", "kernel"))
+    return known if known is not None and same else Record(proof, now)
+
+
+def try_seed(function: str, seed: int) -> tuple[list[str], dict[str, int], float]:
+    """One seed, in whatever process: (differences, figures, seconds). An exception is a difference too."""
+    for folder in SEARCHED:
+        path = str(REPOSITORY / folder)
+        if path not in sys.path:
+            sys.path.insert(0, path)
+    module, _, name = function.partition(":")
+    begin = time.monotonic()
+    figures: Mapping[str, int] = {}
+    try:
+        work: Callable[[int], tuple[list[str], Mapping[str, int]]] = getattr(importlib.import_module(module), name)
+        found, figures = work(seed)
+    except Exception:  # noqa: BLE001 - recorded, and the next seed goes on
+        found = [f"raised: {traceback.format_exc(limit=-3)}"]
+    return found, dict(figures), time.monotonic() - begin
+
+
+def prove(record: Record, jobs: int) -> None:
+    """All seeds that are still missing."""
+    proof = record.proof
+    missing = [seed for seed in range(1, proof.total + 1) if seed not in record.seeds]
+    if not missing:
+        tell(f"{proof.name}: {proof.total} of {proof.total} known already")
+        return
+    begin = time.monotonic()
+    # Fresh interpreters, not forks: a proof may start threads, and sandboxes have a watcher for each process.
+    # Ctrl-C is ours: it reaches the whole group, but they finish their seed.
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, mp_context=spawn, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)) as pool:
+        try:
+            runs = {pool.submit(try_seed, proof.function, seed): seed for seed in missing}
+            for done, run in enumerate(as_completed(runs), 1):
+                record.add(runs[run], *run.result())
+                left_s = (time.monotonic() - begin) / done * (len(missing) - done)
+                count = sum(map(len, record.differences.values()))
+                tell(f"\r{proof.name}: {len(record.seeds)} of {proof.total}, {count} differences, {left_s:.0f} s left   ", end="")
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+        finally:
+            tell("")
+    for seed, found in list(record.differences.items())[:_MOST_SHOWN]:
+        tell(f"  seed {seed}: {found[0]}" + (f"  (and {len(found) - 1} more)" if len(found) > 1 else ""))
+
+
+def tell(text: str, end: str = "\n") -> None:
+    """Talk goes to stderr."""
+    print(text, end=end, file=sys.stderr, flush=True)
+
+
+def report(records: Sequence[Record | None]) -> str:
+    """docs/proof.md."""
+    lines = [
+        "# What was proved", "",
+        _PREFACE, "",
+        "| proof | seeds | differences | time of all runs | kernel | version |", "|---|---|---|---|---|---|",
+    ]  # fmt: skip
+    for proof, record in zip(PROOFS, records, strict=True):
+        if record is None or not record.seeds:
+            lines.append(f"| {proof.name} | not run | | | | |")
+            continue
+        done = f"1 to {proof.total}" if len(record.seeds) == proof.total else f"{len(record.seeds)} of {proof.total}"
+        count = sum(map(len, record.differences.values()))
+        lines.append(
+            f"| {proof.name} | {done} | {count} | {record.seconds:,.0f} s | {record.header['kernel']}, {record.header['machine']} "
+            f"| {record.header['commit']}, {record.header['begun']} |"
+        )
+    for proof, record in zip(PROOFS, records, strict=True):
+        lines += ["", f"## {proof.name}", "", proof.claim]
+        if record is not None and record.seeds:
+            lines += ["", "Counted: " + ", ".join(f"{number:,} {name}" for name, number in sorted(record.figures.items())) + "."]
+            lines += [f"- seed {seed}: {found[0].splitlines()[-1]}" for seed, found in list(record.differences.items())[:_MOST_SHOWN]]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> int:
+    """0: no difference; 1: differences; 130: interrupted, to be taken up by the next run."""
+    parser = argparse.ArgumentParser(description="Run the proofs at their full counts, and write docs/proof.md.")
+    parser.add_argument("names", nargs="*", metavar="PROOF", help="only these: " + ", ".join(proof.name for proof in PROOFS))
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="how many at a time (default: %(default)s)")
+    parser.add_argument("--seed", type=int, help="one seed, with all its differences; nothing is recorded")
+    parser.add_argument("--again", action="store_true", help="forget what is recorded of these proofs")
+    options = parser.parse_args()
+    unknown = set(options.names) - {proof.name for proof in PROOFS}
+    if unknown:
+        parser.error(f"no such proof: {', '.join(sorted(unknown))}")
+    wanted = [proof for proof in PROOFS if not options.names or proof.name in options.names]
+    if options.seed is not None:
+        return show_seed(wanted, options.seed)
+    # Also where a shell started us in the background, which ignores Ctrl-C; and a polite end is an interrupt too.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+    now = conditions()
+    clean = True
+    try:
+        for proof in wanted:
+            record = Record(proof, now) if options.again else fresh_or_known(proof, now)
+            prove(record, options.jobs)
+            clean = clean and not record.differences
+    except KeyboardInterrupt:
+        tell("interrupted: the next run goes on from here")
+        return INTERRUPTED
+    REPORT.write_text(report([read_record(proof) for proof in PROOFS]), "utf-8")
+    tell(f"written: {REPORT.relative_to(REPOSITORY)}")
+    return 0 if clean else 1
+
+
+def show_seed(proofs: Sequence[Proof], seed: int) -> int:
+    """One seed of each, told in full."""
+    clean = True
+    for proof in proofs:
+        found, figures, seconds = try_seed(proof.function, seed)
+        print(f"{proof.name}, seed {seed}: {len(found)} differences in {seconds:.1f} s; {figures}", *found, sep="\n")
+        clean = clean and not found
+    return 0 if clean else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
