@@ -179,6 +179,11 @@ def test_all_holders_of_a_shared_socket_by_pid_and_descriptor():
     assert [(owner.pid, owner.fd) for owner in only(found).owners] == [(100, None), (812, 6), (812, 9), (815, 6)]
 
 
+def test_two_holders_stand_in_their_order_whatever_the_survey_says():
+    found = survey(row(), holders={1: ((9, 3), (5, 3))}, processes={5: process(5), 9: process(9)})
+    assert [owner.pid for owner in only(found).owners] == [5, 9]
+
+
 def test_one_holder_of_two_sockets_at_one_descriptor_is_told_once():
     found = survey(row(cookie=1), row(cookie=2), holders={1: ((5, 3),), 2: ((5, 3), (5, 4))}, processes={5: process(5)})
     assert [(owner.pid, owner.fd) for owner in only(found).owners] == [(5, 3), (5, 4)]

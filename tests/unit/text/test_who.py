@@ -286,6 +286,11 @@ def test_drops_that_nobody_counted_are_not_told():
     assert "traffic" not in facts(block)
 
 
+def test_what_the_kernel_holds_is_stopped_by_its_interface():
+    (block,) = blocks(ENGLISH, who(4789))
+    assert block.stops == ("ip link delete vx0",)
+
+
 def test_how_to_stop_it():
     (block,) = blocks(ENGLISH, who(80))
     assert block.stops == ("systemctl stop nginx.service",)

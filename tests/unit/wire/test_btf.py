@@ -173,7 +173,7 @@ def test_nothing_described_is_nothing_found():
 def test_what_is_no_btf_is_a_parse_error(blob):
     with pytest.raises(ParseError) as raised:
         parse_btf(blob, STRUCTS, [ITERATOR])
-    assert raised.value.code == "btf.damaged"
+    assert (raised.value.code, raised.value.facts) == ("btf.damaged", {"offset": 0})
 
 
 def damaged(build):

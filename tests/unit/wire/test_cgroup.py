@@ -33,6 +33,10 @@ USER = "/user.slice/user-1000.slice/user@1000.service"
         ("", None, False),
         ("/machine.slice", None, False),
         ("/.service-like/service", None, False),
+        # Only a user's own manager makes units the user's.
+        ("/system.slice/a.service/b.scope", "b.scope", False),
+        ("/system.slice/user@1000/b.scope", "b.scope", False),
+        ("/user.slice/user@1000.slice/b.service", "b.service", False),
         # A service with sub-groups of its own: the unit, whatever lies below.
         ("/system.slice/containerd.service/worker", "containerd.service", False),
     ],

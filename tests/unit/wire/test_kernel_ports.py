@@ -10,6 +10,12 @@ from builders import attribute, number
 from portulan.errors import ParseError
 from portulan.model.port import Transport
 from portulan.wire.kernel_ports import (
+    CONTROL_FAMILY,
+    FOU,
+    FOU_GET,
+    GET_FAMILY,
+    WIREGUARD,
+    WIREGUARD_GET_DEVICE,
     build_family_request,
     build_fou_request,
     build_wireguard_request,
@@ -25,6 +31,12 @@ GENERIC = bytes([1, 2, 0, 0])
 
 def whole(parser, data):
     return parser(b"\xff" * 5 + data + b"\xff" * 3, 5, 5 + len(data))
+
+
+def test_the_numbers_of_generic_netlink():
+    # include/uapi/linux/genetlink.h, wireguard.h, fou.h
+    assert (CONTROL_FAMILY, GET_FAMILY, WIREGUARD_GET_DEVICE, FOU_GET) == (0x10, 3, 0, 3)
+    assert (WIREGUARD, FOU) == ("wireguard", "fou")
 
 
 def test_requests_name_what_they_want():

@@ -194,6 +194,7 @@ def test_an_escaped_backslash_does_not_escape():
         b"610 23 0:4 net:[5]",
         b"a b c net:[] d e f",
         b"a b c net:[x] d e f",
+        b"a b c net:[" + b"1" * 21 + b"] d e f",
         "a b c net:[²] d e f".encode(),
         b"a b c /net:[5] d e f g",
     ],

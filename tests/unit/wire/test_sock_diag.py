@@ -285,6 +285,12 @@ def test_what_the_kernel_keeps_no_owner_of_has_none(state, inode, uid):
 # --- requests ---
 
 
+def test_the_numbers_of_the_kernel():
+    # IPPROTO_* of include/uapi/linux/in.h, AF_* of include/linux/socket.h, sock_diag.h
+    assert (TCP, UDP, UDPLITE, MPTCP) == (6, 17, 136, 262)
+    assert (sock_diag.AF_INET, sock_diag.AF_INET6, sock_diag.SOCK_DIAG_BY_FAMILY) == (2, 10, 20)
+
+
 def test_a_request_for_every_socket_of_a_family():
     assert build_request(AF_INET, TCP, states(10)) == bytes([AF_INET, TCP, 1 << 6, 0]) + number(1 << 10, 4) + bytes(48)
     assert build_request(AF_INET6, UDP, states(1, 7), extensions=0) == bytes([AF_INET6, UDP, 0, 0]) + number(0b1000_0010, 4) + bytes(48)
