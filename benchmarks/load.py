@@ -114,9 +114,7 @@ def _main(processes: int, shared: int, listeners: int, udp: int, established: in
 
 def _hold(port: int, tcp: int, datagram: int, connections: int, *, forks: bool) -> None:
     """One process: its listeners, its UDP sockets, and connections to its own first listener, both ends here."""
-    keep: list[socket.socket] = []
-    for at in range(tcp):
-        keep.append(_listen(port + at, at))
+    keep = [_listen(port + at, at) for at in range(tcp)]
     for at in range(datagram):
         one = socket.socket(socket.AF_INET6 if at % 2 else socket.AF_INET, socket.SOCK_DGRAM)
         one.bind(("", port + at))

@@ -112,3 +112,16 @@ def samples(pytestconfig):
     """samples(some, full): how many to try, `some` as a rule and `full` under --prove."""
     prove = pytestconfig.getoption("--prove")
     return lambda some, full: full if prove else some
+
+
+@pytest.fixture(autouse=True)
+def _own_language():
+    """A test that speaks another language does not teach it to the next: argparse learns it through the process's environment."""
+    import gettext
+
+    domain, language = gettext.textdomain(), os.environ.pop("LANGUAGE", None)
+    yield
+    gettext.textdomain(domain)
+    os.environ.pop("LANGUAGE", None)
+    if language is not None:
+        os.environ["LANGUAGE"] = language

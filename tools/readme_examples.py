@@ -21,7 +21,7 @@ from portulan.system.sandbox.root import PrivateRoot, open_root
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
-BLOCK = re.compile(r"^```\n(\$ .*?)^```$", re.M | re.S)
+BLOCK = re.compile(r"^```\n(\$ .*?)^```$", re.MULTILINE | re.DOTALL)
 COPY = "/opt/example"
 ORDINARY = "# as an ordinary user"
 NGINX = """daemon on; pid /run/example-nginx.pid; worker_processes 2; error_log /dev/null; events {}
@@ -107,10 +107,8 @@ def with_outputs(text: str, answers: list[tuple[str, int]]) -> str:
     rest = iter(answers)
 
     def block(match: re.Match[str]) -> str:
-        parts = []
-        for line in match[1].splitlines():
-            if line.startswith("$ "):
-                parts.append(line + "\n" + next(rest)[0].rstrip("\n"))
+        lines = [line for line in match[1].splitlines() if line.startswith("$ ")]
+        parts = [line + "\n" + next(rest)[0].rstrip("\n") for line in lines]
         return "```\n" + "\n".join(parts) + "\n```"
 
     return BLOCK.sub(block, text)

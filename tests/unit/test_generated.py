@@ -5,12 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import catalogues
 import jsonschema
-import make_docs
-import make_schemas
 import pytest
 
+import catalogues
+import make_docs
+import make_schemas
 from portulan.cli.contract import ENVELOPES, schema_of
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -129,7 +129,9 @@ def program_name() -> str:
     folder, name = os.path.split(path)
     if name != "portulan" or folder in ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"):
         return "portulan"
-    return path
+    from shlex import quote
+
+    return quote(path)
 
 
 def window_width(environment: Mapping[str, str]) -> int:
