@@ -14,7 +14,6 @@ import argparse
 import hashlib
 import importlib
 import json
-import multiprocessing
 import os
 import platform
 import signal
@@ -23,10 +22,11 @@ import sys
 import time
 import traceback
 from collections import Counter
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from queue import Queue
+from threading import Thread
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,12 +38,18 @@ REPORT = REPOSITORY / "docs/proof.md"
 SEARCHED = ("tests", "benchmarks", "src")
 """Where proofs and what they use lie."""
 _MOST_SHOWN = 20
+_MOST_SEEDS = 20
+"""Seeds that one process tries: an interpreter takes longer to start than a short proof."""
 _PREFACE = (
     "Written by `make prove` (tools/prove.py), which runs each proof with the seeds 1 to N against the running kernel, in closed network "
     "namespaces. A difference is a contradiction between Portulan and a judge that knows nothing of its code. `make test` runs the same proofs "
     "on a sample, with other seeds each day."
 )
 INTERRUPTED = 130
+
+
+Result = tuple[int, list[str], dict[str, int], float]
+"""Seed, differences, figures, seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,31 +190,53 @@ def try_seed(function: str, seed: int) -> tuple[list[str], dict[str, int], float
 
 
 def prove(record: Record, jobs: int) -> None:
-    """All seeds that are still missing."""
+    """All seeds that are still missing, in processes of their own, some seeds a process. An interrupt ends these and is raised."""
     proof = record.proof
     missing = [seed for seed in range(1, proof.total + 1) if seed not in record.seeds]
     if not missing:
         tell(f"{proof.name}: {proof.total} of {proof.total} known already")
         return
+    size = max(1, min(_MOST_SEEDS, len(missing) // (2 * jobs)))
+    waiting = [missing[at : at + size] for at in range(0, len(missing), size)]
+    running: list[subprocess.Popen[str]] = []
+    results: Queue[Result] = Queue()
+    threads = [Thread(target=work, args=(proof, waiting, running, results), daemon=True) for _ in range(jobs)]
     begin = time.monotonic()
-    # Fresh interpreters, not forks: a proof may start threads, and sandboxes have a watcher for each process.
-    # Ctrl-C is ours: it reaches the whole group, but they finish their seed.
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=spawn, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)) as pool:
-        try:
-            runs = {pool.submit(try_seed, proof.function, seed): seed for seed in missing}
-            for done, run in enumerate(as_completed(runs), 1):
-                record.add(runs[run], *run.result())
-                left_s = (time.monotonic() - begin) / done * (len(missing) - done)
-                count = sum(map(len, record.differences.values()))
-                tell(f"\r{proof.name}: {len(record.seeds)} of {proof.total}, {count} differences, {left_s:.0f} s left   ", end="")
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-        finally:
-            tell("")
+    try:
+        for thread in threads:
+            thread.start()
+        for done in range(1, len(missing) + 1):
+            record.add(*results.get())
+            left_s = (time.monotonic() - begin) / done * (len(missing) - done)
+            count = sum(map(len, record.differences.values()))
+            tell(f"\r{proof.name}: {len(record.seeds)} of {proof.total}, {count} differences, {left_s:.0f} s left   ", end="")
+    finally:
+        waiting.clear()
+        for process in running:
+            process.kill()  # what it has built goes with it
+        tell("")
     for seed, found in list(record.differences.items())[:_MOST_SHOWN]:
         tell(f"  seed {seed}: {found[0]}" + (f"  (and {len(found) - 1} more)" if len(found) > 1 else ""))
+
+
+def work(proof: Proof, waiting: list[list[int]], running: list[subprocess.Popen[str]], results: Queue[Result]) -> None:
+    """A thread: one process after the other, until no seeds are waiting. Every seed gets its result, whatever becomes of the process."""
+    while waiting:
+        try:
+            seeds = waiting.pop(0)
+        except IndexError:
+            return
+        command = [sys.executable, str(Path(__file__).resolve()), proof.name, "--seeds", ",".join(map(str, seeds))]
+        # A session of its own: Ctrl-C is for us.
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, start_new_session=True) as process:
+            running.append(process)
+            for line in process.stdout or ():
+                seed, found, figures, seconds = json.loads(line)
+                seeds.remove(seed)
+                results.put((seed, found, figures, seconds))
+        running.remove(process)
+        for seed in seeds:
+            results.put((seed, [f"the process ended with status {process.returncode}"], {}, 0.0))
 
 
 def tell(text: str, end: str = "\n") -> None:
@@ -247,12 +275,17 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="PROOF", help="only these: " + ", ".join(proof.name for proof in PROOFS))
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="how many at a time (default: %(default)s)")
     parser.add_argument("--seed", type=int, help="one seed, with all its differences; nothing is recorded")
+    parser.add_argument("--seeds", type=lambda text: [int(word) for word in text.split(",")], help=argparse.SUPPRESS)
     parser.add_argument("--again", action="store_true", help="forget what is recorded of these proofs")
     options = parser.parse_args()
     unknown = set(options.names) - {proof.name for proof in PROOFS}
     if unknown:
         parser.error(f"no such proof: {', '.join(sorted(unknown))}")
     wanted = [proof for proof in PROOFS if not options.names or proof.name in options.names]
+    if options.seeds:
+        for seed in options.seeds:
+            print(json.dumps([seed, *try_seed(wanted[0].function, seed)]), flush=True)
+        return 0
     if options.seed is not None:
         return show_seed(wanted, options.seed)
     # Also where a shell started us in the background, which ignores Ctrl-C; and a polite end is an interrupt too.
