@@ -119,10 +119,15 @@ def test_mptcp_is_one_row_with_its_holder(host, source, address):
         item = only(look(host, source=source))
         assert (item.transport, item.state, pairs(item)) == (Transport.TCP, State.LISTENING, mine(server))
         assert [(each.mptcp, each.inode) for each in item.sockets] == [(True, inode_of(server))]
-        every = look(host, source=source, every_state=True)
-        assert {(item.state, *pairs(item)) for item in every} == {
+        wanted = {
             (State.LISTENING, *mine(server)), (State.ESTABLISHED, *mine(client)), (State.ESTABLISHED, *mine(accepted)),
         }  # fmt: skip
+        found = None
+        for _ in range(3):  # a process that is just being started beside us holds what we hold for a moment, and the chart says so
+            found = {(item.state, *pairs(item)) for item in look(host, source=source, every_state=True)}
+            if found == wanted:
+                break
+        assert found == wanted
         assert len(every) == 3
         assert all(each.mptcp for item in every for each in item.sockets)
         assert only(look(host, source=source, connections=True)).connections == 1
