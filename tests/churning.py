@@ -29,7 +29,7 @@ class Worker:
 
     def __init__(self, number, seed, inboxes, folder):
         self.dice = random.Random(f"{seed} {number}")
-        self.pause_s = random.Random(seed).choice((0.001, 0.002, 0.004))
+        self.pause_s = random.Random(seed).choice((0.002, 0.003, 0.005))
         self.inbox = inboxes[number][0]
         self.others = [writer for at, (_, writer) in enumerate(inboxes) if at != number]
         self.number = number
