@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chart_samples import CONNECTIONS, GAPS, NOW, SOCKETS, chart, endpoints, who
-from portulan.cli.envelope import as_row, as_rows, encode, envelope
+from portulan.cli.envelope import VERSIONS, as_row, as_rows, encode, envelope
 from portulan.cli.ls import envelope_facts
 from portulan.model.chart import Ancestor, Chart, Gap, Owner
 from portulan.model.port import Port, PortClass, Transport
@@ -37,6 +37,12 @@ def test_an_envelope_says_what_it_is_and_whether_it_is_whole():
 def test_what_is_missing_makes_it_incomplete():
     answer = decoded(missing=iter(["no rights"]))
     assert (answer["complete"], answer["missing"]) == (False, ["no rights"])
+
+
+def test_every_schema_is_the_first_so_far():
+    # A changed field is a new number: then this test changes too.
+    assert set(VERSIONS) == {"ls", "who", "lookup", "map", "registry"}
+    assert set(VERSIONS.values()) == {1}
 
 
 def test_a_command_without_a_number_begins_with_one():

@@ -160,6 +160,9 @@ def test_the_columns_of_a_narrow_window():
 @pytest.mark.parametrize(
     ("more", "titles"),
     [
+        ({"width": 40}, ["PORT", "HELD BY", "BOUND TO"]),
+        ({"width": 59}, ["PORT", "HELD BY", "BOUND TO"]),
+        ({"width": 60}, ["PORT", "SERVICE", "HELD BY", "BOUND TO"]),
         ({"width": 99}, ["PORT", "SERVICE", "HELD BY", "BOUND TO"]),
         ({"width": 100}, ["PORT", "SERVICE", "HELD BY", "BOUND TO", "USER", "RUNNING"]),
         ({"width": 130}, ["PORT", "SERVICE", "HELD BY", "BOUND TO", "USER", "RUNNING", "QUEUE", "CONNECTIONS"]),

@@ -119,6 +119,11 @@ def test_any_name_is_one_word_of_the_shell(name):
             assert shlex.split(command) == words
 
 
+def test_sixteen_are_all_named():
+    children = [owner(pid, parents=(Ancestor(pid=812, name="nginx"),)) for pid in range(900, 915)]
+    assert commands(endpoint(owner(812), *children)) == [("process", "kill 812 " + " ".join(map(str, range(900, 915))))]
+
+
 def test_of_very_many_only_those_that_nobody_else_started_are_named():
     workers = [owner(pid, parents=(Ancestor(pid=812, name="nginx"),)) for pid in range(900, 930)]
     (remedy,) = find_remedies((endpoint(owner(812), *workers),))

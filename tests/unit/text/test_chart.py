@@ -97,6 +97,11 @@ def test_every_connection_is_a_line_of_its_own():
     assert (line("443/tcp", "established").bound_to, line("443/tcp", "established").peer) == ("192.168.1.20", "203.0.113.7:51000")
 
 
+def test_an_empty_queue_is_empty():
+    assert (line("22/tcp").queue, line("22/tcp").connections) == ("0/128", "0")
+    assert only(row(80, "::", "812:1", wqueue=0)).queue == "0/0"
+
+
 def test_queues_and_connections_of_all_addresses():
     told = only(
         row(80, "127.0.0.1", "812:1", rqueue=3, wqueue=10), row(80, "127.0.0.2", "812:2", rqueue=1, wqueue=500),

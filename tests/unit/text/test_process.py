@@ -22,6 +22,7 @@ def called(name, *command, executable=None):
         ("python", ("python", "-u", "-O", "app.py"), "python app.py"),
         ("python3", ("python3", "-m", "http.server", "8000"), "python3 -m http.server"),
         ("python3", ("python3", "-m"), "python3"),
+        ("python3", ("python3", "-m", "flask"), "python3 -m flask"),
         ("python3", ("python3", "-c", "import x"), "python3"),
         ("python3", ("python3",), "python3"),
         ("python3", ("python3", "", "app.py"), "python3 app.py"),

@@ -68,6 +68,8 @@ def test_the_answer_first(port, sentence):
     [
         (row(81, "::", "?unknown"), "81/tcp is open on all addresses; this way of looking does not tell who holds it."),
         (row(81, "::", "?none", v6_only=True), "81/tcp is open on all IPv6 addresses; this way of looking does not tell who holds it."),
+        (row(81, "::", "?hidden", state=State.BOUND), "81/tcp is kept on all addresses without listening; the process that keeps it is not seen."),
+        (row(81, "::", "?hidden", transport=UDP), "81/udp is open on all addresses, but no process is seen to hold it."),
         (row(81, "::", "5:1"), "81/tcp is held by a on all addresses."),
         (row(81, "0.0.0.0", "5:1", device=2), "81/tcp is held by a on all IPv4 addresses %eth0."),
         (row(81, "::1", "5:1 6:1"), "81/tcp is held by a and b on ::1."),

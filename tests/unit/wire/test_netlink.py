@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from builders import NLMSG_DONE, attribute, diag, done, error_message, memory_info, message, number, v6_only
 from portulan.errors import ParseError
+from portulan.wire import netlink
 from portulan.wire.netlink import (
     DONE,
     ERROR,
@@ -22,6 +23,13 @@ from portulan.wire.netlink import (
     parse_attributes,
     parse_error,
 )
+
+
+def test_the_numbers_of_the_kernel():
+    # include/uapi/linux/netlink.h
+    assert (netlink.NOOP, netlink.ERROR, netlink.DONE, netlink.HEADER_SIZE) == (1, 2, 3, 16)
+    assert (netlink.REQUEST, netlink.ACK, netlink.DUMP, netlink.DUMP_INTERRUPTED) == (0x1, 0x4, 0x300, 0x10)
+    assert (netlink.CREATE, netlink.EXCLUSIVE, netlink.REPLACE, netlink.NESTED) == (0x400, 0x200, 0x100, 0x8000)
 
 
 @pytest.mark.parametrize(("length", "aligned"), [(0, 0), (1, 4), (3, 4), (4, 4), (5, 8), (65_533, 65_536)])

@@ -263,9 +263,9 @@ def test_sockets_in_use_of_each_protocol():
         b"protocol  size sockets  memory press maxhdr  slab module     cl co di ac io in de sh ss gs se re sp bi br ha uh gp em\n"
         b"MPTCPv6   1976      3       0   no       0   yes  kernel      y  n  y  y  y  y  y  y  y  y  y  n  n  n  y  y  y  y  n\n"
         b"UDP-Lite  1152      0      -1   NI       0   yes  kernel      y  y  y  n  y  y  y  n  y  y  y  y  n  n  n  y  y  y  n\n"
-        b"short 1\nodd 1 x\n"
+        b"short 1\nodd 1 x\nthree 1 7\n"
     )
-    assert parse_protocol_counts(data) == {"MPTCPv6": 3, "UDP-Lite": 0}
+    assert parse_protocol_counts(data) == {"MPTCPv6": 3, "UDP-Lite": 0, "three": 7}
     assert parse_protocol_counts(b"") == {}
     assert parse_protocol_counts(b"protocol size sockets\n") == {}
 

@@ -75,6 +75,11 @@ def test_only_the_socket_section_counts():
     assert parse_listen(text) == ((TCP, None, 3), (TCP, None, 5))
 
 
+@pytest.mark.parametrize("line", ["[Socket", "Socket]", "[ Socket ]", "[socket]"])
+def test_what_is_no_head_of_a_section_begins_none(line):
+    assert parse_listen(f"{line}\nListenStream=1\n[Socket]\nListenStream=2\n") == ((TCP, None, 2),)
+
+
 def test_several_addresses_in_their_order():
     assert parse_listen(unit("ListenStream=80", "ListenDatagram=80", "ListenStream=[::1]:81")) == (
         (TCP, None, 80),
