@@ -74,8 +74,8 @@ def test_a_buffer_whose_length_fits_by_chance_is_walked():
 
 
 def test_messages_of_another_kind_among_equally_long_ones_are_walked():
-    # An ERROR as long as an answer.
-    refusal = error_message(0, about=bytes(68))
+    # An ERROR as long as an answer, with a port and an address where an answer has them.
+    refusal = error_message(0, about=number(80, 2, "big") + bytes(2) + HOME + bytes(60))
     assert len(refusal) == len(message(connection(80, HOME)))
     assert count_connections([buffer(connection(80, HOME)) + refusal], AF_INET, [80]) == {(80, HOME): 1}
 
