@@ -187,7 +187,7 @@ def open_listeners(host, dice, stack):
         for address, options in dice.sample(kinds, dice.randint(1, 6)):
             for _ in range(dice.choice((1, 1, 1, 2))):
                 with suppress(OSError):  # some kinds do not go together
-                    servers.append(stack.enter_context(listen(host, address, port, options=[*options, REUSE_PORT])))
+                    servers.append(stack.enter_context(listen(host, address, port, backlog=64, options=[*options, REUSE_PORT])))
     return servers
 
 
