@@ -125,18 +125,30 @@ def place_of_socket(inode: int, pid: int, descriptor: int) -> Iterator[Place | N
     The only way to a namespace that no process is in and no mount keeps: a socket alone holds it (pidfd_getfd(2), then SIOCGSKNS of
     include/uapi/linux/sockios.h).
     """
-    opened: list[int] = []
     try:
-        try:
-            import fcntl
-
-            opened.append(os.pidfd_open(pid))
-            opened.append(syscall("pidfd_getfd", opened[0], descriptor, 0))
-            opened.append(fcntl.ioctl(opened[1], _SIOCGSKNS))
-        except OSError:
-            yield None
-            return
-        yield Place(inode, f"/proc/self/fd/{opened[2]}") if os.fstat(opened[2]).st_ino == inode else None
+        there = _namespace_of(pid, descriptor)
+    except OSError:
+        yield None
+        return
+    try:
+        yield Place(inode, f"/proc/self/fd/{there}") if os.fstat(there).st_ino == inode else None
     finally:
-        for number in opened:
-            os.close(number)
+        os.close(there)
+
+
+def _namespace_of(pid: int, descriptor: int) -> int:
+    """A descriptor of the namespace that a process's socket lives in. Raises OSError.
+
+    The socket is borrowed for one question and given back at once: as long as we have it, we hold its port, and whoever looks beside us says so.
+    """
+    import fcntl
+
+    process = os.pidfd_open(pid)
+    try:
+        socket = syscall("pidfd_getfd", process, descriptor, 0)
+        try:
+            return fcntl.ioctl(socket, _SIOCGSKNS)
+        finally:
+            os.close(socket)
+    finally:
+        os.close(process)
