@@ -102,11 +102,12 @@ def look(host, *ports, **more):
 
 
 def ask(host, port, **more):
-    """What `who` answers of a port, as far as it is about this host: (endpoints, commands that stop them)."""
+    """What `who` answers of a port, asked on this host and as far as it is about it: (endpoints, commands that stop them)."""
     from portulan.host.remedies import find_remedies
     from portulan.verbs.who import who
 
-    items = tuple(item for item in who(port, **more).items if item.netns == host.netns_inode)
+    with host.enter():
+        items = tuple(item for item in who(port, **more).items if item.netns == host.netns_inode)
     return items, [remedy.command for remedy in find_remedies(items)]
 
 

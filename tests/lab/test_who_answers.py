@@ -20,6 +20,7 @@ from labs import (
     listen,
     named_to_end,
     only,
+    open_socket,
     pairs,
     port_of,
     portulan,
@@ -140,6 +141,21 @@ def test_what_else_sits_on_a_port_is_told_only_when_nobody_serves(host, source):
         item = only(ask(host, port, source=source)[0])
         assert (item.state, pairs(item)) == (State.ESTABLISHED, {(os.getpid(), accepted.fileno())})
         accepted.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_a_listener_elsewhere_does_not_hide_what_sits_on_the_port_here(sandbox, host, source):
+    elsewhere = sandbox.host("b")
+    inhabit(elsewhere)
+    with open_socket(host, "127.0.0.1", 0) as here, listen(elsewhere, port=port_of(here)):
+        with host.enter():
+            items = [item for item in who(port_of(here), source=source).items if item.netns in (host.netns_inode, elsewhere.netns_inode)]
+        assert [(item.netns, item.state, pairs(item)) for item in items][0] == (
+            host.netns_inode,
+            State.BOUND,
+            {(os.getpid(), here.fileno())},
+        )
+        assert [item.state for item in items[1:]] == [State.LISTENING]
 
 
 def test_one_port_at_a_time(host):

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 def who(port: str | int, *, source: str = "auto") -> Who:
     """Everything known of the holders of one port: `80`, `53/udp`, `ssh`.
 
-    The answer's items are its listening and bound endpoints in all namespaces; where there are none, whatever else sits on the port.
+    The answer's items are its listening and bound endpoints in all namespaces; of namespaces where there are none, whatever else sits on the port
+    there, unless our own namespace has one: who listens here is what was asked.
     Raises BadInput for a word that means no single port, CannotTell and MachineFailed as `chart` does.
     """
     ports, transports = resolve_ports(str(port))
@@ -33,8 +34,10 @@ def who(port: str | int, *, source: str = "auto") -> Who:
     machine = open_source(source)
     taken_at = datetime.now(UTC)
     items, survey = look(machine, Selection(ports=ports, transports=transports, connections=True))
-    if not items:
-        items, survey = look(machine, Selection(ports=ports, transports=transports, every_state=True))
+    listening_in = {item.netns for item in items}
+    if not any(space.own and space.inode in listening_in for space in survey.namespaces):
+        found, survey = look(machine, Selection(ports=ports, transports=transports, every_state=True))
+        items = (*(item for item in found if item.netns not in listening_in), *items)
     items = tuple(_with_parents(item, machine) for item in items)
     return Who(
         port=asked, host=machine.host_name(), taken_at=taken_at, service=_service(asked, items), items=items, remedies=find_remedies(items),
