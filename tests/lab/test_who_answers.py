@@ -149,13 +149,10 @@ def test_a_listener_elsewhere_does_not_hide_what_sits_on_the_port_here(sandbox, 
     inhabit(elsewhere)
     with open_socket(host, "127.0.0.1", 0) as here, listen(elsewhere, port=port_of(here)):
         with host.enter():
-            items = [item for item in who(port_of(here), source=source).items if item.netns in (host.netns_inode, elsewhere.netns_inode)]
-        assert [(item.netns, item.state, pairs(item)) for item in items][0] == (
-            host.netns_inode,
-            State.BOUND,
-            {(os.getpid(), here.fileno())},
-        )
-        assert [item.state for item in items[1:]] == [State.LISTENING]
+            found = [item for item in who(port_of(here), source=source).items if item.netns in (host.netns_inode, elsewhere.netns_inode)]
+        ours, theirs = found
+        assert (ours.netns, ours.state, pairs(ours)) == (host.netns_inode, State.BOUND, {(os.getpid(), here.fileno())})
+        assert (theirs.netns, theirs.state) == (elsewhere.netns_inode, State.LISTENING)
 
 
 def test_one_port_at_a_time(host):
