@@ -280,7 +280,7 @@ class _SecondLook:
         alive = {row.cookie for row in again.rows}
         look.unheld |= {row.cookie: Ownership.GONE for row in lost if row.cookie not in alive}
         self.still = [row for row in lost if row.cookie in alive]
-        self.known = known_hidden(search.way) if self.still else frozenset()
+        self.known = frozenset(known_hidden(search.way) if self.still else ())
         unsure = any(row.cookie not in self.known for row in self.still)
         self.search = Search(search.way, every_state=look.selection.every_state, again=True) if unsure else None
 
@@ -298,9 +298,8 @@ class _SecondLook:
             look.sharing |= self.search.sharing
             look.seen |= self.search.seen
         hidden = [row for row in self.still if row.cookie not in look.holders]
-        fresh = {row.cookie for row in hidden} - self.known
-        if fresh and self.search is not None:
-            remember_hidden(self.search.way, fresh)
+        if self.search is not None and hidden:
+            remember_hidden(self.search.way, {row.cookie for row in hidden})
         # Not even root may look into some processes: what nobody else holds is theirs, as far as anyone can say.
         closed = look.silent or (self.search or self.first).forbidden or hides_processes()
         why = Ownership.FORBIDDEN if closed else Ownership.HIDDEN if list_pids() else Ownership.UNKNOWN
