@@ -17,20 +17,29 @@ VERSIONS = {"ls": 1, "who": 1, "lookup": 1, "map": 1, "registry": 1}
 """The schema number of each command's envelope: a new field is fine, a changed one is a new number."""
 
 
-def _shape_of(kind: Any) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]] | None:
-    """(field names, JSON names, the JSON names whose values hold more rows) of a class of rows; None for any other class."""
+class _Shape:
+    """How a class of rows is written: a msgspec class of the same fields, and the fields whose values hold more rows. A tenth of the time that dicts take."""
+
+    def __init__(self, kind: Any, names: tuple[str, ...]) -> None:
+        import msgspec
+
+        hints = get_type_hints(kind)
+        self.names = names
+        self.make = msgspec.defstruct(kind.__name__, names, rename=RENAMED, gc=False)
+        self.nested = tuple(name for name in names if _holds_rows(hints[name]))
+        self.is_tuple = issubclass(kind, tuple)
+
+
+def _shape_of(kind: Any) -> _Shape | None:
+    """The shape of a class of rows; None for any other class."""
     if hasattr(kind, "_fields"):
-        names: tuple[str, ...] = kind._fields
-    elif hasattr(kind, "__dataclass_fields__"):
-        names = tuple(kind.__dataclass_fields__)
-    else:
-        return None
-    hints = get_type_hints(kind)
-    shown = tuple(RENAMED.get(name, name) for name in names)
-    return names, shown, tuple(show for name, show in zip(names, shown, strict=True) if _holds_rows(hints[name]))
+        return _Shape(kind, kind._fields)
+    if hasattr(kind, "__dataclass_fields__"):
+        return _Shape(kind, tuple(kind.__dataclass_fields__))
+    return None
 
 
-_shape: Callable[[Any], tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]] | None] = cache(_shape_of)
+_shape: Callable[[Any], _Shape | None] = cache(_shape_of)
 
 
 def _holds_rows(hint: Any) -> bool:
@@ -41,16 +50,15 @@ def _holds_rows(hint: Any) -> bool:
 
 
 def as_row(item: Any) -> Any:
-    """A value as JSON shows it: a row as an object of its fields, a tuple of rows as a list of those, anything else as it is."""
+    """A value as msgspec writes it in JSON: a row as an object of its fields, a tuple of rows as a list of those, anything else as it is."""
     shape = _shape(type(item))
     if shape is None:
         return [as_row(part) for part in item] if isinstance(item, tuple | list) else item
-    names, shown, nested = shape
-    row = dict(zip(shown, item if isinstance(item, tuple) else [getattr(item, name) for name in names], strict=True))
-    for name in nested:
-        value = row[name]
+    row: Any = shape.make(*(item if shape.is_tuple else [getattr(item, name) for name in shape.names]))
+    for name in shape.nested:
+        value = getattr(row, name)
         if value:
-            row[name] = as_rows(value) if type(value) is tuple else as_row(value)
+            setattr(row, name, as_rows(value) if type(value) is tuple else as_row(value))
     return row
 
 
@@ -63,26 +71,30 @@ def as_rows(items: Iterable[Any]) -> list[Any]:
         if type(item) is not kind:
             kind = type(item)
             shape = _shape(kind)
-        if shape is None or not isinstance(item, tuple):
+        if shape is None or not shape.is_tuple:
             rows.append(as_row(item))
             continue
-        row = dict(zip(shape[1], item))  # noqa: B905 - a named tuple is as long as its names, and strict costs a tenth
-        for name in shape[2]:
-            value = row[name]
+        row: Any = shape.make(*item)
+        for name in shape.nested:
+            value = getattr(row, name)
             if value:
-                row[name] = as_rows(value) if type(value) is tuple else as_row(value)
+                setattr(row, name, as_rows(value) if type(value) is tuple else as_row(value))
         rows.append(row)
     return rows
 
 
-def encode(value: object) -> bytes:
-    """JSON bytes. Text that no encoding knows (a lone surrogate in a process's name) becomes a visible escape."""
+def encode(value: object) -> bytearray:
+    """JSON bytes with a newline. Text that no encoding knows (a lone surrogate in a process's name) becomes a visible escape."""
     import msgspec
 
+    data = bytearray()
+    encoder = msgspec.json.Encoder()
     try:
-        return msgspec.json.encode(value)
+        encoder.encode_into(value, data)
     except UnicodeEncodeError:
-        return msgspec.json.encode(_encodable(value))
+        encoder.encode_into(_encodable(msgspec.to_builtins(value)), data)
+    data += b"\n"  # in place: a copy of two megabytes is 2 ms
+    return data
 
 
 def _encodable(value: Any) -> Any:
@@ -103,7 +115,7 @@ def envelope(
     taken_at: datetime,
     missing: Iterable[str] = (),
     extra: Mapping[str, object] | None = None,
-) -> bytes:
+) -> bytearray:
     """`{"schema", "taken_at", "complete", "missing", "items"}` and whatever else the command tells, as bytes with a newline."""
     reasons = list(missing)
     head = {
@@ -113,4 +125,4 @@ def envelope(
         "missing": reasons,
     }
     facts = {name: as_row(value) for name, value in (extra or {}).items()}
-    return encode({**head, **facts, "items": as_rows(items)}) + b"\n"
+    return encode({**head, **facts, "items": as_rows(items)})

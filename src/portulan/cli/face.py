@@ -90,7 +90,7 @@ class Face:
             taken_at = datetime.now(UTC)
         self.bytes(envelope(command, items, taken_at=taken_at, missing=missing, extra=extra))
 
-    def bytes(self, data: bytes) -> None:
+    def bytes(self, data: bytes | bytearray) -> None:
         """Bytes as they are."""
         self.out.flush()
         binary = getattr(self.out, "buffer", None)

@@ -16,7 +16,7 @@ from portulan.wire.cgroup import parse_cgroup_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterable
     from typing import Any
 
     from portulan.model.survey import Row
@@ -55,19 +55,31 @@ class Builder:
         self.container_of = container_of
         self.activated_by = activated_by
         self.services: dict[tuple[int, Transport], str | None] = {}
+        self.users: dict[int | None, str | None] = {None: None}
         self.built: dict[_Key, Endpoint] = {}
         self.order: dict[int | None, int] = {}
         self.survey = Survey(source="", rows=())
         self.names: dict[int | None, str] = {}
         self.counts: dict[int, int] | None = None
 
+    def prepare(self, rows: Iterable[Row]) -> None:
+        """Ask what can be asked before the holders of these sockets are known: the names of services and users."""
+        for row in rows:
+            key = (row.port, row.transport)
+            if key not in self.services:
+                self.services[key] = self.service_of(*key)
+            if row.uid not in self.users:
+                self.users[row.uid] = None if row.uid is None else self.user_of(row.uid)
+
     def add(self, survey: Survey) -> None:
         """Build the endpoints of one part. No endpoint is spread over parts."""
+        self.prepare(survey.coming)
         self.survey = survey
         self.order = {space.inode: at for at, space in enumerate(survey.namespaces)}
         self.names = {space.inode: space.name or f"net:[{space.inode}]" for space in survey.namespaces if not space.own}
         self.counts = connections_by_listener(survey)
         unheld = survey.unheld
+        self.prepare(survey.rows)
         groups: dict[_Key, list[Row]] = {}
         for row in survey.rows:
             if row.cookie in unheld and unheld[row.cookie] == _GONE:
@@ -91,9 +103,6 @@ class Builder:
         """One row of the chart, from the sockets that share it."""
         row, survey = rows[0], self.survey
         netns, transport, port, source = row.netns, row.transport, row.port, row.source
-        key = (port, transport)
-        if key not in self.services:
-            self.services[key] = self.service_of(port, transport)
         unit = container = None
         if row.cgroup and (path := survey.cgroups.get(row.cgroup, "/")) != "/":
             meaning = parse_cgroup_path(path)
@@ -101,9 +110,9 @@ class Builder:
         ownership, owners = self.owners(rows)
         # By position: names would cost two thirds of the time.
         return Endpoint(
-            transport, port, format_address(source), port_class(port), self.services[key], row.state, exposure_of(source),
+            transport, port, format_address(source), port_class(port), self.services[(port, transport)], row.state, exposure_of(source),
             format_endpoint(format_address(row.destination), row.peer_port) if row.peer_port else None,
-            netns, self.names.get(netns), row.uid, None if row.uid is None else self.user_of(row.uid), unit, container, ownership, owners,
+            netns, self.names.get(netns), row.uid, self.users[row.uid], unit, container, ownership, owners,
             () if owners is not None else self.candidates(rows),
             survey.kernel.get((netns, transport, port), "kernel") if ownership is _KERNEL else None,
             tuple([self.socket(one) for one in rows]), None if self.counts is None else self.connections(self.counts, rows),

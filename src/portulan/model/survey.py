@@ -5,7 +5,7 @@ A survey is made by one of the sources in `system/` and read by `host.endpoints`
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from portulan.model.chart import Gap, Namespace, Owner, State
 from portulan.model.port import Transport
@@ -89,3 +89,5 @@ class Survey(Record):
     namespaces: tuple[Namespace, ...] = ()
     gaps: tuple[Gap, ...] = ()
     ephemeral: tuple[int, int] | None = None
+    coming: Sequence[Row] = ()
+    """Rows whose holders are still being searched, of an early part: what needs no holder may be prepared meanwhile."""

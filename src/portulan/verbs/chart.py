@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from portulan.errors import BadInput
-from portulan.host.endpoints import Builder
 from portulan.model.address import Exposure
 from portulan.model.chart import Chart, Endpoint
 from portulan.model.port import Transport, parse_transport
@@ -75,6 +74,8 @@ def chart(
 
 def look(machine: SocketSource, selection: Selection, meanwhile: Callable[[], object] | None = None) -> tuple[tuple[Endpoint, ...], Survey]:
     """One look: the endpoints, with the registry's names and the machine's own words for users and containers; and what the survey said last."""
+    parts = machine.survey(selection)  # it begins here: what is imported next costs nothing while the kernel works
+    from portulan.host.endpoints import Builder
     from portulan.system.registry_file import open_table
 
     builder = Builder(
@@ -83,7 +84,7 @@ def look(machine: SocketSource, selection: Selection, meanwhile: Callable[[], ob
         container_of=machine.container_name,
         activated_by=machine.socket_unit,
     )
-    for part in machine.survey(selection):
+    for part in parts:
         if meanwhile is not None:
             meanwhile()
             meanwhile = None
