@@ -277,7 +277,7 @@ def test_namespaces_and_processes_that_vanish_while_we_look(sandbox):
 
 def test_a_holder_that_ends_before_it_is_described(host, monkeypatch):
     """Its name was learnt with the socket; what is only in /proc is lost. Done by ending it when the holders are known."""
-    from portulan.system.linux import source as linux
+    from portulan.system.linux import look as linux
 
     server = listen(host, "127.0.0.1")
     worker = hold(host, server)
