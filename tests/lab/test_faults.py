@@ -21,7 +21,7 @@ from labs import (
     pairs,
     port_of,
 )
-from portulan.errors import CannotTell
+from portulan.errors import CannotTell, MachineFailed
 from portulan.system.linux import bpf
 from portulan.system.linux.namespaces import inside, list_places
 from portulan.verbs.chart import chart
@@ -125,7 +125,7 @@ def test_in_a_pid_namespace(host):
 
 IN_PID_NAMESPACE = """
 import os, socket
-from portulan.errors import CannotTell
+from portulan.errors import CannotTell, MachineFailed
 from portulan.verbs.chart import chart
 one = socket.create_server(("127.0.0.1", 0))
 found = chart()
@@ -332,3 +332,15 @@ def test_nobody_is_said_only_when_it_is_so(host):
         assert "See all:  sudo " in answer.stderr
         nobody = host.run(as_user([sys.executable, "-m", "portulan", "who", "1"]))
         assert nobody.returncode == 1
+
+
+@pytest.mark.parametrize("cut", [3, 40])
+def test_an_answer_that_the_kernel_cut_is_the_machine_s_failure(host, monkeypatch, cut):
+    """Real answers, damaged on their way: no mistake of the user's, so not the exit status of one."""
+    from portulan.system.linux.netlink import Netlink
+
+    real = Netlink.collect
+    monkeypatch.setattr(Netlink, "collect", lambda *words: [data[:-cut] for data in real(*words)])
+    with listen(host, "127.0.0.1"), pytest.raises(MachineFailed) as caught:
+        look(host)
+    assert caught.value.exit_status == 4

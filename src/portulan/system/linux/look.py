@@ -10,7 +10,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from errno import EACCES, EPERM
 
-from portulan.errors import CannotTell, MachineFailed, failed
+from portulan.errors import CannotTell, MachineFailed, ParseError, failed
 from portulan.model.chart import Gap, Namespace, Owner, Ownership, State
 from portulan.model.port import Transport
 from portulan.model.portset import PortRange, PortSet
@@ -64,7 +64,10 @@ class Look:
     def take(self, search: Search) -> Iterator[Survey]:
         """The parts of the survey, with the holders of a search that has begun. Raises CannotTell, MachineFailed."""
         with ExitStack() as self.visited:
-            yield from self._take(search)
+            try:
+                yield from self._take(search)
+            except ParseError as error:  # the kernel's own answer: not what a user typed
+                raise MachineFailed(error.code, **error.facts) from error
 
     def _take(self, search: Search) -> Iterator[Survey]:
         places, self.silent = list_places()
