@@ -1,6 +1,7 @@
 """The real program on a host of its own: what it prints, how it ends."""
 
 import csv
+import fcntl
 import io
 import json
 import os
@@ -8,8 +9,10 @@ import pty
 import re
 import select
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
 
@@ -243,6 +246,39 @@ def test_watching_is_ended_by_ctrl_c_and_the_screen_is_as_before(host, server, w
     assert text.index(b"\x1b[?1049h") < text.index(b"8080/tcp")
     assert text.endswith(b"\x1b[?25h\x1b[?1049l")
     assert b"Traceback" not in text
+
+
+def test_watching_is_ended_by_a_signal_and_the_screen_is_as_before(host, server):
+    ours, theirs = pty.openpty()
+    process = host.start([PORTULAN, "ls", "--watch", "0.1", *own(host)], stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    read_until(ours, b"8080/tcp")
+    process.terminate()
+    assert read_until(ours, b"\x1b[?1049l").endswith(b"\x1b[?25h\x1b[?1049l")
+    assert process.wait(timeout=20) == 128 + signal.SIGTERM
+    os.close(ours)
+
+
+def test_watching_shows_what_comes_and_goes_and_keeps_to_its_window(host, server):
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 14, 90, 0, 0))
+    more = [listen(host, f"127.0.0.{number}", 9_000 + number) for number in range(1, 31)]
+    process = host.start([PORTULAN, "ls", "--watch", "0.1", *own(host)], stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    text = read_until(ours, b"more lines: the window is too low")
+    for one in more:
+        one.close()
+    text += read_until(ours, b"- 9030/tcp")
+    with listen(host, "127.0.0.1", 9_500):
+        text += read_until(ours, b"+ 9500/tcp")
+    process.terminate()
+    text += read_until(ours, b"\x1b[?1049l")
+    pages = text.split(b"\x1b[H\x1b[J")[1:]
+    assert max(page.count(b"\n") for page in pages) == 13
+    assert "… ".encode() in pages[0]
+    assert b"- 9030/tcp" in pages[-1]
+    process.wait(timeout=20)
+    os.close(ours)
 
 
 # In a session of its own, with the terminal as the one that Ctrl-C comes from.

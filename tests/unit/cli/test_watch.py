@@ -5,10 +5,12 @@ import io
 
 import pytest
 
+import chart_samples as samples
 from portulan.cli import watch as module
 from portulan.cli.face import Face
 from portulan.cli.watch import parse_interval, watch
 from portulan.errors import BadInput
+from portulan.text.chart import lines
 from portulan.text.voice import Voice
 
 
@@ -50,9 +52,12 @@ def watched(clock, *, out=None, takes_s=0.0, **more):
     def look():
         clock.now += takes_s
         looks.append(clock.now)
-        return f"chart {len(looks)}"
+        items = samples.chart().items
+        return samples.chart()._replace(
+            host=f"chart {len(looks)}", items=tuple(item for item in items if len(looks) != 2 or item.port != 22)
+        )
 
-    status = watch(options, face, look, lambda _, face, chart: face.line(chart))
+    status = watch(options, face, look, lambda _, face, chart: face.line(chart.host))
     return status, face.out.getvalue()
 
 
@@ -80,7 +85,13 @@ def test_data_has_no_blank_lines_between(clock, form):
 def test_on_a_terminal_each_chart_replaces_the_last(clock):
     status, out = watched(clock, out=Terminal())
     assert status == 130
-    assert out == "\x1b[?1049h\x1b[?25l" + "".join(f"\x1b[H\x1b[Jchart {number}\n" for number in (1, 2, 3)) + "\x1b[?25h\x1b[?1049l"
+    first, second, third = out.removeprefix("\x1b[?1049h\x1b[?25l").removesuffix("\x1b[?25h\x1b[?1049l").split("\x1b[H\x1b[J")[1:]
+    assert first == "chart 1\n"
+    ssh = lines(Voice(), samples.chart())[0]
+    words = f"{ssh.port}  {ssh.held_by}  on {ssh.bound_to}\n"
+    at = f"{samples.NOW.astimezone():%H:%M:%S}"
+    assert second == f"chart 2\n\n{at}  - {words}"
+    assert third == f"chart 3\n\n{at}  - {words}{at}  + {words}"
 
 
 @pytest.mark.parametrize("form", ["json", "csv"])
