@@ -153,6 +153,8 @@ class Why(Record):
     """One for each address that was asked for."""
     uid: int | None
     """The user that the server was taken to run as."""
+    user: str | None
+    """That user's name."""
     reuse_address: bool
     reuse_port: bool
     device: str | None

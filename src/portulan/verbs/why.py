@@ -53,7 +53,7 @@ def why(
     """
     asked = _asked(port)
     quest = _Quest(asked, source)
-    wishes = quest.wishes(address, uid, reuse_address, v6_only, device, reuse_port=reuse_port)
+    wishes = quest.wishes(address, device, uid=uid, reuse_address=reuse_address, v6_only=v6_only, reuse_port=reuse_port)
     return quest.answer(wishes, device)
 
 
@@ -102,11 +102,11 @@ class _Quest:
     def wishes(
         self,
         address: str | None,
+        device: str | None,
+        *,
         uid: int | None,
         reuse_address: bool | None,
         v6_only: bool | None,
-        device: str | None,
-        *,
         reuse_port: bool,
     ) -> list[Wish]:
         """What is to be bound. Raises BadInput."""
@@ -263,7 +263,7 @@ class _Quest:
         )
         return Why(
             port=Port(self.port, self.transport), host=self.machine.host_name(), taken_at=self.taken_at, service=self._service(),
-            answer=first.answer, cause=first.cause, items=attempts, uid=None if self.ground.uid is None else wish.uid, reuse_address=wish.reuse_address,
+            answer=first.answer, cause=first.cause, items=attempts, uid=None if self.ground.uid is None else wish.uid, user=None if self.ground.uid is None else self.machine.user_name(wish.uid), reuse_address=wish.reuse_address,
             reuse_port=wish.reuse_port, device=device, holders=holders, remedies=ways, warnings=cautions, suspects=suspects,
             confirmed=all(one.tried and one.disagreement is None for one in attempts), exact=self.binder.exact, gaps=self._gaps(first, holders),
             source=self.survey.source, ephemeral=self.ground.ephemeral,
