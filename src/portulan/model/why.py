@@ -135,7 +135,8 @@ class Caution(Record):
     """What should be known of a port although it can be bound, or besides."""
 
     code: str
-    """`ephemeral`, `reserved`, `privileged`, `moved`, `shared`, `takes-datagrams`, `published`, `other-address`, `assumed-unprivileged`."""
+    """`ephemeral`, `reserved`, `privileged` (besides another cause), `needs-privilege` (for others than root), `moved`, `shared`, `takes-datagrams`,
+    `published` and `published-unknown` (a firewall rule sends connections elsewhere), `other-address` (which is free)."""
     facts: Mapping[str, str | int] = _NO_FACTS
 
 

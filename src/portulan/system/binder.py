@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from portulan.model.port import Transport
     from portulan.model.survey import Row
     from portulan.model.why import Trial
+    from portulan.wire.nat import Redirect
 
     class Binder(Protocol):
         """Knows this machine's rules for binding, and tries."""
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
 
         def attempt(self, wish: Wish, device: str | None, *, listen: bool) -> Trial:
             """Really bind, with `listen` and TCP listen, and close at once. Raises CannotTell for another user than may be played here."""
+
+        def redirects(self, port: int, transport: Transport) -> tuple[Redirect, ...] | None:
+            """Firewall rules that send a port's connections elsewhere; None where that may not be known."""
 
         def confinement(self, wish: Wish) -> Confinement:
             """What may have refused a bind."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from portulan.model.binding import Wish
     from portulan.model.ground import Addresses
     from portulan.model.survey import Row
+    from portulan.wire.nat import Redirect
 
 
 class PortableBinder:
@@ -58,6 +59,10 @@ class PortableBinder:
         except OSError as error:
             return Trial(errno.errorcode.get(error.errno or 0, str(error.errno)).removeprefix("WSA"))
         return Trial(None)
+
+    def redirects(self, port: int, transport: Transport) -> tuple[Redirect, ...] | None:  # noqa: ARG002 - the interface's
+        """Not known here, and rare."""
+        return ()
 
     def confinement(self, wish: Wish) -> Confinement:  # noqa: ARG002 - the interface's
         """Not told."""

@@ -16,7 +16,7 @@ from portulan.model.chart import Endpoint, Gap
 from portulan.model.port import Port, Transport
 from portulan.model.portset import PortRange, PortSet
 from portulan.model.survey import Selection, Survey
-from portulan.model.why import Cause, Holder, Suspect, Way, Why
+from portulan.model.why import Cause, Caution, Holder, Suspect, Way, Why
 from portulan.system.binder import open_binder
 from portulan.system.source import open_source
 from portulan.verbs.ports import resolve_ports
@@ -261,6 +261,8 @@ class _Quest:
         cautions = find_cautions(
             wish, first.answer, first.cause, attempts, holders, self.ground, moved=moved, privileged=lacks_privilege(wish, self.ground)
         )
+        if first.answer is Answer.YES:
+            cautions = (*cautions, *self._published())
         return Why(
             port=Port(self.port, self.transport), host=self.machine.host_name(), taken_at=self.taken_at, service=self._service(),
             answer=first.answer, cause=first.cause, items=attempts, uid=None if self.ground.uid is None else wish.uid, user=None if self.ground.uid is None else self.machine.user_name(wish.uid), reuse_address=wish.reuse_address,
@@ -268,6 +270,13 @@ class _Quest:
             confirmed=all(one.tried and one.disagreement is None for one in attempts), exact=self.binder.exact, gaps=self._gaps(first, holders),
             source=self.survey.source, ephemeral=self.ground.ephemeral,
         )  # fmt: skip
+
+    def _published(self) -> tuple[Caution, ...]:
+        """Whether connections would get as far as the port."""
+        redirects = self.binder.redirects(self.port, self.transport)
+        if redirects is None:
+            return (Caution("published-unknown"),)
+        return tuple(Caution("published", {"where": one.where, "target": one.target}) for one in redirects[:4])
 
     def _gaps(self, first: Attempt, holders: tuple[Holder, ...]) -> tuple[Gap, ...]:
         """What was kept from us, as far as it matters here: only sockets of our own namespace can be in the way, and the kernel lists those to everybody."""

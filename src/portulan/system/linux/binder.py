@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from portulan.model.binding import Wish
     from portulan.model.ground import Confinement
     from portulan.model.survey import Row
+    from portulan.wire.nat import Redirect
 
 CAP_NET_BIND_SERVICE = 10
 _SETTINGS = "/proc/sys/net/ipv4/"
@@ -106,6 +107,12 @@ class LinuxBinder:
         if os.geteuid():
             raise CannotTell("why.other-user")
         return _as_user(wish, device, listen=listen)
+
+    def redirects(self, port: int, transport: Transport) -> tuple[Redirect, ...] | None:
+        """What the firewall sends elsewhere; None where that may not be known."""
+        from portulan.system.linux.published import find_redirects
+
+        return find_redirects(port, transport.value)
 
     def confinement(self, wish: Wish) -> Confinement:
         """What may have refused."""
