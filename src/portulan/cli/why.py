@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
+    from portulan.model.why import Why
+
 NO = mark("the port cannot be bound")
 EXAMPLES = (
     ("portulan why 80", mark("can a server bind port 80?")),
@@ -72,12 +74,14 @@ def run(options: argparse.Namespace, face: Face) -> int:
         _show(face, tell(face.voice, answer))
         for text in missing:
             face.note(" " + text)
-        more = way_out(
-            face.voice, answer.gaps, root=hasattr(os, "geteuid") and os.geteuid() == 0, command=f"{program_name()} why {answer.port}"
-        )
-        if more:
+        if answer.gaps and (more := _more(face.voice, answer)):
             face.note(" " + more)
     return _STATUS[answer.answer]
+
+
+def _more(voice: Voice, answer: Why) -> str | None:
+    """The command that would show more."""
+    return way_out(voice, answer.gaps, root=hasattr(os, "geteuid") and os.geteuid() == 0, command=f"{program_name()} why {answer.port}")
 
 
 def _show(face: Face, story: Story) -> None:

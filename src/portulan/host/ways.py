@@ -1,21 +1,18 @@
-"""The ways out when a port cannot be bound, and what should be known when it can. Pure: codes and facts; commands are as a shell takes them."""
+"""The ways out when a port cannot be bound. Pure: codes and facts; commands are as a shell takes them."""
 
 from __future__ import annotations
 
-from portulan.host.binding import is_ephemeral, needs_privilege
+from portulan.host.binding import is_ephemeral
 from portulan.host.remedies import find_remedies, quote
-from portulan.model.binding import Answer, Overlap
-from portulan.model.chart import State
+from portulan.model.binding import Overlap
 from portulan.model.port import Transport
-from portulan.model.why import Cause, Caution, Holder, Way
+from portulan.model.why import Cause, Holder, Way
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from portulan.model.binding import Wish
     from portulan.model.ground import Ground
-    from portulan.model.why import Attempt, Suspect
+    from portulan.model.why import Suspect
 
 _CLOSING = (Cause.TIME_WAIT, Cause.LEFT_OVER, Cause.CONNECTION, Cause.BOUND)
 _SYSCTL = "/etc/sysctl.d/60-ports.conf"
@@ -110,38 +107,3 @@ def _holders(wish: Wish, holders: list[Holder], *, reuse_helps: bool | None) -> 
     if holders and all(one.overlap in (Overlap.ASKED_DUAL_STACK, Overlap.HELD_DUAL_STACK) for one in holders):
         ways.append(Way("v6-only", None, {"whose": "ours" if holders[0].overlap is Overlap.ASKED_DUAL_STACK else "theirs"}, lasting=True))
     return ways
-
-
-def find_cautions(
-    wish: Wish,
-    answer: Answer,
-    cause: Cause,
-    attempts: tuple[Attempt, ...],
-    holders: tuple[Holder, ...],
-    ground: Ground,
-    *,
-    moved: Iterable[str],
-    privileged: bool,
-) -> tuple[Caution, ...]:
-    """What should be known besides."""
-    found: list[Caution] = []
-    if is_ephemeral(wish.port, ground.ephemeral) and ground.ephemeral is not None:
-        reserved = ",".join(str(first) if first == last else f"{first}-{last}" for first, last in ground.reserved)
-        kept = not is_ephemeral(wish.port, ground.ephemeral, ground.reserved)
-        found.append(
-            Caution("reserved" if kept else "ephemeral", {"first": ground.ephemeral[0], "last": ground.ephemeral[1], "reserved": reserved})
-        )
-    if privileged and cause is not Cause.PRIVILEGED:
-        found.append(Caution("privileged", {"start": ground.unprivileged_start or 0}))
-    elif (
-        needs_privilege(wish.port, ground.unprivileged_start or 0) and answer is not Answer.NO and wish.uid == ground.uid and wish.uid == 0
-    ):
-        found.append(Caution("needs-privilege", {"start": ground.unprivileged_start or 0}))
-    found += [Caution("moved", {"address": where}) for where in moved]
-    if answer is Answer.YES and any(one.shares for one in holders):
-        code = "takes-datagrams" if wish.transport is not Transport.TCP and wish.reuse_address else "shared"
-        if wish.transport is not Transport.TCP or any(one.endpoint.state is State.LISTENING for one in holders):
-            found.append(Caution(code))
-    if answer is Answer.NO:
-        found += [Caution("other-address", {"address": one.address}) for one in attempts if one.answer is Answer.YES]
-    return tuple(found)

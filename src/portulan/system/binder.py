@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import sys
 
+from portulan.errors import BadInput
+from portulan.system.source import SOURCES
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Protocol
@@ -20,6 +23,12 @@ if TYPE_CHECKING:
 
         exact: bool
         """Whether the kernel's rule (host.binding) holds here."""
+
+        def host_name(self) -> str:
+            """What this machine calls itself."""
+
+        def user_name(self, uid: int) -> str | None:
+            """The name of a user."""
 
         def ground(self) -> Ground:
             """The settings, and our rights."""
@@ -44,7 +53,9 @@ if TYPE_CHECKING:
 
 
 def open_binder(source: str = "auto") -> Binder:
-    """The binder that goes with a source of sockets."""
+    """The binder that goes with a source of sockets. Raises BadInput for a name that is none."""
+    if source not in SOURCES:
+        raise BadInput("source.unknown", text=source, known=", ".join(SOURCES))
     if source == "psutil" or not sys.platform.startswith("linux"):
         from portulan.system.portable_binder import PortableBinder
 

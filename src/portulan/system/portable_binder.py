@@ -25,6 +25,16 @@ class PortableBinder:
 
     exact = False
 
+    def host_name(self) -> str:
+        """What this machine calls itself."""
+        return socket.gethostname()
+
+    def user_name(self, uid: int) -> str | None:
+        """The name of a user, where the system numbers them."""
+        from portulan.system.portable import PortableSource
+
+        return PortableSource().user_name(uid)
+
     def ground(self) -> Ground:
         """Our user; of the settings nothing."""
         return Ground(uid=os.geteuid() if hasattr(os, "geteuid") else None, ipv6=socket.has_ipv6)

@@ -7,27 +7,26 @@ from datetime import UTC, datetime
 from portulan.errors import BadInput, CannotTell
 from portulan.host.attempts import IN_USE, conclude, lacks_privilege
 from portulan.host.binding import find_held, judge
-from portulan.host.causes import find_holders
-from portulan.host.endpoints import Builder
-from portulan.host.ways import find_cautions, find_ways
+from portulan.host.cautions import find_cautions
 from portulan.model.address import parse_address
 from portulan.model.binding import ANY_4, ANY_6, Answer, Held, Judgement, Wish
-from portulan.model.chart import Endpoint, Gap
+from portulan.model.chart import Gap
 from portulan.model.port import Port, Transport
 from portulan.model.portset import PortRange, PortSet
 from portulan.model.survey import Selection, Survey
-from portulan.model.why import Cause, Caution, Holder, Suspect, Way, Why
+from portulan.model.why import Cause, Caution, Why
 from portulan.system.binder import open_binder
-from portulan.system.source import open_source
 from portulan.verbs.ports import resolve_ports
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from portulan.model.chart import Endpoint
     from portulan.model.ground import Addresses
     from portulan.model.survey import Row
-    from portulan.model.why import Attempt, Trial
+    from portulan.model.why import Attempt, Holder, Suspect, Trial, Way
+    from portulan.system.source import SocketSource
 
 _CLOSING = (Cause.TIME_WAIT, Cause.LEFT_OVER, Cause.CONNECTION, Cause.BOUND)
 
@@ -85,7 +84,7 @@ class _Quest:
         self.port = asked.number
         assert asked.transport is not None
         self.transport = asked.transport
-        self.machine = open_source(source)
+        self.source = source
         self.binder = open_binder(source)
         self.ground = self.binder.ground()
         self.taken_at = datetime.now(UTC)
@@ -175,19 +174,28 @@ class _Quest:
             if any(judge(wish, self.held).answer is Answer.YES for wish in open_questions):
                 self._look("everything")  # it has gone meanwhile
 
+    def _machine(self) -> SocketSource:
+        """The source of sockets with their holders: what brings it takes longer than an answer that needs none."""
+        from portulan.system.source import open_source
+
+        return open_source(self.source)
+
     def _look(self, what: str) -> None:
+        from portulan.host.endpoints import Builder
         from portulan.system.registry_file import open_table
+
+        machine = self._machine()
 
         selection = Selection(
             ports=PortSet.of([PortRange(self.port, self.port)]), transports=(self.transport,), every_state=what == "everything"
         )  # fmt: skip
         builder = Builder(
-            service_of=open_table().usual, user_of=self.machine.user_name, container_of=self.machine.container_name,
-            activated_by=self.machine.socket_unit,
+            service_of=open_table().usual, user_of=machine.user_name, container_of=machine.container_name,
+            activated_by=machine.socket_unit,
         )  # fmt: skip
         held: list[Held] = []
         own: int | None = None
-        for part in self.machine.survey(selection):
+        for part in machine.survey(selection):
             builder.add(part)
             own = next((space.inode for space in part.namespaces if space.own), None)
             held += find_held(part, own)
@@ -220,6 +228,10 @@ class _Quest:
     def _holders(self, wishes: list[Wish], attempts: list[Attempt]) -> dict[int, tuple[Holder, ...]]:
         """Position of the attempt -> who is in the way there, or shares."""
         found: dict[int, tuple[Holder, ...]] = {}
+        if not self.held:
+            return found
+        from portulan.host.causes import find_holders
+
         for at, (wish, attempt) in enumerate(zip(wishes, attempts, strict=True)):
             judgement = judge(wish, self.held)
             if attempt.answer is Answer.YES:
@@ -252,9 +264,13 @@ class _Quest:
             from portulan.host.confinement import find_suspects
 
             suspects = find_suspects(self.binder.confinement(wish), first.error or "", self.transport)
-        holders = tuple(one._replace(endpoint=self._with_parents(one.endpoint)) for one in holders)
+        if holders:
+            machine = self._machine()
+            holders = tuple(one._replace(endpoint=_with_parents(one.endpoint, machine)) for one in holders)
         ways: tuple[Way, ...] = ()
         if first.answer is not Answer.YES:
+            from portulan.host.ways import find_ways
+
             helps = self._reuse_helps(wishes, attempts, device, holders)
             ways = find_ways(first.cause, wish, holders, self.ground, suspects, reuse_helps=helps)
         moved = dict.fromkeys(trial.moved for trial in self.trials if trial is not None and trial.moved is not None)
@@ -264,8 +280,8 @@ class _Quest:
         if first.answer is Answer.YES:
             cautions = (*cautions, *self._published())
         return Why(
-            port=Port(self.port, self.transport), host=self.machine.host_name(), taken_at=self.taken_at, service=self._service(),
-            answer=first.answer, cause=first.cause, items=attempts, uid=None if self.ground.uid is None else wish.uid, user=None if self.ground.uid is None else self.machine.user_name(wish.uid), reuse_address=wish.reuse_address,
+            port=Port(self.port, self.transport), host=self.binder.host_name(), taken_at=self.taken_at, service=self._service(),
+            answer=first.answer, cause=first.cause, items=attempts, uid=None if self.ground.uid is None else wish.uid, user=None if self.ground.uid is None else self.binder.user_name(wish.uid), reuse_address=wish.reuse_address,
             reuse_port=wish.reuse_port, device=device, holders=holders, remedies=ways, warnings=cautions, suspects=suspects,
             confirmed=all(one.tried and one.disagreement is None for one in attempts), exact=self.binder.exact, gaps=self._gaps(first, holders),
             source=self.survey.source, ephemeral=self.ground.ephemeral,
@@ -292,11 +308,13 @@ class _Quest:
 
         return open_table().usual(self.port, self.transport)
 
-    def _with_parents(self, item: Endpoint) -> Endpoint:
-        if not item.owners:
-            return item
-        chains = {owner.pid: self.machine.parents(owner.pid) for owner in item.owners}
-        return item._replace(owners=tuple(owner._replace(parents=chains[owner.pid]) for owner in item.owners))
+
+def _with_parents(item: Endpoint, machine: SocketSource) -> Endpoint:
+    """The endpoint, its holders with their parent chains."""
+    if not item.owners:
+        return item
+    chains = {owner.pid: machine.parents(owner.pid) for owner in item.owners}
+    return item._replace(owners=tuple(owner._replace(parents=chains[owner.pid]) for owner in item.owners))
 
 
 def _with_cause(attempt: Attempt, holders: tuple[Holder, ...]) -> Attempt:

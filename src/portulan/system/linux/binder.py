@@ -21,7 +21,7 @@ from portulan.model.survey import Selection
 from portulan.model.why import Trial
 from portulan.system.linux.dumps import parse_dumps, read_dumps
 from portulan.system.linux.namespaces import OWN
-from portulan.system.linux.procfs import effective_capabilities, read_file
+from portulan.system.linux.procfs import effective_capabilities, read_file, user_name
 from portulan.system.linux.syscall import syscall
 from portulan.wire.procfs import parse_port_list, parse_range
 
@@ -45,6 +45,14 @@ class LinuxBinder:
     """This machine, asked through the kernel."""
 
     exact = True
+
+    def host_name(self) -> str:
+        """What this machine calls itself."""
+        return os.uname().nodename
+
+    def user_name(self, uid: int) -> str | None:
+        """The name of a user."""
+        return user_name(uid)
 
     def ground(self) -> Ground:
         """The settings of this namespace, and our rights."""
