@@ -120,8 +120,9 @@ def _ways(face: Face, ways: Sequence[tuple[str, str, str]]) -> None:
         before = when
         indent = " " * (size + 3)
         room = face.width - size - 3
-        if command and meaning and longest + 3 + width_of(meaning) <= room:
-            face.line(head + command + " " * (longest - width_of(command) + 3) + meaning)
+        if command and meaning and width_of(command) + 3 + width_of(meaning) <= room:
+            gap = longest - width_of(command) if longest + 3 + width_of(meaning) <= room else 0
+            face.line(head + command + " " * (gap + 3) + meaning)
             continue
         # A command is never cut into lines: it is there to be copied.
         lines = ([command] if command else []) + (["  " * bool(command) + line for line in wrap(meaning, room - 2)] if meaning else [])

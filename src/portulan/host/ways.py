@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from portulan.model.why import Suspect
 
 _CLOSING = (Cause.TIME_WAIT, Cause.LEFT_OVER, Cause.CONNECTION, Cause.BOUND)
+_SERVERS = (Cause.TIME_WAIT, Cause.LEFT_OVER, Cause.BOUND)
+"""Of these somebody can set the options; a connection gets its port without being asked."""
 _SYSCTL = "/etc/sysctl.d/60-ports.conf"
 
 
@@ -99,7 +101,7 @@ def _holders(wish: Wish, holders: list[Holder], *, reuse_helps: bool | None) -> 
     if any(one.cause in _CLOSING for one in holders):
         if reuse_helps:
             ways.append(Way("set-reuse-address", None, lasting=True))
-        elif wish.reuse_address:
+        elif wish.reuse_address and any(one.cause in _SERVERS for one in holders):
             ways.append(Way("holder-reuse-address", None, lasting=True))
     if any(one.cause is Cause.REUSE_PORT_USER for one in holders):
         user = next(one.endpoint.user or str(one.endpoint.uid) for one in holders if one.cause is Cause.REUSE_PORT_USER)

@@ -90,7 +90,7 @@ def _where(voice: Voice, answer: Why, wanted: Answer | None) -> str:
 def _reason(voice: Voice, answer: Why, blocking: list[Holder]) -> str:  # noqa: C901, PLR0911, PLR0912 - a table of sentences
     first = blocking[0] if blocking else None
     names = _names(voice, first)
-    where = bound_where(voice, [first.endpoint]) if first else ""
+    where = bound_where(voice, _same_holder(blocking)) if first else ""
     match answer.cause:
         case Cause.LISTENER:
             return voice.say("{names} listens on {where}", names=names, where=where)
@@ -127,6 +127,19 @@ def _reason(voice: Voice, answer: Why, blocking: list[Holder]) -> str:  # noqa: 
         case Cause.UNSEEN | Cause.FREE:
             return voice.say("the kernel says that it is in use, and lists nothing that uses it")
     return voice.say("the kernel refuses it ({error})", error=_error(answer))
+
+
+def _same_holder(blocking: list[Holder]) -> list[Endpoint]:
+    """The endpoints of the first holder: a server on both families has two."""
+    first = blocking[0]
+    pids = {owner.pid for owner in first.endpoint.owners or ()}
+    return [
+        one.endpoint
+        for one in blocking
+        if one.cause is first.cause
+        and {owner.pid for owner in one.endpoint.owners or ()} == pids
+        and one.endpoint.uid == first.endpoint.uid
+    ]
 
 
 def _names(voice: Voice, holder: Holder | None) -> str:
@@ -189,10 +202,10 @@ def _options(voice: Voice, answer: Why, blocking: list[Holder]) -> list[str]:
     codes = {way.code for way in answer.remedies}
     if "set-reuse-address" in codes:
         return [voice.say("With SO_REUSEADDR it could be bound now.")]
+    if answer.cause is Cause.CONNECTION and answer.reuse_address:
+        return [voice.say("The connection was made without SO_REUSEADDR, so setting it in the server does not help.")]
     if "holder-reuse-address" not in codes:
         return []
-    if any(one.cause is Cause.CONNECTION for one in blocking):
-        return [voice.say("The connection was made without SO_REUSEADDR, so setting it in the server does not help.")]
     if any(one.cause is Cause.BOUND for one in blocking):
         return [voice.say("The holder did not set SO_REUSEADDR, so setting it in the server does not help.")]
     return [voice.say("The old server did not set SO_REUSEADDR, so setting it now does not help.")]
@@ -343,12 +356,12 @@ def _meaning(voice: Voice, way: Way) -> str:  # noqa: C901, PLR0911, PLR0912 - a
         case "set-reuse-address":
             return voice.say("set SO_REUSEADDR before bind in the server (most frameworks: reuse_address=True)")
         case "holder-reuse-address":
-            return voice.say("let whoever holds the port set SO_REUSEADDR before bind: next time both can have it")
+            return voice.say("let whoever had the port set SO_REUSEADDR before bind (most frameworks: reuse_address=True)")
         case "same-user":
             return voice.say("let the server run as user {user}, with SO_REUSEPORT", **facts)
         case "v6-only":
             if facts.get("whose") == "ours":
-                return voice.say("make the server's IPv6 socket v6-only (IPV6_V6ONLY), and IPv4 stays who has it")
+                return voice.say("make the server's IPv6 socket v6-only (IPV6_V6ONLY), and leave IPv4 to who has it")
             return voice.say("make the holder's IPv6 socket v6-only (IPV6_V6ONLY)")
         case "unit-capability":
             return voice.say("in the service's unit, if systemd runs it")
