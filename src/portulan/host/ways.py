@@ -6,7 +6,7 @@ from portulan.host.binding import is_ephemeral
 from portulan.host.remedies import find_remedies, quote
 from portulan.model.binding import Overlap
 from portulan.model.port import Transport
-from portulan.model.why import Cause, Holder, Way
+from portulan.model.why import HELD, Cause, Holder, Way
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from portulan.model.why import Suspect
 
 _CLOSING = (Cause.TIME_WAIT, Cause.LEFT_OVER, Cause.CONNECTION, Cause.BOUND)
+_LASTING = (Cause.LISTENER, Cause.MPTCP, Cause.UDP, Cause.BOUND)
 _SERVERS = (Cause.TIME_WAIT, Cause.LEFT_OVER, Cause.BOUND)
 """Of these somebody can set the options; a connection gets its port without being asked."""
 _SYSCTL = "/etc/sysctl.d/60-ports.conf"
@@ -32,9 +33,11 @@ def find_ways(
         ways += _policy(wish, suspects)
     elif cause in (Cause.NOT_LOCAL, Cause.TENTATIVE):
         ways += _address(cause, wish)
-    ways += _holders(wish, blocking, reuse_helps=reuse_helps)
-    if cause not in (Cause.PRIVILEGED, Cause.POLICY, Cause.NOT_LOCAL, Cause.TENTATIVE, Cause.NO_FAMILY, Cause.IMPOSSIBLE, Cause.REFUSED):
-        ways.append(Way("other-port", "PORT=$(portulan free)"))
+    held = _holders(wish, blocking, reuse_helps=reuse_helps)
+    if cause in HELD:
+        # Who happens to have got a port for a connection need not be ended for it.
+        held.insert(0 if cause is Cause.CONNECTION else len(held), Way("other-port", "PORT=$(portulan free)"))
+    ways += held
     if is_ephemeral(wish.port, ground.ephemeral, ground.reserved) and any(one.cause is Cause.CONNECTION for one in blocking):
         ways.append(Way("reserve", reserve_command(wish.port, ground), lasting=True))
     return tuple(ways)
@@ -106,6 +109,10 @@ def _holders(wish: Wish, holders: list[Holder], *, reuse_helps: bool | None) -> 
     if any(one.cause is Cause.REUSE_PORT_USER for one in holders):
         user = next(one.endpoint.user or str(one.endpoint.uid) for one in holders if one.cause is Cause.REUSE_PORT_USER)
         ways.append(Way("same-user", None, {"user": user}, lasting=True))
-    if holders and all(one.overlap in (Overlap.ASKED_DUAL_STACK, Overlap.HELD_DUAL_STACK) for one in holders):
+    if (
+        all(one.cause in _LASTING for one in holders)
+        and holders
+        and all(one.overlap in (Overlap.ASKED_DUAL_STACK, Overlap.HELD_DUAL_STACK) for one in holders)
+    ):
         ways.append(Way("v6-only", None, {"whose": "ours" if holders[0].overlap is Overlap.ASKED_DUAL_STACK else "theirs"}, lasting=True))
     return ways
