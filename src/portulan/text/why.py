@@ -19,6 +19,7 @@ SENTENCES: dict[str, str] = {
     "why.one-port": mark("{text} means several ports ({ports}): why answers for one at a time."),
     "why.transport": mark("{text} is not a transport that why can judge: TCP and UDP are."),
     "why.any-port": mark("0 is no port of its own: whoever binds it gets a free one, chosen by the kernel."),
+    "why.uid": mark("{text} is not the number of a user."),
     "why.device": mark("{text} is no interface of this network namespace."),
     "why.other-user": mark("only root can try as another user."),
     "address.invalid": mark("{text} is not an address: one like 127.0.0.1 or ::1 was expected, not a name."),

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from portulan.model.why import Attempt, Holder, Suspect, Trial, Way
     from portulan.system.source import SocketSource
 
+_NO_USER = 2**32 - 1
+"""The kernel's word for "leave it as it is" where it expects a user."""
 _CLOSING = (Cause.TIME_WAIT, Cause.LEFT_OVER, Cause.CONNECTION, Cause.BOUND)
 
 
@@ -51,6 +53,8 @@ def why(
     Raises BadInput for what is no port, address or interface; CannotTell and MachineFailed as `chart` does.
     """
     asked = _asked(port)
+    if uid is not None and not 0 <= uid < _NO_USER:
+        raise BadInput("why.uid", text=str(uid))
     quest = _Quest(asked, source)
     wishes = quest.wishes(address, device, uid=uid, reuse_address=reuse_address, v6_only=v6_only, reuse_port=reuse_port)
     return quest.answer(wishes, device)
