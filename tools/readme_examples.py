@@ -35,6 +35,16 @@ time.sleep(600)
 """
 
 
+VISITOR = "import socket, time; s = socket.create_connection(('127.0.0.1', 80), source_address=('127.0.0.1', 40000)); time.sleep(600)"
+"""A client that happened to get a port that somebody wants."""
+ENDED = """import socket
+server = socket.socket(); server.bind(("127.0.0.1", 5001)); server.listen()
+client = socket.create_connection(("127.0.0.1", 5001)); server.accept()[0].close(); client.recv(1)
+"""
+"""A server that was just stopped, after a connection that it closed itself."""
+CLOSING = "portulan why 5001"
+
+
 def commands(text: str) -> list[str]:
     """The command lines of the README, in order."""
     return [line[2:] for block in BLOCK.findall(text) for line in block.splitlines() if line.startswith("$ ")]
@@ -61,6 +71,8 @@ def inside() -> None:
     answers = []
     program = Path(sys.executable).parent / "portulan"
     for line in lines:
+        if line == CLOSING:  # only now: such a connection is gone after a minute
+            subprocess.run(["/usr/bin/python3", "-c", ENDED], check=True, timeout=30)
         environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LANG": "C.UTF-8", "TERM": "dumb", "COLUMNS": "80"}
         words = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if line.endswith(ORDINARY) else []
         # An ordinary user may not be able to read this environment: a copy of the source and Debian's own Python serve as well.
@@ -96,7 +108,7 @@ def _start_programs() -> None:
         wanted -= listening
         time.sleep(0.05)
     subprocess.Popen(
-        ["/usr/bin/python3", "-c", "import socket, time; s = socket.create_connection(('127.0.0.1', 80)); time.sleep(600)"],
+        ["/usr/bin/python3", "-c", VISITOR],
         stdin=subprocess.DEVNULL,
     )
     time.sleep(1.0)

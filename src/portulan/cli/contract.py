@@ -10,10 +10,12 @@ import msgspec
 
 from portulan.cli.envelope import RENAMED, VERSIONS
 from portulan.model.assignment import About, Entry, Update
+from portulan.model.binding import Answer
 from portulan.model.chart import Endpoint, Namespace
 from portulan.model.picture import Stretch
 from portulan.model.port import Port, Transport
 from portulan.model.who import Remedy
+from portulan.model.why import Attempt, Cause, Caution, Holder, Suspect, Way
 
 ENVELOPES: dict[str, tuple[type, dict[str, Any]]] = {
     "ls": (Endpoint, {"host": str, "source": str, "ephemeral": tuple[int, int] | None, "namespaces": tuple[Namespace, ...]}),
@@ -22,6 +24,14 @@ ENVELOPES: dict[str, tuple[type, dict[str, Any]]] = {
         {
             "host": str, "source": str, "port": Port, "service": str | None, "remedies": tuple[Remedy, ...],
             "ephemeral": tuple[int, int] | None,
+        },
+    ),
+    "why": (
+        Attempt,
+        {
+            "port": Port, "host": str, "service": str | None, "answer": Answer, "cause": Cause, "uid": int | None, "user": str | None, "reuse_address": bool,
+            "reuse_port": bool, "device": str | None, "holders": tuple[Holder, ...], "remedies": tuple[Way, ...], "warnings": tuple[Caution, ...],
+            "suspects": tuple[Suspect, ...], "confirmed": bool, "exact": bool, "source": str, "ephemeral": tuple[int, int] | None,
         },
     ),
     "lookup": (Entry, {"unknown": tuple[str, ...]}),

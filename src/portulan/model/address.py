@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from functools import lru_cache
 
+from portulan.errors import BadInput
+
 MAPPED = bytes(10) + b"\xff\xff"
 """The first twelve bytes of an IPv4-mapped IPv6 address (RFC 4291, section 2.5.5.2)."""
 
@@ -78,6 +80,16 @@ def exposure_of(packed: bytes) -> Exposure:
     if packed[0] & 0xFE == 0xFC or packed[0] == 0xFF or (packed[0] == 0xFE and packed[1] & 0x80):
         return Exposure.PRIVATE
     return Exposure.PUBLIC
+
+
+def parse_address(text: str) -> bytes:
+    """A written address, packed: `127.0.0.1`, `::1`, `[::1]`. Raises BadInput for anything else, names of hosts among them."""
+    from ipaddress import ip_address
+
+    try:
+        return ip_address(text.strip().removeprefix("[").removesuffix("]")).packed
+    except ValueError:
+        raise BadInput("address.invalid", text=text) from None
 
 
 def format_endpoint(address: str, port: int | str) -> str:

@@ -64,7 +64,7 @@ def named_port(answer: Who) -> str:
 def _block(voice: Voice, items: list[Endpoint], answer: Who) -> Block:
     first = items[0]
     owners: dict[int, Owner] = {owner.pid: owner for item in items for owner in item.owners or ()}
-    facts = [*_story(voice, items, owners), *_queue(voice, items)]
+    facts = [*story_facts(voice, items, owners), *_queue(voice, items)]
     if first.netns_name:
         facts.append((voice.say("lives in"), voice.say("another network namespace: {name}", name=namespace_name(voice, first))))
     stops = [
@@ -72,14 +72,14 @@ def _block(voice: Voice, items: list[Endpoint], answer: Who) -> Block:
         for remedy in answer.remedies
         if remedy.netns == first.netns and (not owners.keys().isdisjoint(remedy.pids) or (first.held_by_kernel and not remedy.pids))
     ]
-    return Block(_sentence(voice, items, owners, answer.taken_at), _processes(voice, owners), tuple(facts), tuple(stops))
+    return Block(_sentence(voice, items, owners, answer.taken_at), process_rows(voice, owners), tuple(facts), tuple(stops))
 
 
 def _sentence(voice: Voice, items: list[Endpoint], owners: dict[int, Owner], now: datetime) -> str:
     first = items[0]
     port = f"{first.port}/{first.transport.value}" + (f" ({clean(first.service, _LONGEST)})" if first.service else "")
-    where = _where(voice, items)
-    names = _join_names(voice, owners)
+    where = bound_where(voice, items)
+    names = join_names(voice, owners)
     if first.state not in SERVING:
         return _not_serving(voice, items, port, names)
     if first.ownership is Ownership.KERNEL:
@@ -129,7 +129,8 @@ def _unseen(voice: Voice, item: Endpoint, port: str, where: str) -> str:
     return voice.say("{port} is open on {where}; this way of looking does not tell who holds it.", port=port, where=where)
 
 
-def _where(voice: Voice, items: list[Endpoint]) -> str:
+def bound_where(voice: Voice, items: list[Endpoint]) -> str:
+    """Where the endpoints are bound, in whole words: `all addresses`, `127.0.0.1`."""
     words = bound_to(voice, items)
     for short, long in (
         (voice.say("all 4+6"), voice.say("all addresses")),
@@ -141,14 +142,15 @@ def _where(voice: Voice, items: list[Endpoint]) -> str:
     return words
 
 
-def _join_names(voice: Voice, owners: dict[int, Owner]) -> str:
+def join_names(voice: Voice, owners: dict[int, Owner]) -> str:
+    """`nginx`, `nginx and python3 app.py`: each name once."""
     names = list(dict.fromkeys(clean(label(owner), _LONGEST) for owner in owners.values()))
     if len(names) > 1:
         return voice.say("{names} and {last}", names=", ".join(names[:-1]), last=names[-1])
     return names[0] if names else ""
 
 
-def _processes(voice: Voice, owners: dict[int, Owner]) -> tuple[tuple[str, str, str, str], ...]:
+def process_rows(voice: Voice, owners: dict[int, Owner]) -> tuple[tuple[str, str, str, str], ...]:
     """Leaders, and below each the processes it started, those of one name and user together."""
     rows: list[tuple[str, str, str, str]] = []
     below: dict[int, list[Owner]] = {}
@@ -194,7 +196,7 @@ def _command(owner: Owner) -> str:
     return clean(" ".join(owner.command or ()) or owner.executable or "", _LONGEST)
 
 
-def _story(voice: Voice, items: list[Endpoint], owners: dict[int, Owner]) -> list[tuple[str, str]]:
+def story_facts(voice: Voice, items: list[Endpoint], owners: dict[int, Owner]) -> list[tuple[str, str]]:
     """Why it runs, where from, and who may be behind what cannot be seen."""
     facts = []
     first = items[0]

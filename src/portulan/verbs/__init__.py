@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from portulan.verbs.map import port_map as port_map
     from portulan.verbs.registry import update_registry as update_registry
     from portulan.verbs.who import who as who
+    from portulan.verbs.why import why as why
 
 _HOMES = {
     "chart": "chart",
@@ -26,8 +27,9 @@ _HOMES = {
     "port_map": "map",
     "update_registry": "registry",
     "who": "who",
+    "why": "why",
 }
-__all__ = ["chart", "common", "lookup", "port_map", "update_registry", "who"]
+__all__ = ["chart", "common", "lookup", "port_map", "update_registry", "who", "why"]
 
 
 class _Verbs(ModuleType):

@@ -116,6 +116,17 @@ def parse_range(data: bytes) -> tuple[int, int] | None:
     return None
 
 
+def parse_port_list(data: bytes) -> tuple[tuple[int, int], ...]:
+    """`8080,9148-9150` -> ranges, first and last (ip_local_reserved_ports); what is not of that form is passed over."""
+    ranges = []
+    for part in data.decode("ascii", "replace").strip().split(","):
+        first, dash, last = part.partition("-")
+        low, high = _number(first), _number(last if dash else first)
+        if low is not None and high is not None:
+            ranges.append((low, high))
+    return tuple(ranges)
+
+
 def parse_protocol_counts(data: bytes) -> dict[str, int]:
     """/proc/net/protocols -> protocol name -> sockets in use in that namespace (columns `protocol`, `sockets`); empty for another text."""
     counts = {}

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 _TRANSPORTS = {"ListenStream": Transport.TCP, "ListenDatagram": Transport.UDP}
 _OTHERS = ("ListenSequentialPacket", "ListenFIFO", "ListenSpecial", "ListenNetlink", "ListenMessageQueue", "ListenUSBFunction")
 _COMMENTS = ("#", ";")
+_BIND_RULES = ("SocketBindAllow", "SocketBindDeny")
 
 
 def parse_listen(text: str, listening: tuple[tuple[Transport, str | None, int], ...] = ()) -> tuple[tuple[Transport, str | None, int], ...]:
@@ -32,6 +33,46 @@ def parse_listen(text: str, listening: tuple[tuple[Transport, str | None, int], 
             elif transport and (place := _address(value)) is not None:
                 found.append((transport, *place))
     return tuple(found)
+
+
+def parse_bind_rules(text: str, rules: tuple[tuple[str, str], ...] = ()) -> tuple[tuple[str, str], ...]:
+    """("SocketBindAllow" or "SocketBindDeny", rule) of each such line of a unit, in their order (systemd.resource-control(5)).
+
+    `rules` is what earlier files of the same unit said: an empty assignment takes those of its kind back.
+    """
+    found = list(rules)
+    for line in _lines(text):
+        key, equals, value = (part.strip() for part in line.partition("="))
+        if equals and key in _BIND_RULES:
+            found = [*found, *((key, word) for word in value.split())] if value else [rule for rule in found if rule[0] != key]
+    return tuple(found)
+
+
+def denies(rules: tuple[tuple[str, str], ...], transport: Transport, port: int, *, ipv6: bool) -> str | None:
+    """The rule, as `SocketBindDeny=any`, that keeps a unit's processes from binding this; None where none does. What allows wins over what denies."""
+    matching = [(key, rule) for key, rule in rules if _matches(rule, transport, port, ipv6=ipv6)]
+    if any(key == "SocketBindAllow" for key, _ in matching):
+        return None
+    return next((f"{key}={rule}" for key, rule in matching), None)
+
+
+def _matches(rule: str, transport: Transport, port: int, *, ipv6: bool) -> bool:
+    """Whether a rule of the form `[ipv4|ipv6:][tcp|udp:][port|first-last|any]` means this."""
+    for part in rule.split(":"):
+        first, dash, last = part.partition("-")
+        if part in ("ipv4", "ipv6"):
+            wanted = (part == "ipv6") is ipv6
+        elif part in ("tcp", "udp"):
+            wanted = part == transport.value
+        elif part == "any":
+            wanted = True
+        elif first.isdigit() and (last.isdigit() or not dash):
+            wanted = int(first) <= port <= int(last or first)
+        else:
+            wanted = False
+        if not wanted:
+            return False
+    return True
 
 
 def _lines(text: str) -> Iterator[str]:

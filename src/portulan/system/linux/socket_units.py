@@ -44,17 +44,24 @@ def _listening() -> tuple[tuple[tuple[Transport, str | None, int], str], ...]:
 
 
 def _unit(name: str, path: str) -> tuple[tuple[Transport, str | None, int], ...]:
-    """One unit with its drop-ins, in the order of their names."""
-    found = parse_listen(_read(path))
+    """What one unit listens on."""
+    found: tuple[tuple[Transport, str | None, int], ...] = ()
+    for text in read_unit(name, path):
+        found = parse_listen(text, found)
+    return found
+
+
+def read_unit(name: str, path: str | None = None) -> list[str]:
+    """The texts that make a unit: its file (`path`, else the first of that name), then its drop-ins in the order of their names."""
+    if path is None:
+        path = next((os.path.join(folder, name) for folder in FOLDERS if os.path.exists(os.path.join(folder, name))), "")
     drop_ins: dict[str, str] = {}
     for folder in FOLDERS:
         inner = os.path.join(folder, name + ".d")
         for part in _names(inner):
             if part.endswith(".conf"):
                 drop_ins.setdefault(part, os.path.join(inner, part))
-    for part in sorted(drop_ins):
-        found = parse_listen(_read(drop_ins[part]), found)
-    return found
+    return [_read(path), *(_read(drop_ins[part]) for part in sorted(drop_ins))]
 
 
 def _names(folder: str) -> list[str]:

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     import ctypes
 
 # x86_64 has its own table; aarch64, riscv64 and loongarch64 share the generic one (include/uapi/asm-generic/unistd.h).
-_NUMBERS = {"x86_64": {"bpf": 321, "open_by_handle_at": 304, "pidfd_getfd": 438}}
-_GENERIC = {"bpf": 280, "open_by_handle_at": 265, "pidfd_getfd": 438}
+_NUMBERS = {"x86_64": {"bpf": 321, "open_by_handle_at": 304, "pidfd_getfd": 438, "landlock_create_ruleset": 444, "setresuid": 117}}
+_GENERIC = {"bpf": 280, "open_by_handle_at": 265, "pidfd_getfd": 438, "landlock_create_ruleset": 444, "setresuid": 147}
 
 CLONE_NEWNET = 0x4000_0000
 CLONE_NEWNS = 0x0002_0000
