@@ -13,6 +13,7 @@ from portulan.model.assignment import About, Entry, Update
 from portulan.model.chart import Endpoint, Namespace
 from portulan.model.picture import Stretch
 from portulan.model.port import Port, Transport
+from portulan.model.stop import Refusal, Step, Target, Verdict
 from portulan.model.who import Remedy
 
 ENVELOPES: dict[str, tuple[type, dict[str, Any]]] = {
@@ -27,6 +28,14 @@ ENVELOPES: dict[str, tuple[type, dict[str, Any]]] = {
     "lookup": (Entry, {"unknown": tuple[str, ...]}),
     "map": (Stretch, {"host": str, "transport": Transport | None, "ephemeral": tuple[int, int] | None, "counts": dict[str, int]}),
     "registry": (Update, {}),
+    "stop": (
+        Target,
+        {
+            "host": str, "source": str, "port": Port, "service": str | None, "verdict": Verdict, "refusals": tuple[Refusal, ...],
+            "steps": tuple[Step, ...], "wait_s": float, "connections": int, "elsewhere": tuple[str, ...], "left": tuple[Endpoint, ...],
+            "took_s": float | None,
+        },
+    ),
 }  # fmt: skip
 """Command -> (class of its items, name and type of what else its envelope tells)."""
 ABOUT = About

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from portulan.verbs.lookup import lookup as lookup
     from portulan.verbs.map import port_map as port_map
     from portulan.verbs.registry import update_registry as update_registry
+    from portulan.verbs.stop import stop as stop
     from portulan.verbs.who import who as who
 
 _HOMES = {
@@ -25,9 +26,10 @@ _HOMES = {
     "lookup": "lookup",
     "port_map": "map",
     "update_registry": "registry",
+    "stop": "stop",
     "who": "who",
 }
-__all__ = ["chart", "common", "lookup", "port_map", "update_registry", "who"]
+__all__ = ["chart", "common", "lookup", "port_map", "stop", "update_registry", "who"]
 
 
 class _Verbs(ModuleType):
