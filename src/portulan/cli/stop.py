@@ -6,8 +6,10 @@ import os
 
 from portulan.cli.ask import ask, can_ask
 from portulan.cli.face import Face, program_name
-from portulan.cli.who import could_hide, show_block, show_facts
+from portulan.cli.table import wrap
+from portulan.cli.who import show_block, show_facts
 from portulan.errors import BadInput
+from portulan.model.chart import Gap
 from portulan.model.stop import Step, StepKind, Stop, Verdict
 from portulan.text.gaps import gap_sentence, way_out
 from portulan.text.stop import command_text, outcome, plan_facts
@@ -17,7 +19,6 @@ from portulan.text.who import blocks
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
 
 NO = mark("not stopped: nobody holds the port, or it is held still")
 EXAMPLES = (
@@ -28,7 +29,7 @@ EXAMPLES = (
     ("portulan stop 80 --direct", mark("signals, though a unit or a container runs it")),
 )
 _STATUS = {Verdict.FREED: 0, Verdict.PLANNED: 0, Verdict.NOT_PERMITTED: 3, Verdict.UNSEEN: 3}
-_BLIND = (Verdict.NOBODY, Verdict.ELSEWHERE, Verdict.NOT_PERMITTED, Verdict.UNSEEN, Verdict.STILL_HELD, Verdict.CAME_BACK)
+_BLIND = (Verdict.NOT_PERMITTED, Verdict.UNSEEN, Verdict.STILL_HELD, Verdict.CAME_BACK)
 """Answers that more rights may change."""
 _LONGEST_WAIT_S = 3600
 
@@ -64,7 +65,9 @@ def run(options: argparse.Namespace, face: Face) -> int:
     )  # fmt: skip
     if answer.verdict is Verdict.DECLINED and not asker.asked:
         answer = answer._replace(verdict=Verdict.NO_TERMINAL)
-    missing = [gap_sentence(face.voice, gap) for gap in answer.who.gaps] if answer.verdict in _BLIND else []
+    # Which sockets are on the port in one network namespace the kernel tells everyone: only who holds them may be kept from us.
+    gaps = tuple(gap for gap in answer.who.gaps if answer.verdict in _BLIND and not gap.code.startswith("namespace"))
+    missing = [gap_sentence(face.voice, gap) for gap in gaps]
     if options.json:
         who = answer.who
         extra = {
@@ -74,8 +77,8 @@ def run(options: argparse.Namespace, face: Face) -> int:
         }  # fmt: skip
         face.envelope("stop", answer.targets, taken_at=who.taken_at, missing=missing, extra=extra)
     else:
-        _show(face, answer, options, missing)
-    if answer.verdict is Verdict.NOBODY and could_hide(answer.who):
+        _show(face, answer, options, gaps, missing)
+    if answer.verdict is Verdict.NOBODY and any(gap.code == "psutil.forbidden" for gap in answer.who.gaps):
         return 3
     return _STATUS.get(answer.verdict, 1)
 
@@ -118,22 +121,20 @@ def show_plan(face: Face, plan: Stop) -> None:
     show_facts(face, plan_facts(face.voice, plan))
 
 
-def _show(face: Face, answer: Stop, options: argparse.Namespace, missing: list[str]) -> None:
+def _show(face: Face, answer: Stop, options: argparse.Namespace, gaps: tuple[Gap, ...], missing: list[str]) -> None:
     voice = face.voice
     if answer.verdict is Verdict.PLANNED:
         show_plan(face, answer)
         return
     again = f"{program_name()} stop {answer.who.port}" + (f" --netns {options.netns}" if options.netns else "")
     lines = outcome(voice, answer, again)
-    say: Callable[[str], None] = face.line
-    for at, text in enumerate(lines):
-        if at == 0:
-            face.paragraph(face.style(text, "bold"))
-        else:
-            say(text)
+    for text in wrap(lines[0], min(face.width, 100)):
+        face.line(face.style(text, "bold"))
+    for text in lines[1:]:
+        face.line(text)
     for text in missing:
         face.note(" " + text)
     root = hasattr(os, "geteuid") and os.geteuid() == 0
-    more = way_out(voice, answer.who.gaps, root=root, command=again) if missing else None
+    more = way_out(voice, gaps, root=root, command=again)
     if more and not answer.refusals:
         face.note(" " + more)

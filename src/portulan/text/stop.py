@@ -8,7 +8,7 @@ from portulan.text.chart import SERVING
 from portulan.text.clean import clean
 from portulan.text.process import label
 from portulan.text.voice import Voice, mark
-from portulan.text.who import blocks, nobody
+from portulan.text.who import blocks, named_port
 
 _LONGEST = 200
 _MOST_PIDS = 12
@@ -127,7 +127,8 @@ def outcome(voice: Voice, answer: Stop, again: str) -> list[str]:  # noqa: C901,
     port = str(answer.who.port)
     match answer.verdict:
         case Verdict.NOBODY:
-            return [block.sentence for block in blocks(voice, answer.who)] or [nobody(voice, answer.who)]
+            told = [block.sentence for block in blocks(voice, answer.who)]
+            return told or [voice.say("Nobody holds {port}: there is nothing to stop.", port=named_port(answer.who))]
         case Verdict.ELSEWHERE:
             names = ", ".join(clean(name, _LONGEST) for name in answer.elsewhere)
             here = voice.say("Nobody holds {port} in this network namespace; in another one it is held: {names}.", port=port, names=names)
