@@ -89,6 +89,11 @@ PROOFS = (
         "churn-as-user", 100, "proofs:churn_as_user",
         "The same for an ordinary user looking at processes of their own, where nearly all others are closed to them.",
     ),
+    Proof(
+        "stop-reused-numbers", 100, "proofs:reused_numbers",
+        "While `portulan stop` is at work its holder ends at a moment drawn by lot and its process number is given to an innocent process, which "
+        "remembers every signal: none is ever hit.",
+    ),
 )  # fmt: skip
 """In the order in which they run. Later ones are added here."""
 

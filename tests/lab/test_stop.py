@@ -126,7 +126,7 @@ def test_the_master_goes_first_and_what_outlives_it_is_asked_then(host):
 
 
 def test_who_does_not_hear_is_killed_after_the_wait(host):
-    with server(host, "deaf", workers=1) as (process, watched):
+    with server(host, "deaf", workers=1) as (_process, watched):
         begin = time.monotonic()
         status, answer = stop(host, 4_000, "-y", "--wait", "0.5")
         assert time.monotonic() - begin >= 0.5
@@ -160,7 +160,7 @@ def test_who_lets_go_of_the_port_may_finish_its_work(host):
 
 
 def test_a_child_that_inherits_the_port_at_the_last_moment_is_told_and_not_hit(host):
-    with server(host, "heir") as (process, watched):
+    with server(host, "heir") as (process, _watched):
         status, answer = stop(host, 4_000, "-y", "--wait", "0.5")
         assert (status, answer["verdict"], outcomes(answer)) == (1, "still-held", {process.pid: "ended"})
         [heir] = [owner for item in answer["left"] for owner in item["owners"]]
@@ -208,7 +208,7 @@ def test_udp_and_every_address(host):
         other.close()
         assert stop(host, "4000/udp", "--dry-run")[1]["items"][0]["also_holds"] == ["4000/tcp"]
         assert stop(host, "4000/tcp", "-y")[0] == 0
-        assert wait_for(lambda: holder.poll(), -signal.SIGTERM) == -signal.SIGTERM
+        assert wait_for(holder.poll, -signal.SIGTERM) == -signal.SIGTERM
         assert stop(host, 4_000, "-y")[1]["verdict"] == "nobody"
 
 
@@ -219,16 +219,19 @@ def test_nginx_is_asked_once_and_ends_its_workers_itself(sandbox, peers, tmp_pat
         "daemon off; pid /run/test-stop-nginx.pid; worker_processes 4; error_log /dev/null; events {} "
         "http { access_log off; server { listen 4000; listen [::]:4000; } server { listen 4001; } }"
     )
-    nginx = host.start(["sh", "-c", 'echo "$1" > /tmp/nginx.conf; exec nginx -c /tmp/nginx.conf', "sh", config])
+    written = tmp_path / "nginx.conf"
+    written.write_text(config)
+    nginx = host.start(["nginx", "-c", written])
     host.wait_for_port(4_001)
-    workers = set(wait_for(lambda: len(children_of(nginx.pid)), 4) and children_of(nginx.pid))
+    assert wait_for(lambda: len(children_of(nginx.pid)), 4) == 4
+    workers = children_of(nginx.pid)
     plan = stop(host, 4_000, "--dry-run")[1]
-    assert [item["owner"]["pid"] for item in plan["items"]][0] == nginx.pid
+    assert plan["items"][0]["owner"]["pid"] == nginx.pid
     assert {item["owner"]["pid"]: item["master"] for item in plan["items"]} == {nginx.pid: None, **dict.fromkeys(workers, nginx.pid)}
     assert plan["items"][0]["also_holds"] == ["4001/tcp"]
     status, answer = stop(host, 4_000, "-y")
     assert (status, answer["verdict"]) == (0, "freed")
-    assert [(step["kind"], step["pids"]) for step in answer["steps"]][0] == ("term", [nginx.pid])
+    assert (answer["steps"][0]["kind"], answer["steps"][0]["pids"]) == ("term", [nginx.pid])
     assert not {pid for step in answer["steps"] for pid in step["pids"] if step["kind"] == "kill"}
     assert not listening(host, 4_001)
 
@@ -270,7 +273,7 @@ def test_a_connection_is_cut_only_when_asked_for(host):
 
 
 def test_time_wait_is_no_hindrance_and_is_told(host):
-    with server(host) as (process, _):
+    with server(host) as (_process, _):
         # The server does not accept: ended, it resets. So the connection is closed by us first, which leaves TIME_WAIT on its port for another.
         one = open_socket(host, "127.0.0.1", 0, options=[(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)], backlog=4)
         port = port_of(one)
@@ -402,7 +405,7 @@ case "$*" in *shop*) kill {pids} ;; *) echo "Failed to stop: not loaded" >&2; ex
 )
 def test_the_command_of_what_runs_it_is_shown_and_run(host, tmp_path, path, program, command):
     log = tmp_path / "log"
-    with control_groups() as make, server(host, workers=1) as (process, watched):
+    with control_groups() as make, server(host, workers=1) as (_process, watched):
         for pid in watched:
             (make(path) / "cgroup.procs").write_text(str(pid))
         stand_in = tmp_path / program
@@ -513,7 +516,7 @@ def test_who_came_while_a_person_thought_is_not_ended(host):
 
 
 def test_who_went_while_a_person_thought_is_not_missed(host):
-    with server(host) as (process, watched), at_a_terminal(host, 4_000) as (asking, read_until, answer):
+    with server(host) as (process, _watched), at_a_terminal(host, 4_000) as (asking, read_until, answer):
         read_until("[y/N]")
         process.kill()
         process.wait()
@@ -542,3 +545,91 @@ def test_named_to_end_is_what_is_ended(host):
         remedies = json.loads(portulan(host, "who", 4_000, "--json").stdout)["remedies"]
         assert named_to_end([remedy["command"] for remedy in remedies]) == set(outcomes(stop(host, 4_000, "--dry-run")[1]))
         assert watched
+
+
+# A number that was given to somebody else
+
+REUSED = """
+import json, os, signal, sys, time
+sys.path[:0] = {path!r}
+import pid_lottery
+from portulan.model.port import Transport
+from portulan.model.portset import PortRange, PortSet
+from portulan.model.survey import Selection
+from portulan.system.linux.grip import Grip
+from portulan.system.source import open_source
+from portulan.verbs.chart import look
+import socket
+
+def holder_at(number):
+    one = socket.create_server(("127.0.0.1", 4000))
+    read_end, write_end = os.pipe()
+    pid = pid_lottery.fork_as(number, lambda: pid_lottery.serve(write_end))
+    os.read(read_end, 1)
+    one.close()
+    [item] = look(open_source(), Selection(ports=PortSet.of([PortRange(4000, 4000)])))[0]
+    [owner] = item.owners
+    return pid, owner, [item.sockets[0].inode]
+
+def swap(pid):
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    read_end, write_end = os.pipe()
+    other = pid_lottery.fork_as(pid, lambda: pid_lottery.innocent(write_end))
+    os.read(read_end, 1)
+    return other
+
+def hits(pid):
+    os.kill(pid, signal.SIGUSR1)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+told = {{}}
+with Grip() as grip:  # given away before it is held
+    pid, owner, sockets = holder_at(3000)
+    other = swap(pid)
+    told["same number"] = pid == other
+    told["taken"] = grip.take(owner, sockets, [owner.fd])
+    told["hits before"] = hits(other)
+with Grip() as grip:  # given away while it is held
+    pid, owner, sockets = holder_at(3000)
+    told["held"] = grip.take(owner, sockets, [owner.fd])
+    other = swap(pid)
+    told["same number again"] = pid == other
+    told["may"] = grip.may_signal(pid)
+    grip.signal(pid, signal.SIGTERM)
+    told["alive"] = pid in grip.alive()
+    told["hits after"] = hits(other)
+with Grip() as grip:  # the same process, but another socket at its descriptor
+    pid, owner, sockets = holder_at(3000)
+    told["other socket"] = grip.take(owner, [sockets[0] + 1], [owner.fd])
+    told["other start"] = grip.take(owner._replace(started_at=owner.started_at.replace(year=2000)), sockets, [owner.fd])
+    told["itself"] = grip.take(owner, sockets, [owner.fd])
+    grip.signal(pid, signal.SIGKILL)
+    grip.wait(10)
+    told["ended"] = pid not in grip.alive()
+pid, owner, sockets = holder_at(3000)
+other = swap(pid)
+os.kill(pid, signal.SIGTERM)  # what every `kill PID` does
+told["hits of a kill by number"] = hits(other)
+print(json.dumps(told))
+"""
+
+
+def test_a_number_that_was_given_to_another_process_is_never_hit(host):
+    code = REUSED.format(path=[str(Path(__file__).parents[1])])
+    done = host.run(["unshare", "--pid", "--fork", "--mount-proc", sys.executable, "-c", code])
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {
+        "same number": True, "taken": False, "hits before": 0,
+        "held": True, "same number again": True, "may": True, "alive": False, "hits after": 0,
+        "other socket": False, "other start": False, "itself": True, "ended": True,
+        "hits of a kill by number": 1,
+    }  # fmt: skip
+
+
+def test_a_lottery_of_numbers(host, day_seed):
+    import proofs
+
+    found, figures = proofs.reused_numbers(day_seed)
+    assert found == []
+    assert figures["numbers given to an innocent"] == figures["rounds"]
