@@ -11,6 +11,7 @@ import msgspec
 from portulan.cli.envelope import RENAMED, VERSIONS
 from portulan.model.assignment import About, Entry, Update
 from portulan.model.chart import Endpoint, Namespace
+from portulan.model.lease import Lease
 from portulan.model.picture import Stretch
 from portulan.model.port import Port, Transport
 from portulan.model.stop import Refusal, Step, Target, Verdict
@@ -27,6 +28,8 @@ ENVELOPES: dict[str, tuple[type, dict[str, Any]]] = {
     ),
     "lookup": (Entry, {"unknown": tuple[str, ...]}),
     "map": (Stretch, {"host": str, "transport": Transport | None, "ephemeral": tuple[int, int] | None, "counts": dict[str, int]}),
+    "lease": (Lease, {}),
+    "release": (Lease, {}),
     "registry": (Update, {}),
     "stop": (
         Target,
