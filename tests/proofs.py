@@ -223,6 +223,16 @@ def named(one):
     return address, port, device
 
 
+# May one more be bound
+
+
+def binding(seed):
+    """Sockets on ports, drawn by lot, and one more that wants each port: the rule says what the kernel does."""
+    from binding_cases import judge_ports
+
+    return judge_ports(seed, pairs=40, sets=10)
+
+
 # Any sockets
 
 
