@@ -19,6 +19,7 @@ COMMANDS = {
     for command in (
         Command("ls", "portulan.cli.ls", mark("the chart: every port of this machine, what it is for and who holds it")),
         Command("who", "portulan.cli.who", mark("who holds a port, why it runs, and how to stop it")),
+        Command("free", "portulan.cli.free", mark("a port number that a server can really bind now")),
         Command("stop", "portulan.cli.stop", mark("end whoever holds a port, politely")),
         Command("lookup", "portulan.cli.lookup", mark("what a port number or a service name stands for")),
         Command(

@@ -11,6 +11,7 @@ import msgspec
 from portulan.cli.envelope import RENAMED, VERSIONS
 from portulan.model.assignment import About, Entry, Update
 from portulan.model.chart import Endpoint, Namespace
+from portulan.model.free import FreePort
 from portulan.model.lease import Lease
 from portulan.model.picture import Stretch
 from portulan.model.port import Port, Transport
@@ -31,6 +32,7 @@ ENVELOPES: dict[str, tuple[type, dict[str, Any]]] = {
     "lease": (Lease, {}),
     "release": (Lease, {}),
     "registry": (Update, {}),
+    "free": (FreePort, {"name": str | None}),
     "stop": (
         Target,
         {

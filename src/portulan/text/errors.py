@@ -70,10 +70,10 @@ def sentences(voice: Voice, error: PortulanError) -> tuple[str, ...]:
 
 def _tables() -> tuple[dict[str, str], dict[str, str]]:
     """Our own sentences, and those of the rooms that keep theirs beside their other words. Imported only when something went wrong."""
-    from portulan.text import lease, lookup, sandbox, stop
+    from portulan.text import free, lease, lookup, sandbox, stop
     from portulan.text import map as map_text
 
     return (
-        {**lease.SENTENCES, **lookup.SENTENCES, **map_text.SENTENCES, **sandbox.SENTENCES, **stop.SENTENCES, **SENTENCES},
-        {**lease.WAYS_OUT, **lookup.WAYS_OUT, **map_text.WAYS_OUT, **sandbox.WAYS_OUT, **stop.WAYS_OUT, **WAYS_OUT},
+        {**free.SENTENCES, **lease.SENTENCES, **lookup.SENTENCES, **map_text.SENTENCES, **sandbox.SENTENCES, **stop.SENTENCES, **SENTENCES},
+        {**free.WAYS_OUT, **lease.WAYS_OUT, **lookup.WAYS_OUT, **map_text.WAYS_OUT, **sandbox.WAYS_OUT, **stop.WAYS_OUT, **WAYS_OUT},
     )

@@ -13,6 +13,7 @@ from types import ModuleType
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from portulan.verbs.chart import chart as chart
+    from portulan.verbs.free import free as free
     from portulan.verbs.lease import hold as hold
     from portulan.verbs.lease import lease as lease
     from portulan.verbs.lease import lease_for as lease_for
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "chart": "chart",
     "common": "lookup",
+    "free": "free",
     "hold": "lease",
     "lease": "lease",
     "lease_for": "lease",
@@ -42,7 +44,7 @@ _HOMES = {
     "who": "who",
 }
 __all__ = [
-    "chart", "common", "hold", "lease", "lease_for", "leases", "lookup", "note", "port_map", "release", "stop", "update_registry", "who",
+    "chart", "common", "free", "hold", "lease", "lease_for", "leases", "lookup", "note", "port_map", "release", "stop", "update_registry", "who",
 ]  # fmt: skip
 
 
