@@ -78,15 +78,16 @@ def _numbers(name: str, known: Known, ground: PortSet | None, length: int, *, as
 
 def by_the_rule(numbers: Sequence[int], transports: tuple[Transport, ...]) -> bool:
     """Whether the rule agrees that sockets on all addresses, IPv6 and IPv4, can be bound: the kernel's list shows none in the way. True where it cannot be asked."""
-    from portulan.host.binding import find_held, judge
-    from portulan.model.binding import ANY_4, ANY_6, Answer
-    from portulan.model.binding import Wish as Binding
     from portulan.model.survey import Selection, Survey
 
     ports = PortSet.of([PortRange(number, number) for number in numbers])
     rows = rows_here(Selection(ports=ports, transports=transports, every_state=True))
     if not rows:
         return True
+    from portulan.host.binding import find_held, judge
+    from portulan.model.binding import ANY_4, ANY_6, Answer
+    from portulan.model.binding import Wish as Binding
+
     held = find_held(Survey(source="", rows=rows), None)
     return all(
         judge(Binding(transport, address, number), held).answer is Answer.YES
@@ -111,15 +112,15 @@ class _Taken:
 
 
 def _leased(transports: tuple[Transport, ...]) -> Container[int]:
-    from os.path import exists, join
+    from os.path import exists
 
-    from portulan.system.lease_file import NAME, open_book
     from portulan.system.places import state_folder
 
-    if not exists(join(state_folder(), NAME)):
+    if not exists(state_folder()):  # nothing was ever leased, and a question makes no folder
         return NOBODY
     from portulan.host.leases import Taken
     from portulan.system.keepers import network_namespace
+    from portulan.system.lease_file import open_book
     from portulan.verbs.leasing import is_gone
 
     with open_book(needed=False) as book:
