@@ -7,7 +7,7 @@ import os
 from portulan.cli.ask import ask, can_ask
 from portulan.cli.face import Face, program_name
 from portulan.cli.table import wrap
-from portulan.cli.who import show_block, show_facts
+from portulan.cli.who import show_block
 from portulan.errors import BadInput
 from portulan.model.chart import Gap
 from portulan.model.stop import Step, StepKind, Stop, Verdict
@@ -116,9 +116,12 @@ class _Asker:
 
 def show_plan(face: Face, plan: Stop) -> None:
     """Who holds the port, and what would be done about it."""
-    for block in blocks(face.voice, plan.who):
-        show_block(face, block._replace(stops=()))
-    show_facts(face, plan_facts(face.voice, plan))
+    stories = blocks(face.voice, plan.who)
+    for block in stories:
+        last = block is stories[-1]
+        show_block(face, block._replace(stops=(), facts=(*block.facts, *(plan_facts(face.voice, plan) if last else ()))))
+        if not last:
+            face.line()
 
 
 def _show(face: Face, answer: Stop, options: argparse.Namespace, gaps: tuple[Gap, ...], missing: list[str]) -> None:

@@ -86,10 +86,10 @@ def show_block(face: Face, block: Block) -> None:
     if block.processes:
         face.line()
         face.table(block.processes, shrink=(0, 3))
-    show_facts(face, [*block.facts, *((face.voice.say("stop it") if at == 0 else "", stop) for at, stop in enumerate(block.stops))])
+    _facts(face, [*block.facts, *((face.voice.say("stop it") if at == 0 else "", stop) for at, stop in enumerate(block.stops))])
 
 
-def show_facts(face: Face, facts: list[tuple[str, str]]) -> None:
+def _facts(face: Face, facts: list[tuple[str, str]]) -> None:
     """Labels in a column, each text wrapped beside it."""
     size = max((width_of(label) for label, _ in facts), default=0)
     size = max(size, 11)

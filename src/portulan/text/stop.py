@@ -100,7 +100,7 @@ def plan_facts(voice: Voice, plan: Stop) -> list[tuple[str, str]]:
 def _when(voice: Voice, step: Step, plan: Stop, *, first: bool) -> str:
     if step.when is When.LATE:
         return voice.say("after {seconds:g} s", seconds=plan.wait_s)
-    return voice.say("first") if first else voice.say("then")
+    return voice.say("to end it") if first else voice.say("then")
 
 
 def command_text(voice: Voice, step: Step) -> str:
@@ -240,15 +240,19 @@ def _held(voice: Voice, answer: Stop, port: str, again: str) -> list[str]:
     owners = [owner for item in answer.left if item.state in SERVING for owner in item.owners or ()]
     who = _people(voice, owners) if owners else voice.say("somebody who may not be seen")
     if answer.verdict is Verdict.CAME_BACK:
-        parents = [parent for owner in owners for parent in (owner.parents or ())[:1]]
+        parent = next((parent for owner in owners for parent in (owner.parents or ())[:1]), None)
         lines = [voice.say("{port} was free for a moment, and is held again, by {who}.", port=port, who=who)]
-        if parents:
-            starter = voice.say("{name} (pid {pid})", name=clean(parents[0].name, _LONGEST), pid=parents[0].pid)
-            lines.append(" " + voice.say("started by {starter}: that is what to stop", starter=starter))
+        if parent is not None and parent.pid != 1:
+            starter = voice.say("{name} (pid {pid})", name=clean(parent.name, _LONGEST), pid=parent.pid)
+            lines.append(" " + voice.say("It was started by {starter}: that is what to stop.", starter=starter))
+        elif any(owner.unit for owner in owners):
+            lines.append(" " + voice.say("Its unit starts it again. To stop that:  {again}", again=again))
         return lines
     lines = [voice.say("{port} is still held, by {who}.", port=port, who=who)]
     known = {target.owner.pid for target in answer.targets}
-    if owners and not any(owner.pid in known for owner in owners):
+    if not owners:
+        return lines
+    if not any(owner.pid in known for owner in owners):
         lines.append(" " + voice.say("It was given the port by a process that has ended.  End it too:  {again}", again=again))
     elif not any(step.kind is StepKind.KILL for step in answer.steps):
         lines.append(" " + voice.say("to leave it no choice:  {again} --wait 0", again=again))
