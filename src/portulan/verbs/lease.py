@@ -12,7 +12,7 @@ from portulan.model.port import Port
 from portulan.model.record import Record
 from portulan.system.keepers import Detached, end, keeper_of, network_namespace
 from portulan.system.lease_file import Book, open_book
-from portulan.system.seats import Seat, open_server
+from portulan.system.seats import Seat, serve
 from portulan.verbs.leasing import LOOPBACK, Asked, agree, asked_for, guarantee_named, is_gone, known_lease, one_transport, take, word_for
 
 TYPE_CHECKING = False
@@ -53,31 +53,35 @@ class LeasedPort(int):
         quicker, BadInput for another transport than the lease's or an address that is not this machine's.
         """
         [kind] = one_transport(transport)
-        held = self._seat.sockets.get(kind) if self._seat is not None else None
-        if self._seat is None or held is None or held.fileno() < 0:
+        seat = self._seat
+        if seat is None or (kind not in seat.served and kind not in seat.held):
             raise BadInput("lease.no-socket", name=self.lease.name, port=str(Port(self.number, kind)))
-        if self.lease.guarantee is Guarantee.ABSOLUTE:
-            return self._seat.sockets.pop(kind)
-        served = open_server(self._seat, kind, address)
-        if served is None:
+        if kind not in seat.served and not serve(seat, kind, address):
             raise Refused("lease.occupied", port=str(Port(self.number, kind)), number=self.number)
-        return served
+        return seat.served.pop(kind)
 
     def become(self, words: Sequence[str]) -> NoReturn:
         """End this program and go on as another one, which gets the port. Raises BadInput where it cannot be started: the port is given back."""
         from portulan.system.become import become
 
-        sockets = [one.fileno() for one in self._seat] if self._seat else []
+        served, held = self._descriptors()
         try:
-            if self.lease.guarantee is Guarantee.ABSOLUTE:
-                way = self._way or Way.LISTEN_FDS
-                made = hand_over(words, self.number, way=way, pid=os.getpid(), names=[self.lease.name] * len(sockets))
-                become(made.words, made.environment, handed=sockets, first=FIRST)
+            if served:
+                made = hand_over(
+                    words, self.number, way=self._way or Way.LISTEN_FDS, pid=os.getpid(), names=[self.lease.name] * len(served)
+                )
+                become(made.words, made.environment, handed=served, first=FIRST, kept=held)
             made = with_port(words, self.number)
-            become(made.words, made.environment, kept=sockets)
+            become(made.words, made.environment, kept=held)
         except BadInput:
             self.close()
             raise
+
+    def _descriptors(self) -> tuple[list[int], list[int]]:
+        """What serves and what only holds."""
+        if self._seat is None:
+            return [], []
+        return [one.fileno() for one in self._seat.served.values()], [one.fileno() for one in self._seat.held.values()]
 
     def close(self) -> None:
         """Give it back; more than once does no harm. What is noted stays noted."""
@@ -174,7 +178,7 @@ def hold(
     started: list[Detached] = []
 
     def keep(seat: Seat) -> Keeper:
-        started.append(Detached([one.fileno() for one in seat]))
+        started.append(Detached([one.fileno() for one in seat.held.values()]))
         return keeper_of(started[0].pid, detached=True)
 
     try:
