@@ -102,7 +102,7 @@ def _program(name, say):
     from portulan.verbs.lease import lease_for
 
     port = lease_for(["sleep", "600"], name)
-    say("has", name, int(port), os.getpid())
+    say("has", name, port.number, os.getpid())
     port.become(["sleep", "600"])
 
 
@@ -110,7 +110,7 @@ def _here(name, say):
     from portulan.verbs.lease import lease
 
     with lease(name, transport="both", guarantee="absolute") as port:
-        say("has", name, int(port), os.getpid())
+        say("has", name, port, os.getpid())
         while True:
             signal.pause()
 
@@ -258,8 +258,8 @@ def judge_names(town, listed):
             continue
         try:
             with town.host.enter(), lease(name, transport="both" if transports_of(listed, name) == 2 else "tcp") as port:
-                if noted.get(name, int(port)) != port:
-                    found.append(f"{name} had {noted[name]}, and got {int(port)}")
+                if noted.get(name, port) != port:
+                    found.append(f"{name} had {noted[name]}, and got {port}")
         except PortulanError as error:
             found.append(f"{name} is stuck: {error}")
     return found
@@ -325,17 +325,17 @@ def take_all(host, number, dice, found, figures):
                 figures["clients before the server was up"] += 1
                 found += ahead_of_server(port, servers)
     figures["leases"] += number
-    numbers = Counter(map(int, (port for port, _ in ports)))
+    numbers = Counter(port.number for port, _ in ports)
     found += [f"{port} was leased {count} times at once" for port, count in numbers.items() if count > 1]
     dice.shuffle(ports)
     for port, _ in ports:
         if port.lease.guarantee == "cooperative":
             try:
-                servers.append(listen(host, dice.choice(("", "::", "127.0.0.1", "::1")), int(port), options=[REUSE_ADDRESS]))
+                servers.append(listen(host, dice.choice(("", "::", "127.0.0.1", "::1")), port.number, options=[REUSE_ADDRESS]))
             except OSError as error:
-                found.append(f"a server could not bind its leased port {int(port)}: {error}")
+                found.append(f"a server could not bind its leased port {port.number}: {error}")
     for port, since in ports:
-        spans.setdefault(int(port), []).append((since, time.monotonic_ns()))
+        spans.setdefault(port.number, []).append((since, time.monotonic_ns()))
         port.close()
     for server in servers:
         server.close()
@@ -345,15 +345,15 @@ def take_all(host, number, dice, found, figures):
 def ahead_of_server(port, servers):
     """A client that comes before the server is served by it. Returns what went wrong."""
     try:
-        with socket.create_connection(("127.0.0.1", int(port)), timeout=10) as client:
+        with socket.create_connection(("127.0.0.1", port.number), timeout=10) as client:
             server = port.socket()
             servers.append(server)
             served, _ = server.accept()
             with served:
                 served.sendall(b"hello")
-            return [] if client.recv(5) == b"hello" else [f"the client of {int(port)} was served by somebody else"]
+            return [] if client.recv(5) == b"hello" else [f"the client of {port.number} was served by somebody else"]
     except OSError as error:
-        return [f"a client of {int(port)} was refused: {error}"]
+        return [f"a client of {port.number} was refused: {error}"]
 
 
 @contextmanager

@@ -29,22 +29,29 @@ class Leases(Record):
     faults: tuple[PortulanError, ...] = ()
 
 
-class LeasedPort(int):
-    """A port that this process has, as a number. Give it back with `close`, or by leaving the `with` that it opened.
+class Leased:
+    """A port that this process has. Give it back with `close`, or let `with` do so, which gives the number: `with lease("db") as port:`.
 
-    In a child made by fork it is a number only: the lease stays its parent's.
+    It stands for its number in most places itself (formatting, int(), bind), but not where Python wants a plain int (getaddrinfo, and so
+    create_connection): `number` is one. In a child made by fork it is a number only: the lease stays its parent's.
     """
 
-    lease: Lease
-    faults: tuple[PortulanError, ...]
-    """What kept the lease from being listed: it holds all the same."""
-    _seat: Seat | None
-    _way: Way | None
+    def __init__(self, made: Lease, seat: Seat, *, way: Way | None = None, faults: tuple[PortulanError, ...] = ()) -> None:
+        self.lease = made
+        self.number = made.port
+        self.faults = faults
+        """What kept the lease from being listed: it holds all the same."""
+        self._seat: Seat | None = seat
+        self._way = way
 
-    @property
-    def number(self) -> int:
-        """The plain number."""
-        return int(self)
+    def __index__(self) -> int:
+        return self.number
+
+    def __str__(self) -> str:
+        return str(self.number)
+
+    def __repr__(self) -> str:
+        return f"<{self.lease.guarantee.value} lease of {self.lease.ports} for {self.lease.name!r}>"
 
     def socket(self, transport: str = "tcp", address: str = LOOPBACK) -> socket.socket:
         """The socket that serves the port, for a server that takes one: TCP listens already, UDP is bound. It is the caller's to close.
@@ -98,8 +105,8 @@ class LeasedPort(int):
                 left = settled(ours, lambda _: True)
                 book.write((*without(book.leases, ours), *([left] if left else [])))
 
-    def __enter__(self) -> LeasedPort:
-        return self
+    def __enter__(self) -> int:
+        return self.number
 
     def __exit__(self, *_: object) -> None:
         self.close()
@@ -113,7 +120,7 @@ def lease(
     within: str | None = None,
     address: str | None = None,
     guarantee: str = "cooperative",
-) -> LeasedPort:
+) -> Leased:
     """Take a port for this process, until it is closed or the process ends, whatever ends it.
 
     The number belongs to the name: the same name gets the same one while it is free. `transport` is tcp, udp or both; `port` asks for one number,
@@ -137,7 +144,7 @@ def lease_for(
     within: str | None = None,
     address: str | None = None,
     guarantee: str | None = None,
-) -> LeasedPort:
+) -> Leased:
     """Take a port for a program that this process will `become`. Errors as of `lease`.
 
     Without `guarantee`: absolute where the program is known to take sockets, else cooperative.
@@ -146,9 +153,7 @@ def lease_for(
     wanted = guarantee_named(guarantee) if guarantee else Guarantee.ABSOLUTE if way else Guarantee.COOPERATIVE
     if address is not None and wanted is not Guarantee.ABSOLUTE:
         raise BadInput("lease.address-not-ours", program=words[0], address=address)
-    taken = _take_here(asked_for(name, transport, port, within, address), wanted)
-    taken._way = way  # noqa: SLF001 - its own module
-    return taken
+    return _take_here(asked_for(name, transport, port, within, address), wanted, way)
 
 
 def note(
@@ -223,13 +228,11 @@ def release(name: str) -> tuple[Lease, tuple[PortulanError, ...]]:
         return known, _faults(book)
 
 
-def _take_here(asked: Asked, guarantee: Guarantee) -> LeasedPort:
+def _take_here(asked: Asked, guarantee: Guarantee, way: Way | None = None) -> Leased:
     keeper = keeper_of(os.getpid())
     with open_book(needed=False) as book:
         made, seat = take(book, asked, guarantee, lambda _: keeper)
-        taken = LeasedPort(made.port)
-        taken.lease, taken.faults, taken._seat, taken._way = made, _faults(book), seat, None  # noqa: SLF001 - its own module
-        return taken
+        return Leased(made, seat, way=way, faults=_faults(book))
 
 
 def _faults(book: Book) -> tuple[PortulanError, ...]:
