@@ -5,8 +5,9 @@
 
     def test_two(portulan_lease):               as many as needed, each by a name of its own
         web, db = portulan_lease("web"), portulan_lease("db", transport="both")
+        serve(web.socket()), connect(db.number)
 
-Both give `portulan.lease`'s int-like ports: `.socket()` hands out the open socket, for a server that takes one.
+`free_port` is a plain number; `portulan_lease` gives what `portulan.lease` does.
 """
 
 from __future__ import annotations
@@ -18,28 +19,30 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any
 
-    from portulan.verbs.lease import LeasedPort
+    from portulan.verbs.lease import Leased
 
 _LONGEST = 80
 
 
 @pytest.fixture
-def portulan_lease(request: pytest.FixtureRequest) -> Iterator[Callable[..., LeasedPort]]:
+def portulan_lease(request: pytest.FixtureRequest) -> Iterator[Callable[..., Leased]]:
     """`portulan_lease(name="port", **options of portulan.lease)`: a port for this test, given back after it."""
     from contextlib import ExitStack
 
     with ExitStack() as stack:
 
-        def take(name: str = "port", **options: Any) -> LeasedPort:
-            return stack.enter_context(_take(f"{_tail(request.node.nodeid)} {name}", options))
+        def take(name: str = "port", **options: Any) -> Leased:
+            taken = _take(f"{_tail(request.node.nodeid)} {name}", options)
+            stack.enter_context(taken)
+            return taken
 
         yield take
 
 
 @pytest.fixture
-def free_port(portulan_lease: Callable[..., LeasedPort]) -> LeasedPort:
+def free_port(portulan_lease: Callable[..., Leased]) -> int:
     """A TCP port for this test, held bound until it ends: a server that sets SO_REUSEADDR binds over it."""
-    return portulan_lease()
+    return portulan_lease().number
 
 
 def _tail(text: str) -> str:
@@ -47,7 +50,7 @@ def _tail(text: str) -> str:
     return "".join(character if character.isprintable() else "?" for character in text)[-_LONGEST:].lstrip("- ")
 
 
-def _take(name: str, options: dict[str, Any]) -> LeasedPort:
+def _take(name: str, options: dict[str, Any]) -> Leased:
     """The name's own port; where the same test runs a second time at this moment, any other."""
     from portulan.errors import Refused
     from portulan.verbs.lease import lease

@@ -1,4 +1,4 @@
-"""Sockets that keep a port: bound to all addresses, or listening on one.
+"""Sockets that keep a port: bound to all addresses, and perhaps serving one.
 
 `seize` binds without SO_REUSEADDR, which the kernel grants to one only, whoever else tries at that moment and whatever options they set; the option
 is set when the socket is bound, so that a server with the same option can bind over it (the kernel compares options when the later one comes).
@@ -14,7 +14,7 @@ from portulan.model.port import Transport
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
 _KINDS = {Transport.TCP: socket.SOCK_STREAM, Transport.UDP: socket.SOCK_DGRAM}
 LEASED = tuple(_KINDS)
@@ -24,20 +24,21 @@ _BACKLOG = 4096
 
 
 class Seat:
-    """One socket a transport, all on one port."""
+    """The sockets that keep one port, one a transport."""
 
-    def __init__(self, port: int, sockets: dict[Transport, socket.socket]) -> None:
+    def __init__(self, port: int) -> None:
         self.port = port
-        self.sockets = sockets
+        self.held: dict[Transport, socket.socket] = {}
+        """Bound to all addresses, not listening."""
+        self.served: dict[Transport, socket.socket] = {}
+        """Serving one address. The held one stays beside: whoever looks for `localhost` on IPv6 shall not find a stranger there."""
 
     def close(self) -> None:
         """Give the port back."""
-        for one in self.sockets.values():
-            one.close()
-        self.sockets.clear()
-
-    def __iter__(self) -> Iterator[socket.socket]:
-        return iter(self.sockets.values())
+        for sockets in (self.served, self.held):
+            for one in sockets.values():
+                one.close()
+            sockets.clear()
 
 
 def seize(port: int, transports: Sequence[Transport], *, beside_closing: bool = False) -> Seat | None:
@@ -46,14 +47,14 @@ def seize(port: int, transports: Sequence[Transport], *, beside_closing: bool = 
     With `beside_closing` SO_REUSEADDR is set before: connections that are still closing (TIME_WAIT) are no hindrance then, but others that set it are
     none either: the caller must make sure that there are none. Raises NotPermitted, MachineFailed.
     """
-    seat = Seat(port, {})
+    seat = Seat(port)
     try:
         for transport in transports:
             one = _bind_anywhere(port, transport, shared=beside_closing and transport is Transport.TCP)
             if one is None:
                 seat.close()
                 return None
-            seat.sockets[transport] = one
+            seat.held[transport] = one
             one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     except BaseException:
         seat.close()
@@ -93,46 +94,29 @@ def _bind(
     return one
 
 
-def sit_down(seat: Seat, address: str) -> Seat | None:
-    """Make of a seat one at a single address that serves: TCP listens, UDP is bound without sharing. None when somebody else was quicker there.
+def serve(seat: Seat, transport: Transport, address: str) -> bool:
+    """Open the serving socket of a transport at one address: TCP listens, UDP is bound without sharing. False when somebody else was quicker there.
 
-    The seat is closed in any case. Raises BadInput for an address that is none or not this machine's, NotPermitted, MachineFailed.
+    Raises BadInput for an address that is none or not this machine's, NotPermitted, MachineFailed.
     """
-    served = Seat(seat.port, {})
-    try:
-        for transport in seat.sockets:
-            one = open_server(seat, transport, address)
-            if one is None:
-                served.close()
-                return None
-            served.sockets[transport] = one
-    except BaseException:
-        served.close()
-        raise
-    finally:
-        seat.close()
-    return served
-
-
-def open_server(seat: Seat, transport: Transport, address: str) -> socket.socket | None:
-    """The serving socket at one address, over the held one. Raises as `sit_down`; None when somebody else was quicker."""
     family, target = resolve(address, seat.port, transport)
     one = socket.socket(family, _KINDS[transport])
     if family == socket.AF_INET6:
         one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
     if transport is Transport.UDP:
-        seat.sockets[transport].close()  # shared, all datagrams would go to whoever comes last
-        return _bind(one, target, transport, shared=False)
-    if _bind(one, target, transport, shared=True) is None:
-        return None
+        seat.held.pop(transport).close()  # shared, all datagrams would go to whoever comes last
+    if _bind(one, target, transport, shared=transport is Transport.TCP) is None:
+        return False
     try:
-        one.listen(_BACKLOG)
+        if transport is Transport.TCP:
+            one.listen(_BACKLOG)
     except OSError as error:
         one.close()
         if error.errno == errno.EADDRINUSE:  # a stranger listens here, who bound over the held socket
-            return None
+            return False
         raise failed("listen", f"{seat.port}/{transport.value}", error) from error
-    return one
+    seat.served[transport] = one
+    return True
 
 
 def resolve(address: str, port: int, transport: Transport) -> tuple[socket.AddressFamily, tuple[str, int] | tuple[str, int, int, int]]:

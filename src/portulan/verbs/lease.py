@@ -12,7 +12,7 @@ from portulan.model.port import Port
 from portulan.model.record import Record
 from portulan.system.keepers import Detached, end, keeper_of, network_namespace
 from portulan.system.lease_file import Book, open_book
-from portulan.system.seats import Seat, open_server
+from portulan.system.seats import Seat, serve
 from portulan.verbs.leasing import LOOPBACK, Asked, agree, asked_for, guarantee_named, is_gone, known_lease, one_transport, take, word_for
 
 TYPE_CHECKING = False
@@ -29,22 +29,29 @@ class Leases(Record):
     faults: tuple[PortulanError, ...] = ()
 
 
-class LeasedPort(int):
-    """A port that this process has, as a number. Give it back with `close`, or by leaving the `with` that it opened.
+class Leased:
+    """A port that this process has. Give it back with `close`, or let `with` do so, which gives the number: `with lease("db") as port:`.
 
-    In a child made by fork it is a number only: the lease stays its parent's.
+    It stands for its number in most places itself (formatting, int(), bind), but not where Python wants a plain int (getaddrinfo, and so
+    create_connection): `number` is one. In a child made by fork it is a number only: the lease stays its parent's.
     """
 
-    lease: Lease
-    faults: tuple[PortulanError, ...]
-    """What kept the lease from being listed: it holds all the same."""
-    _seat: Seat | None
-    _way: Way | None
+    def __init__(self, made: Lease, seat: Seat, *, way: Way | None = None, faults: tuple[PortulanError, ...] = ()) -> None:
+        self.lease = made
+        self.number = made.port
+        self.faults = faults
+        """What kept the lease from being listed: it holds all the same."""
+        self._seat: Seat | None = seat
+        self._way = way
 
-    @property
-    def number(self) -> int:
-        """The plain number."""
-        return int(self)
+    def __index__(self) -> int:
+        return self.number
+
+    def __str__(self) -> str:
+        return str(self.number)
+
+    def __repr__(self) -> str:
+        return f"<{self.lease.guarantee.value} lease of {self.lease.ports} for {self.lease.name!r}>"
 
     def socket(self, transport: str = "tcp", address: str = LOOPBACK) -> socket.socket:
         """The socket that serves the port, for a server that takes one: TCP listens already, UDP is bound. It is the caller's to close.
@@ -53,31 +60,35 @@ class LeasedPort(int):
         quicker, BadInput for another transport than the lease's or an address that is not this machine's.
         """
         [kind] = one_transport(transport)
-        held = self._seat.sockets.get(kind) if self._seat is not None else None
-        if self._seat is None or held is None or held.fileno() < 0:
+        seat = self._seat
+        if seat is None or (kind not in seat.served and kind not in seat.held):
             raise BadInput("lease.no-socket", name=self.lease.name, port=str(Port(self.number, kind)))
-        if self.lease.guarantee is Guarantee.ABSOLUTE:
-            return self._seat.sockets.pop(kind)
-        served = open_server(self._seat, kind, address)
-        if served is None:
+        if kind not in seat.served and not serve(seat, kind, address):
             raise Refused("lease.occupied", port=str(Port(self.number, kind)), number=self.number)
-        return served
+        return seat.served.pop(kind)
 
     def become(self, words: Sequence[str]) -> NoReturn:
         """End this program and go on as another one, which gets the port. Raises BadInput where it cannot be started: the port is given back."""
         from portulan.system.become import become
 
-        sockets = [one.fileno() for one in self._seat] if self._seat else []
+        served, held = self._descriptors()
         try:
-            if self.lease.guarantee is Guarantee.ABSOLUTE:
-                way = self._way or Way.LISTEN_FDS
-                made = hand_over(words, self.number, way=way, pid=os.getpid(), names=[self.lease.name] * len(sockets))
-                become(made.words, made.environment, handed=sockets, first=FIRST)
+            if served:
+                made = hand_over(
+                    words, self.number, way=self._way or Way.LISTEN_FDS, pid=os.getpid(), names=[self.lease.name] * len(served)
+                )
+                become(made.words, made.environment, handed=served, first=FIRST, kept=held)
             made = with_port(words, self.number)
-            become(made.words, made.environment, kept=sockets)
+            become(made.words, made.environment, kept=held)
         except BadInput:
             self.close()
             raise
+
+    def _descriptors(self) -> tuple[list[int], list[int]]:
+        """What serves and what only holds."""
+        if self._seat is None:
+            return [], []
+        return [one.fileno() for one in self._seat.served.values()], [one.fileno() for one in self._seat.held.values()]
 
     def close(self) -> None:
         """Give it back; more than once does no harm. What is noted stays noted."""
@@ -94,8 +105,8 @@ class LeasedPort(int):
                 left = settled(ours, lambda _: True)
                 book.write((*without(book.leases, ours), *([left] if left else [])))
 
-    def __enter__(self) -> LeasedPort:
-        return self
+    def __enter__(self) -> int:
+        return self.number
 
     def __exit__(self, *_: object) -> None:
         self.close()
@@ -109,7 +120,7 @@ def lease(
     within: str | None = None,
     address: str | None = None,
     guarantee: str = "cooperative",
-) -> LeasedPort:
+) -> Leased:
     """Take a port for this process, until it is closed or the process ends, whatever ends it.
 
     The number belongs to the name: the same name gets the same one while it is free. `transport` is tcp, udp or both; `port` asks for one number,
@@ -133,7 +144,7 @@ def lease_for(
     within: str | None = None,
     address: str | None = None,
     guarantee: str | None = None,
-) -> LeasedPort:
+) -> Leased:
     """Take a port for a program that this process will `become`. Errors as of `lease`.
 
     Without `guarantee`: absolute where the program is known to take sockets, else cooperative.
@@ -142,9 +153,7 @@ def lease_for(
     wanted = guarantee_named(guarantee) if guarantee else Guarantee.ABSOLUTE if way else Guarantee.COOPERATIVE
     if address is not None and wanted is not Guarantee.ABSOLUTE:
         raise BadInput("lease.address-not-ours", program=words[0], address=address)
-    taken = _take_here(asked_for(name, transport, port, within, address), wanted)
-    taken._way = way  # noqa: SLF001 - its own module
-    return taken
+    return _take_here(asked_for(name, transport, port, within, address), wanted, way)
 
 
 def note(
@@ -174,7 +183,7 @@ def hold(
     started: list[Detached] = []
 
     def keep(seat: Seat) -> Keeper:
-        started.append(Detached([one.fileno() for one in seat]))
+        started.append(Detached([one.fileno() for one in seat.held.values()]))
         return keeper_of(started[0].pid, detached=True)
 
     try:
@@ -219,13 +228,11 @@ def release(name: str) -> tuple[Lease, tuple[PortulanError, ...]]:
         return known, _faults(book)
 
 
-def _take_here(asked: Asked, guarantee: Guarantee) -> LeasedPort:
+def _take_here(asked: Asked, guarantee: Guarantee, way: Way | None = None) -> Leased:
     keeper = keeper_of(os.getpid())
     with open_book(needed=False) as book:
         made, seat = take(book, asked, guarantee, lambda _: keeper)
-        taken = LeasedPort(made.port)
-        taken.lease, taken.faults, taken._seat, taken._way = made, _faults(book), seat, None  # noqa: SLF001 - its own module
-        return taken
+        return Leased(made, seat, way=way, faults=_faults(book))
 
 
 def _faults(book: Book) -> tuple[PortulanError, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime
 
-from portulan.errors import BadInput, PortulanError, Refused
+from portulan.errors import BadInput, MachineFailed, PortulanError, Refused
 from portulan.host.free import DYNAMIC, USER, USUAL, Wish, candidates
 from portulan.host.leases import Taken, counts_in, find, look_after, settled
 from portulan.model.lease import Guarantee, Keeper, Lease
@@ -14,7 +14,7 @@ from portulan.model.portset import PortSet, parse_portset
 from portulan.model.record import Record
 from portulan.system.keepers import lives, network_namespace
 from portulan.system.lease_file import Book
-from portulan.system.seats import Seat, resolve, seize, sit_down
+from portulan.system.seats import Seat, resolve, seize, serve
 from portulan.verbs.numbers import what_is_known
 
 TYPE_CHECKING = False
@@ -56,7 +56,12 @@ def take(book: Book, asked: Asked, guarantee: Guarantee, keep: Callable[[Seat], 
             name=asked.name, port=seat.port, transports=asked.transports, guarantee=guarantee, noted=keeper is None or bool(known),
             taken_at=datetime.now(UTC).replace(microsecond=0), netns=network_namespace(), address=address, keeper=keeper,
         )  # fmt: skip
-        book.write((*look_after(others, is_gone), made))
+        try:
+            book.write((*look_after(others, is_gone), made))
+        except MachineFailed as error:
+            if keeper is None or keeper.detached:
+                raise
+            book.fault = error  # the port is held all the same
     except BaseException:
         seat.close()
         raise
@@ -75,13 +80,22 @@ def _find_seat(asked: Asked, others: Sequence[Lease]) -> Seat:
         seat = seize(number, asked.transports)
         if seat is None and at == 0 and Transport.TCP in asked.transports:
             seat = _beside_closing(number, asked.transports)
-        if seat is not None and asked.address is not None:
-            seat = sit_down(seat, asked.address)
-        if seat is not None:
+        if seat is not None and (asked.address is None or _served(seat, asked.address)):
             return seat
     if asked.port is not None:
         raise Refused("lease.occupied", port=" ".join(str(Port(asked.port, each)) for each in asked.transports), number=asked.port)
     raise Refused("lease.none-left", within=str(asked.within or PortSet.of((*DYNAMIC.ranges, *USER.ranges))))
+
+
+def _served(seat: Seat, address: str) -> bool:
+    """Open the sockets that are handed over. A seat that cannot serve is given up."""
+    done = False
+    try:
+        done = all(serve(seat, transport, address) for transport in tuple(seat.held))
+    finally:
+        if not done:
+            seat.close()
+    return done
 
 
 def _numbers(asked: Asked, taken: Taken) -> Iterator[int]:
@@ -116,7 +130,7 @@ def _beside_closing(number: int, transports: Sequence[Transport]) -> Seat | None
     from portulan.verbs.chart import look
 
     selection = Selection(ports=PortSet.of([PortRange(number, number)]), transports=(Transport.TCP,), every_state=True)
-    ours = os.fstat(seat.sockets[Transport.TCP].fileno()).st_ino
+    ours = os.fstat(seat.held[Transport.TCP].fileno()).st_ino
     met = False
     try:
         here = network_namespace()
