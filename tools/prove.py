@@ -100,6 +100,8 @@ PROOFS = (
         "stop-reused-numbers", 100, "proofs:reused_numbers",
         "While `portulan stop` is at work its holder ends at a moment drawn by lot and its process number is given to an innocent process, which "
         "remembers every signal: none is ever hit.",
+    ),
+    Proof(
         "lease-kill", 50, "leasing:lease_kill",
         "Whoever takes, keeps or gives back a lease is killed (SIGKILL) at random moments, twenty a seed and more: no lease is left whose keeper is "
         "dead, no keeper that no lease names, no port that two have, no name that cannot go on at once, no note that loses its number.",
