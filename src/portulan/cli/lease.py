@@ -32,7 +32,7 @@ def arguments(parser: argparse.ArgumentParser, voice: Voice) -> None:
     parser.add_argument(
         "command",
         nargs="*",
-        metavar="CMD",
+        metavar="-- CMD",
         help=voice.say("a program that gets the port: PORT in its environment, {port} in its words", port="{port}"),
     )
     parser.add_argument("--list", action="store_true", help=voice.say("show all leases"))
