@@ -28,6 +28,10 @@ if TYPE_CHECKING:
         def signal(self, pid: int, number: int) -> bool:
             """Send a signal; whether we were let."""
 
+        @property
+        def taken(self) -> frozenset[int]:
+            """All that were held on to."""
+
         def alive(self) -> frozenset[int]:
             """Those that have not ended."""
 

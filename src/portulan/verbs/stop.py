@@ -163,7 +163,7 @@ class _Work:
         killed = {pid for step in plan.steps if step.kind is StepKind.KILL for pid in step.pids}
         serving = [item for item in found.items if in_the_way(plan, item.state, nobodys=item.ownership is Ownership.NONE)]
         holding = {owner.pid for item in serving for owner in item.owners or ()}
-        targets = tuple(target._replace(outcome=_outcome(target.owner.pid, alive, holding, killed)) for target in plan.targets)
+        targets = tuple(target._replace(outcome=_outcome(target.owner.pid, grip.taken - alive, holding, killed)) for target in plan.targets)
         if not serving:
             verdict = Verdict.FREED
         elif any(step.status for step in plan.steps):
@@ -200,7 +200,7 @@ class _Ending:
         pause_s, deserted_s = _SHORTEST_S, None
         while any(in_the_way(self.plan, row.state, nobodys=not row.inode) for row in ask()):
             elapsed_s = time.monotonic() - begin
-            self.signal_due(late=self.kills and elapsed_s >= self.plan.wait_s)
+            self.signal_due(late=self.kills and bool(self.asked) and elapsed_s >= self.plan.wait_s)
             if elapsed_s > allowed_s + (_AFTER_KILL_S if self.kills else 0.0):
                 return
             if not self.grip.alive():  # all have ended, and somebody listens all the same
@@ -270,10 +270,11 @@ def _take(grip: Grip, plan: Stop, target: Target) -> bool:
     return grip.take(target.owner, sockets, descriptors)
 
 
-def _outcome(pid: int, alive: frozenset[int], holding: set[int], killed: set[int]) -> Outcome | None:
-    if pid in alive or pid == 1:
-        return Outcome.ALIVE if pid in holding else Outcome.LET_GO
-    return Outcome.KILLED if pid in killed else Outcome.ENDED
+def _outcome(pid: int, ended: frozenset[int], holding: set[int], killed: set[int]) -> Outcome:
+    """Of one that we had no grip on only its hold of the port is known."""
+    if pid in ended:
+        return Outcome.KILLED if pid in killed else Outcome.ENDED
+    return Outcome.ALIVE if pid in holding else Outcome.LET_GO
 
 
 def _same_sockets(serving: list[Endpoint], plan: Stop) -> bool:

@@ -79,6 +79,11 @@ class Grip:
             raise failed("signal", f"process {pid}", error) from error
         return True
 
+    @property
+    def taken(self) -> frozenset[int]:
+        """All that were held on to, whether they have ended since or not."""
+        return frozenset(self._held)
+
     def alive(self) -> frozenset[int]:
         """Those that have not ended."""
         self.wait(0)
