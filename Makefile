@@ -34,6 +34,7 @@ bench:          ## answers checked first, then ratios to the peers
 	@tools/environment dev
 	@$(PY) tools/private_root.py --into $(ROOT) $(PEERS)
 	@$(PY) benchmarks/bench_chart.py
+	@$(PY) benchmarks/bench_free.py
 
 fuzz:           ## each target for ten seconds; SECONDS=600 for longer
 	@tools/environment dev

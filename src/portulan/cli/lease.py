@@ -94,7 +94,7 @@ def _command(options: argparse.Namespace, face: Face, port: int | None) -> int:
         Guarantee.ABSOLUTE if options.listen_fds else Guarantee.COOPERATIVE if options.hold else Guarantee.NOTED if options.note else None
     )
     taken = lease_for(
-        options.command, options.name, transport=options.transport or "tcp", port=port, within=options.range, address=options.address,
+        options.command, options.name, transport=options.transport, port=port, within=options.range, address=options.address,
         guarantee=asked,
     )  # fmt: skip
     _tell_faults(face, taken.faults)
@@ -128,7 +128,7 @@ def _list(options: argparse.Namespace, face: Face) -> int:
         )
         for one in found.items
     ]
-    face.table(rows, (say("NAME"), say("PORT"), say("GUARANTEE"), say("ADDRESS"), say("HELD BY"), say("SINCE (UTC)")), shrink=(0,))
+    face.table(rows, (say("NAME"), say("PORT"), say("GUARANTEE"), say("ADDRESS"), say("HELD BY"), say("SINCE (UTC)")), shrink=(0, 4))
     return 0
 
 

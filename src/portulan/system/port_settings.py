@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+
 from portulan.errors import BadInput
 from portulan.model.port import LAST_SYSTEM
 from portulan.model.portset import PortSet, parse_portset
 
 RESERVED = "/proc/sys/net/ipv4/ip_local_reserved_ports"
 UNPRIVILEGED = "/proc/sys/net/ipv4/ip_unprivileged_port_start"
+_USUAL, _LONGEST = 1 << 12, 1 << 20
 
 
 def read_reserved_ports(path: str = RESERVED) -> PortSet:
@@ -26,8 +29,16 @@ def read_first_unprivileged(path: str = UNPRIVILEGED) -> int:
 
 
 def _read(path: str) -> str:
+    """The setting in one read, as the kernel gives it; the kernel makes room for as much as is asked for, so a little is asked for first."""
     try:
-        with open(path, encoding="ascii", errors="replace") as file:
-            return file.read(1 << 20).strip()
+        for size in (_USUAL, _LONGEST):
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                data = os.read(descriptor, size)
+            finally:
+                os.close(descriptor)
+            if len(data) < size:
+                break
     except OSError:
         return ""
+    return data.decode("ascii", "replace").strip()

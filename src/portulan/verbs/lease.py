@@ -13,7 +13,7 @@ from portulan.model.record import Record
 from portulan.system.keepers import Detached, end, keeper_of, network_namespace
 from portulan.system.lease_file import Book, open_book
 from portulan.system.seats import Seat, serve
-from portulan.verbs.leasing import LOOPBACK, Asked, agree, asked_for, guarantee_named, is_gone, known_lease, one_transport, take, word_for
+from portulan.verbs.leasing import LOOPBACK, agree, asked_for, guarantee_named, is_gone, known_lease, one_transport, take, word_for
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ class Leased:
 def lease(
     name: str | None = None,
     *,
-    transport: str = "tcp",
+    transport: str | None = None,
     port: int | None = None,
     within: str | None = None,
     address: str | None = None,
@@ -123,23 +123,23 @@ def lease(
 ) -> Leased:
     """Take a port for this process, until it is closed or the process ends, whatever ends it.
 
-    The number belongs to the name: the same name gets the same one while it is free. `transport` is tcp, udp or both; `port` asks for one number,
-    `within` for a range (8000-8999, dynamic, user). `guarantee` is cooperative (held bound; a server that sets SO_REUSEADDR binds over it),
-    absolute (a socket that serves at `address`, by default 127.0.0.1; `socket()` gives it out) or noted (other leases keep off, nobody else).
+    The number belongs to the name: the same name gets the same one while it is free. `transport` is tcp (unless the name is noted for another), udp
+    or both; `port` asks for one number, `within` for a range (8000-8999, dynamic, user). `guarantee` is cooperative (held bound; a server that sets
+    SO_REUSEADDR binds over it), absolute (a socket that serves at `address`, by default 127.0.0.1; `socket()` gives it out) or noted (other leases keep
+    off, nobody else).
 
     Raises Refused when the name is leased already or no such port is to be had; BadInput, NotPermitted, MachineFailed.
     """
     if name is None:
         name = f"anonymous-{os.urandom(4).hex()}"
-    asked = asked_for(name, transport, port, within, address)
-    return _take_here(asked, guarantee_named(guarantee))
+    return _take_here(name, transport, port, within, address, guarantee_named(guarantee))
 
 
 def lease_for(
     words: Sequence[str],
     name: str,
     *,
-    transport: str = "tcp",
+    transport: str | None = None,
     port: int | None = None,
     within: str | None = None,
     address: str | None = None,
@@ -153,7 +153,7 @@ def lease_for(
     wanted = guarantee_named(guarantee) if guarantee else Guarantee.ABSOLUTE if way else Guarantee.COOPERATIVE
     if address is not None and wanted is not Guarantee.ABSOLUTE:
         raise BadInput("lease.address-not-ours", program=words[0], address=address)
-    return _take_here(asked_for(name, transport, port, within, address), wanted, way)
+    return _take_here(name, transport, port, within, address, wanted, way)
 
 
 def note(
@@ -228,9 +228,18 @@ def release(name: str) -> tuple[Lease, tuple[PortulanError, ...]]:
         return known, _faults(book)
 
 
-def _take_here(asked: Asked, guarantee: Guarantee, way: Way | None = None) -> Leased:
+def _take_here(
+    name: str,
+    transport: str | None,
+    port: int | None,
+    within: str | None,
+    address: str | None,
+    guarantee: Guarantee,
+    way: Way | None = None,
+) -> Leased:
     keeper = keeper_of(os.getpid())
     with open_book(needed=False) as book:
+        asked = asked_for(name, transport or word_for(known_lease(book, name)), port, within, address)
         made, seat = take(book, asked, guarantee, lambda _: keeper)
         return Leased(made, seat, way=way, faults=_faults(book))
 

@@ -215,6 +215,13 @@ def test_a_note_stays():
     assert names() == []
 
 
+def test_a_note_remembers_its_transport():
+    made, _ = verbs.note(DB, transport="both")
+    with held(portulan.lease(DB)) as port:
+        assert (port.number, port.lease.transports) == (made.port, made.transports)
+    assert verbs.hold(DB)[0].transports == made.transports
+
+
 def test_a_program_that_has_a_port_can_be_noted_too():
     with portulan.lease(DB) as port:
         assert verbs.note(DB)[0].port == port
