@@ -2,7 +2,7 @@
 .PHONY: run test prove check bench fuzz docs lock clean
 PY := env -u PYTHONDONTWRITEBYTECODE .venv/bin/python
 # What the tests compare with, from Debian, in a private root: nothing is installed on the machine itself.
-PEERS := iproute2 iptables lsof nftables procps psmisc nginx-light python3 util-linux
+PEERS := iproute2 iptables lsof nftables procps psmisc nginx-light openssh-server openssh-client python3 util-linux
 ROOT := .cache/roots/peers
 
 run:            ## create the environment and chart this machine
@@ -35,6 +35,7 @@ bench:          ## answers checked first, then ratios to the peers
 	@$(PY) tools/private_root.py --into $(ROOT) $(PEERS)
 	@$(PY) benchmarks/bench_chart.py
 	@$(PY) benchmarks/bench_why.py
+	@$(PY) benchmarks/bench_free.py
 
 fuzz:           ## each target for ten seconds; SECONDS=600 for longer
 	@tools/environment dev

@@ -365,3 +365,27 @@ def find_peers():
         return open_root(os.environ.get("PORTULAN_PEERS") or Path(__file__).resolve().parent.parent / ".cache/roots/peers")
     except PortulanError:
         return None
+
+
+# Stop
+
+
+LOTTERY_ROUNDS = 20
+
+
+def reused_numbers(seed):
+    """`portulan stop`, while the number of its holder is given to an innocent process at a moment drawn by lot."""
+    import json
+
+    import pid_lottery
+    from labs import PORTULAN
+    from portulan.system.sandbox import Sandbox
+
+    with Sandbox() as sandbox:
+        host = sandbox.host("a")
+        lottery = [sys.executable, pid_lottery.__file__, PORTULAN, str(LOTTERY_ROUNDS), str(seed)]
+        done = host.run(["unshare", "--pid", "--fork", "--mount-proc", *lottery], timeout_s=120)
+    if done.returncode:
+        return [f"the lottery failed: {done.stderr[-500:]}"], Counter()
+    found, figures = json.loads(done.stdout)
+    return found, Counter(figures)

@@ -96,6 +96,22 @@ PROOFS = (
         "churn-as-user", 100, "proofs:churn_as_user",
         "The same for an ordinary user looking at processes of their own, where nearly all others are closed to them.",
     ),
+    Proof(
+        "stop-reused-numbers", 100, "proofs:reused_numbers",
+        "While `portulan stop` is at work its holder ends at a moment drawn by lot and its process number is given to an innocent process, which "
+        "remembers every signal: none is ever hit.",
+    ),
+    Proof(
+        "lease-kill", 50, "leasing:lease_kill",
+        "Whoever takes, keeps or gives back a lease is killed (SIGKILL) at random moments, twenty a seed and more: no lease is left whose keeper is "
+        "dead, no keeper that no lease names, no port that two have, no name that cannot go on at once, no note that loses its number.",
+    ),
+    Proof(
+        "lease-storm", 10, "leasing:lease_storm",
+        "1,000 leases at once, out of the very range that the kernel hands to clients, while strangers bind any port and connect from any without "
+        "end: no leased port goes to a stranger, every server binds over its lease, and where the socket was handed over every client that came before the "
+        "server is served.",
+    ),
 )  # fmt: skip
 """In the order in which they run. Later ones are added here."""
 

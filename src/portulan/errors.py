@@ -40,6 +40,12 @@ class NotPermitted(CannotTell):
     """The rights of this process do not reach; `needs` names the capability, the sentence the command that grants it."""
 
 
+class Refused(PortulanError):
+    """Nobody's fault either: the answer is no. What was asked for is not to be had now."""
+
+    exit_status = 1
+
+
 class MachineFailed(PortulanError):
     """The machine failed us: an operating-system error on `operation` of `subject`, with its `reason`."""
 

@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src" / "portulan"
 FILES = sorted(SOURCE.rglob("*.py"))
 TREES = {path: ast.parse(path.read_text("utf-8")) for path in FILES}
-ERRORS = {"PortulanError", "BadInput", "ParseError", "CannotTell", "NotPermitted", "MachineFailed"}
+ERRORS = {"PortulanError", "BadInput", "ParseError", "CannotTell", "NotPermitted", "Refused", "MachineFailed"}
 PURE = ("model", "wire", "registry", "host", "text")
 MACHINE = {
     "os",

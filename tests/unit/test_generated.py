@@ -36,7 +36,7 @@ def test_every_sentence_has_its_japanese():
     "words",
     [
         ["ls"], ["ls", "--all"], ["ls", "--connections"], ["who", "1"], ["lookup", "80"], ["lookup", "6000-6063"], ["lookup", "http"],
-        ["lookup", "remote", "desktop"], ["lookup", "0"], ["map"], ["map", "--transport", "udp"], ["ls", "--source", "psutil"],
+        ["lookup", "remote", "desktop"], ["lookup", "0"], ["map"], ["map", "--transport", "udp"], ["ls", "--source", "psutil"], ["lease", "--list"],
     ],
 )  # fmt: skip
 def test_answers_keep_to_their_schemas(words):

@@ -20,7 +20,13 @@ COMMANDS = {
         Command("ls", "portulan.cli.ls", mark("the chart: every port of this machine, what it is for and who holds it")),
         Command("who", "portulan.cli.who", mark("who holds a port, why it runs, and how to stop it")),
         Command("why", "portulan.cli.why", mark("can a server bind a port, and if not, why not, and what to do")),
+        Command("free", "portulan.cli.free", mark("a port number that a server can really bind now")),
+        Command("stop", "portulan.cli.stop", mark("end whoever holds a port, politely")),
         Command("lookup", "portulan.cli.lookup", mark("what a port number or a service name stands for")),
+        Command(
+            "lease", "portulan.cli.lease", mark("keep a port for you: the same number each day, for a program or until you release it")
+        ),
+        Command("release", "portulan.cli.release", mark("give a leased port back")),
         Command("map", "portulan.cli.map", mark("all 65,536 ports as one picture")),
         Command("registry", "portulan.cli.registry", mark("bring the registry of port numbers up to date")),
         Command("completion", "portulan.cli.completion", mark("print the completions for your shell")),

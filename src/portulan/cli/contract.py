@@ -12,8 +12,11 @@ from portulan.cli.envelope import RENAMED, VERSIONS
 from portulan.model.assignment import About, Entry, Update
 from portulan.model.binding import Answer
 from portulan.model.chart import Endpoint, Namespace
+from portulan.model.free import FreePort
+from portulan.model.lease import Lease
 from portulan.model.picture import Stretch
 from portulan.model.port import Port, Transport
+from portulan.model.stop import Refusal, Step, Target, Verdict
 from portulan.model.who import Remedy
 from portulan.model.why import Attempt, Cause, Caution, Holder, Suspect, Way
 
@@ -36,7 +39,18 @@ ENVELOPES: dict[str, tuple[type, dict[str, Any]]] = {
     ),
     "lookup": (Entry, {"unknown": tuple[str, ...]}),
     "map": (Stretch, {"host": str, "transport": Transport | None, "ephemeral": tuple[int, int] | None, "counts": dict[str, int]}),
+    "lease": (Lease, {}),
+    "release": (Lease, {}),
     "registry": (Update, {}),
+    "free": (FreePort, {"name": str | None}),
+    "stop": (
+        Target,
+        {
+            "host": str, "source": str, "port": Port, "service": str | None, "verdict": Verdict, "refusals": tuple[Refusal, ...],
+            "steps": tuple[Step, ...], "wait_s": float, "connections": int, "elsewhere": tuple[str, ...], "left": tuple[Endpoint, ...],
+            "took_s": float | None,
+        },
+    ),
 }  # fmt: skip
 """Command -> (class of its items, name and type of what else its envelope tells)."""
 ABOUT = About

@@ -139,7 +139,8 @@ def _dispatch(words: list[str], face: Face) -> int:
         face.line(f"portulan {__version__}")
         return 0
     module = import_module(COMMANDS[name].module)
-    options = _plain(module, rest)
+    rest, behind = _split(module, rest)
+    options = None if behind else _plain(module, rest)
     if options is None:
         from portulan.cli.parser import build_parser
 
@@ -148,8 +149,18 @@ def _dispatch(words: list[str], face: Face) -> int:
             options = build_parser(COMMANDS[name], face.voice, face.width).parse_args(rest)
         except SystemExit as leaving:  # --help has printed itself
             return leaving.code if isinstance(leaving.code, int) else 0
+        if behind:
+            options.command = behind
     status: int = module.run(options, face)
     return status
+
+
+def _split(module: ModuleType, words: list[str]) -> tuple[list[str], list[str]]:
+    """Where a command takes another one behind `--`, its words are that one's own: they are no matter of ours."""
+    if not getattr(module, "TAKES_COMMAND", False) or "--" not in words:
+        return words, []
+    at = words.index("--")
+    return words[:at], words[at + 1 :]
 
 
 def _plain(module: ModuleType, words: list[str]) -> Any:

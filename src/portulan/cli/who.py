@@ -49,10 +49,10 @@ def run(options: argparse.Namespace, face: Face) -> int:
         face.envelope("who", answer.items, taken_at=answer.taken_at, missing=missing, extra=extra)
     else:
         _tell(face, answer, missing)
-    return 0 if answer.items else 3 if _could_hide(answer) else 1
+    return 0 if answer.items else 3 if could_hide(answer) else 1
 
 
-def _could_hide(answer: Who) -> bool:
+def could_hide(answer: Who) -> bool:
     """Whether what was kept from us could hold the port: a socket is listed by the kernel whoever holds it, but not those of closed namespaces."""
     return any(gap.code in ("namespace.forbidden", "namespace.unreachable", "psutil.forbidden") for gap in answer.gaps)
 
@@ -69,7 +69,7 @@ def _tell(face: Face, answer: Who, missing: list[str]) -> None:
     for number, block in enumerate(stories):
         if number:
             face.line()
-        _block(face, block)
+        show_block(face, block)
     for text in missing:
         face.note(" " + text)
     more = way_out(voice, answer.gaps, root=hasattr(os, "geteuid") and os.geteuid() == 0, command=f"{program_name()} {answer.port}")
@@ -77,7 +77,8 @@ def _tell(face: Face, answer: Who, missing: list[str]) -> None:
         face.note(" " + more)
 
 
-def _block(face: Face, block: Block) -> None:
+def show_block(face: Face, block: Block) -> None:
+    """One holder's story."""
     first, *rest = wrap(block.sentence, face.width)
     face.line(face.style(first, "bold"))
     for line in rest:

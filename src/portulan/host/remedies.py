@@ -62,12 +62,24 @@ def _leaders(owners: tuple[Owner, ...]) -> list[Owner]:
 
 def _process(owner: Owner) -> Remedy | None:
     """None for systemd itself, of the machine or of a user, where the socket unit is not known: to end it would end everything."""
+    return _container(owner) or _unit(owner)
+
+
+def _container(owner: Owner) -> Remedy | None:
+    """None where no container is known, or no command for it."""
     runtime, _, name = (owner.container or "").partition(":")
     if runtime in _STOPS:
         return Remedy(code="container", command=_STOPS[runtime].format(quote(name)))
     if runtime == "kubernetes" and name.count("/") == 2:
         namespace, pod, _ = name.split("/")
         return Remedy(code="container", command=f"kubectl --namespace {quote(namespace)} delete pod {quote(pod)}")
+    published = _published(owner)
+    if published:
+        return Remedy(code="container", command=f"docker stop $(docker ps --quiet --filter publish={published})")
+    return None
+
+
+def _unit(owner: Owner) -> Remedy | None:
     unit = owner.unit or ""
     if unit == "init.scope":
         return None
@@ -76,6 +88,15 @@ def _process(owner: Owner) -> Remedy | None:
             return Remedy(code="user-unit", command=f"systemctl --user stop {quote(unit)}")
         return Remedy(code="unit", command=f"systemctl stop {quote(unit)}")
     return Remedy(code="process", command=f"kill {owner.pid}")
+
+
+def _published(owner: Owner) -> str:
+    """The port that docker's forwarder holds for a container: it runs in docker's own unit, and to stop that would stop every container."""
+    words = owner.command or ()
+    if owner.name != "docker-proxy" or "-host-port" not in words[:-1]:
+        return ""
+    port = words[words.index("-host-port") + 1]
+    return port if port.isascii() and port.isdigit() else ""
 
 
 def _kernel(holder: str) -> Remedy | None:

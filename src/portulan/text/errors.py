@@ -70,10 +70,11 @@ def sentences(voice: Voice, error: PortulanError) -> tuple[str, ...]:
 
 def _tables() -> tuple[dict[str, str], dict[str, str]]:
     """Our own sentences, and those of the rooms that keep theirs beside their other words. Imported only when something went wrong."""
-    from portulan.text import lookup, sandbox, why
+    from portulan.text import free, lease, lookup, sandbox, stop, why
     from portulan.text import map as map_text
 
+    rooms = (free, lease, lookup, map_text, sandbox, stop, why)
     return (
-        {**lookup.SENTENCES, **map_text.SENTENCES, **sandbox.SENTENCES, **why.SENTENCES, **SENTENCES},
-        {**lookup.WAYS_OUT, **map_text.WAYS_OUT, **sandbox.WAYS_OUT, **why.WAYS_OUT, **WAYS_OUT},
+        {code: text for room in rooms for code, text in room.SENTENCES.items()} | SENTENCES,
+        {code: text for room in rooms for code, text in room.WAYS_OUT.items()} | WAYS_OUT,
     )

@@ -13,23 +13,41 @@ from types import ModuleType
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from portulan.verbs.chart import chart as chart
+    from portulan.verbs.free import free as free
+    from portulan.verbs.lease import hold as hold
+    from portulan.verbs.lease import lease as lease
+    from portulan.verbs.lease import lease_for as lease_for
+    from portulan.verbs.lease import leases as leases
+    from portulan.verbs.lease import note as note
+    from portulan.verbs.lease import release as release
     from portulan.verbs.lookup import common as common
     from portulan.verbs.lookup import lookup as lookup
     from portulan.verbs.map import port_map as port_map
     from portulan.verbs.registry import update_registry as update_registry
+    from portulan.verbs.stop import stop as stop
     from portulan.verbs.who import who as who
     from portulan.verbs.why import why as why
 
 _HOMES = {
     "chart": "chart",
     "common": "lookup",
+    "free": "free",
+    "hold": "lease",
+    "lease": "lease",
+    "lease_for": "lease",
+    "leases": "lease",
     "lookup": "lookup",
+    "note": "lease",
     "port_map": "map",
+    "release": "lease",
     "update_registry": "registry",
+    "stop": "stop",
     "who": "who",
     "why": "why",
 }
-__all__ = ["chart", "common", "lookup", "port_map", "update_registry", "who", "why"]
+__all__ = [
+    "chart", "common", "free", "hold", "lease", "lease_for", "leases", "lookup", "note", "port_map", "release", "stop", "update_registry", "who", "why",
+]  # fmt: skip
 
 
 class _Verbs(ModuleType):

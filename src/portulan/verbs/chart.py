@@ -58,7 +58,7 @@ def chart(
         items = tuple(item for item in items if any(item.port in ports and item.transport in transports for ports, transports in wanted))
     people, places = list(users), list(namespaces)
     _check_people(machine, people, items)
-    _check_places(places, survey)
+    check_places(places, survey)
     kinds = frozenset(map(parse_transport, transports))
     if kinds:
         items = tuple(item for item in items if item.transport in kinds)
@@ -104,7 +104,7 @@ def _check_people(machine: SocketSource, users: list[str], items: tuple[Endpoint
             raise BadInput("user.unknown", user=user)
 
 
-def _check_places(places: list[str], survey: Survey) -> None:
+def check_places(places: list[str], survey: Survey) -> None:
     """Raises BadInput for a network namespace that was not found."""
     known = {word for space in survey.namespaces for word in (space.name, str(space.inode), f"net:[{space.inode}]")} | {"this"}
     for place in places:

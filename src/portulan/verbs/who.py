@@ -38,14 +38,14 @@ def who(port: str | int, *, source: str = "auto") -> Who:
     if not any(space.own and space.inode in listening_in for space in survey.namespaces):
         found, survey = look(machine, Selection(ports=ports, transports=transports, every_state=True))
         items = (*(item for item in found if item.netns not in listening_in), *items)
-    items = tuple(_with_parents(item, machine) for item in items)
+    items = tuple(with_parents(item, machine) for item in items)
     return Who(
-        port=asked, host=machine.host_name(), taken_at=taken_at, service=_service(asked, items), items=items, remedies=find_remedies(items),
+        port=asked, host=machine.host_name(), taken_at=taken_at, service=service_name(asked, items), items=items, remedies=find_remedies(items),
         gaps=survey.gaps, source=survey.source, ephemeral=survey.ephemeral,
     )  # fmt: skip
 
 
-def _service(port: Port, items: tuple[Endpoint, ...]) -> str | None:
+def service_name(port: Port, items: tuple[Endpoint, ...]) -> str | None:
     """The usual name, of what was found or of what was asked for."""
     if items:
         return items[0].service
@@ -55,7 +55,7 @@ def _service(port: Port, items: tuple[Endpoint, ...]) -> str | None:
     return open_table().usual(port.number, port.transport or Transport.TCP)
 
 
-def _with_parents(item: Endpoint, machine: SocketSource) -> Endpoint:
+def with_parents(item: Endpoint, machine: SocketSource) -> Endpoint:
     """The endpoint, its holders with their parent chains. One chain a process, however many descriptors."""
     if not item.owners:
         return item

@@ -135,3 +135,15 @@ def parse_protocol_counts(data: bytes) -> dict[str, int]:
         if len(fields) > 2 and (sockets := _number(fields[2])) is not None:
             counts[fields[0]] = sockets
     return counts
+
+
+def parse_life(data: bytes) -> int | None:
+    """/proc/PID/stat -> the start (as `Stat.start_ticks`) of a process that lives; None for a dead one that nobody has waited for yet.
+
+    A zombie holds nothing any more, unless it is only the first thread of several: the others have its files still.
+    """
+    fields = data.rpartition(b")")[2].split()
+    try:
+        return None if fields[0] in b"ZXx" and int(fields[17]) <= 1 else int(fields[19])
+    except (IndexError, ValueError):
+        return None

@@ -50,6 +50,22 @@ def commands(*items):
         ({"container": "kubernetes:0123456789ab", "unit": "cri-containerd-0123.scope"}, "process", "kill 812"),
         ({"container": "containerd:0123456789ab"}, "process", "kill 812"),
         ({"container": "cri-o:0123456789ab"}, "process", "kill 812"),
+        # docker's forwarder runs in docker's own unit: not all containers, but the one it forwards to
+        (
+            {"name": "docker-proxy", "command": ("docker-proxy", "-host-port", "8080"), "unit": "docker.service"},
+            "container",
+            "docker stop $(docker ps --quiet --filter publish=8080)",
+        ),
+        (
+            {"name": "docker-proxy", "command": ("docker-proxy", "-host-port", "8080; x"), "unit": "docker.service"},
+            "unit",
+            "systemctl stop docker.service",
+        ),
+        (
+            {"name": "docker-proxy", "command": ("docker-proxy", "-host-port"), "unit": "docker.service"},
+            "unit",
+            "systemctl stop docker.service",
+        ),
         ({"container": "docker:-f a; rm -rf /"}, "container", "docker stop '-f a; rm -rf /'"),
     ],
 )

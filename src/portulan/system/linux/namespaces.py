@@ -72,7 +72,7 @@ def inside(place: Place) -> Iterator[None]:
         return
     home = os.open(OWN, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        there = _open(place)
+        there = open_place(place)
         try:
             setns(there, CLONE_NEWNET)
         finally:
@@ -85,7 +85,7 @@ def inside(place: Place) -> Iterator[None]:
         os.close(home)
 
 
-def _open(place: Place) -> int:
+def open_place(place: Place) -> int:
     """A descriptor of the namespace. The process that its path goes through may have ended or moved since: then any other that is in it will do."""
     failure: OSError = FileNotFoundError(ENOENT, os.strerror(ENOENT), place.path)
     for path in _paths(place):

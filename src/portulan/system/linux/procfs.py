@@ -85,6 +85,11 @@ def boot_time_s() -> float:
     return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
+def start_time(ticks: int) -> datetime:
+    """The moment that many ticks after this machine was started: the same ticks give the same moment for as long as this process lives."""
+    return datetime.fromtimestamp(round(boot_time_s() + ticks / TICKS_PER_SECOND, 2), UTC)
+
+
 def read_stat(pid: int) -> Stat | None:
     """/proc/PID/stat, or None when the process is gone."""
     try:
@@ -120,11 +125,11 @@ def read_owner(pid: int, seen: Seen | None = None) -> Owner | None:
     if seen is None:
         return None
     meaning = parse_cgroup_path(parse_cgroup(read_file(folder + "cgroup", 4096)))
-    started = datetime.fromtimestamp(round(boot_time_s() + seen.start_ticks / TICKS_PER_SECOND, 2), UTC)
     return Owner(
         pid=pid, fd=None, name=seen.name, command=parse_command(read_file(folder + "cmdline", COMMAND_BYTES + 1), COMMAND_BYTES),
         executable=_link(folder + "exe"), cwd=_link(folder + "cwd"), uid=seen.uid, user=user_name(seen.uid), unit=meaning.unit,
-        user_unit=meaning.user_unit, container=container_name(meaning), started_at=started,
+        user_unit=meaning.user_unit, container=container_name(meaning),
+        started_at=start_time(seen.start_ticks),
     )  # fmt: skip
 
 
