@@ -20,9 +20,7 @@ COMMANDS = {
         Command("ls", "portulan.cli.ls", mark("the chart: every port of this machine, what it is for and who holds it")),
         Command("who", "portulan.cli.who", mark("who holds a port, why it runs, and how to stop it")),
         Command("lookup", "portulan.cli.lookup", mark("what a port number or a service name stands for")),
-        Command(
-            "lease", "portulan.cli.lease", mark("keep a port for you: the same number each day, for a program or until you release it")
-        ),
+        Command("lease", "portulan.cli.lease", mark("keep a port for a program or a name: the same number each day")),
         Command("release", "portulan.cli.release", mark("give a leased port back")),
         Command("map", "portulan.cli.map", mark("all 65,536 ports as one picture")),
         Command("registry", "portulan.cli.registry", mark("bring the registry of port numbers up to date")),
