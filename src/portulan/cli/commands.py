@@ -22,9 +22,7 @@ COMMANDS = {
         Command("free", "portulan.cli.free", mark("a port number that a server can really bind now")),
         Command("stop", "portulan.cli.stop", mark("end whoever holds a port, politely")),
         Command("lookup", "portulan.cli.lookup", mark("what a port number or a service name stands for")),
-        Command(
-            "lease", "portulan.cli.lease", mark("keep a port for you: the same number each day, for a program or until you release it")
-        ),
+        Command("lease", "portulan.cli.lease", mark("keep a port for a program or a name: the same number each day")),
         Command("release", "portulan.cli.release", mark("give a leased port back")),
         Command("map", "portulan.cli.map", mark("all 65,536 ports as one picture")),
         Command("registry", "portulan.cli.registry", mark("bring the registry of port numbers up to date")),
