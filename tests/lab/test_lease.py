@@ -215,6 +215,16 @@ def test_signals_status_and_terminal_are_the_programs_own(host):
         assert process.wait(timeout=20) == -signal.SIGINT
 
 
+@pytest.mark.parametrize("limit", ["64", "1024"])
+def test_what_is_held_stays_out_of_the_programs_way(host, limit):
+    """Shell scripts use low descriptors by number; where there are no high ones, it stays where it is."""
+    look = "for fd in /proc/$$/fd/*; do case $(readlink $fd) in socket:*) echo ${fd##*/};; esac; done"
+    done = host.run(["sh", "-c", f"ulimit -n {limit}; exec {PORTULAN} lease a -- sh -c '{look}'"])
+    assert done.returncode == 0, done.stderr
+    [descriptor] = map(int, done.stdout.split())
+    assert (descriptor >= 200) == (limit == "1024")
+
+
 def test_the_holder_and_its_release(host):
     made = portulan(host, "lease", "db", "--hold")
     port = int(made.stdout)

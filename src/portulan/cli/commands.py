@@ -21,12 +21,10 @@ COMMANDS = {
         Command("who", "portulan.cli.who", mark("who holds a port, why it runs, and how to stop it")),
         Command("why", "portulan.cli.why", mark("can a server bind a port, and if not, why not, and what to do")),
         Command("free", "portulan.cli.free", mark("a port number that a server can really bind now")),
+        Command("lease", "portulan.cli.lease", mark("keep a port for a program or a name: the same number each day")),
+        Command("release", "portulan.cli.release", mark("give a leased port back")),
         Command("stop", "portulan.cli.stop", mark("end whoever holds a port, politely")),
         Command("lookup", "portulan.cli.lookup", mark("what a port number or a service name stands for")),
-        Command(
-            "lease", "portulan.cli.lease", mark("keep a port for you: the same number each day, for a program or until you release it")
-        ),
-        Command("release", "portulan.cli.release", mark("give a leased port back")),
         Command("map", "portulan.cli.map", mark("all 65,536 ports as one picture")),
         Command("registry", "portulan.cli.registry", mark("bring the registry of port numbers up to date")),
         Command("completion", "portulan.cli.completion", mark("print the completions for your shell")),

@@ -128,7 +128,7 @@ def _list(options: argparse.Namespace, face: Face) -> int:
         )
         for one in found.items
     ]
-    face.table(rows, (say("NAME"), say("PORT"), say("GUARANTEE"), say("ADDRESS"), say("HELD BY"), say("SINCE (UTC)")), shrink=(0, 4))
+    face.table(rows, (say("NAME"), say("PORT"), say("GUARANTEE"), say("ADDRESS"), say("HELD BY"), say("SINCE (UTC)")), shrink=(0,))
     return 0
 
 

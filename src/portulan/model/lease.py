@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from portulan.model.port import Port, Transport
+from portulan.model.port import Transport
 from portulan.model.record import Record
 
 
@@ -53,5 +53,10 @@ class Lease(Record):
 
     @property
     def ports(self) -> str:
-        """`64480/tcp`, or `64480/tcp 64480/udp`."""
-        return " ".join(str(Port(self.port, transport)) for transport in self.transports)
+        """`64480/tcp`, `64480/tcp+udp`."""
+        return ports_text(self.port, self.transports)
+
+
+def ports_text(port: int, transports: tuple[Transport, ...]) -> str:
+    """One number on several transports: `64480/tcp+udp`."""
+    return f"{port}/{'+'.join(transports)}"

@@ -79,8 +79,8 @@ def kept_by(voice: Voice, lease: Lease) -> str:
     """Who holds it, for the table."""
     if lease.keeper is None:
         return "-"
-    who = voice.say("a holder, pid {pid}", pid=lease.keeper.pid) if lease.keeper.detached else f"pid {lease.keeper.pid}"
-    return voice.say("{who} and the list", who=who) if lease.noted else who
+    who = voice.say("holder, pid {pid}", pid=lease.keeper.pid) if lease.keeper.detached else f"pid {lease.keeper.pid}"
+    return voice.say("{who}; noted", who=who) if lease.noted else who
 
 
 def released(voice: Voice, lease: Lease) -> str:

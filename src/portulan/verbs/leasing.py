@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from portulan.errors import BadInput, MachineFailed, PortulanError, Refused
 from portulan.host.free import DYNAMIC, USER, USUAL, Wish, candidates
 from portulan.host.leases import Taken, counts_in, find, look_after, settled
-from portulan.model.lease import Guarantee, Keeper, Lease
-from portulan.model.port import Port, Transport
+from portulan.model.lease import Guarantee, Keeper, Lease, ports_text
+from portulan.model.port import Transport
 from portulan.model.portset import PortSet, parse_portset
 from portulan.model.record import Record
 from portulan.system.keepers import lives, network_namespace
@@ -83,7 +83,7 @@ def _find_seat(asked: Asked, others: Sequence[Lease]) -> Seat:
         if seat is not None and (asked.address is None or _served(seat, asked.address)):
             return seat
     if asked.port is not None:
-        raise Refused("lease.occupied", port=" ".join(str(Port(asked.port, each)) for each in asked.transports), number=asked.port)
+        raise Refused("lease.occupied", port=ports_text(asked.port, asked.transports), number=asked.port)
     raise Refused("lease.none-left", within=str(asked.within or PortSet.of((*DYNAMIC.ranges, *USER.ranges))))
 
 

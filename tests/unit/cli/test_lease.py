@@ -72,7 +72,7 @@ def test_the_list(told):
     assert head.split()[:3] == ["NAME", "PORT", "GUARANTEE"]
     assert f" {port}/tcp " in first
     assert " noted " in first
-    assert f"{other}/tcp {other}/udp  absolute   127.0.0.1  pid {os.getpid()}" in second
+    assert f"{other}/tcp+udp  absolute   127.0.0.1  pid {os.getpid()}" in second
     assert err == ""
 
 
