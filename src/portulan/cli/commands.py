@@ -19,6 +19,7 @@ COMMANDS = {
     for command in (
         Command("ls", "portulan.cli.ls", mark("the chart: every port of this machine, what it is for and who holds it")),
         Command("who", "portulan.cli.who", mark("who holds a port, why it runs, and how to stop it")),
+        Command("conflicts", "portulan.cli.conflicts", mark("what will collide before it starts: the ports that files declare")),
         Command("lookup", "portulan.cli.lookup", mark("what a port number or a service name stands for")),
         Command("map", "portulan.cli.map", mark("all 65,536 ports as one picture")),
         Command("registry", "portulan.cli.registry", mark("bring the registry of port numbers up to date")),

@@ -11,6 +11,7 @@ import msgspec
 from portulan.cli.envelope import RENAMED, VERSIONS
 from portulan.model.assignment import About, Entry, Update
 from portulan.model.chart import Endpoint, Namespace
+from portulan.model.declared import Declared, Finding, Problem
 from portulan.model.picture import Stretch
 from portulan.model.port import Port, Transport
 from portulan.model.who import Remedy
@@ -21,6 +22,13 @@ ENVELOPES: dict[str, tuple[type, dict[str, Any]]] = {
         Endpoint,
         {
             "host": str, "source": str, "port": Port, "service": str | None, "remedies": tuple[Remedy, ...],
+            "ephemeral": tuple[int, int] | None,
+        },
+    ),
+    "conflicts": (
+        Finding,
+        {
+            "host": str, "declared": tuple[Declared, ...], "files": tuple[str, ...], "problems": tuple[Problem, ...],
             "ephemeral": tuple[int, int] | None,
         },
     ),

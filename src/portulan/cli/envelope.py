@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 RENAMED = {"port_class": "class"}
 """Fields whose JSON name is a word that Python keeps for itself."""
-VERSIONS = {"ls": 1, "who": 1, "lookup": 1, "map": 1, "registry": 1}
+VERSIONS = {"ls": 1, "who": 1, "conflicts": 1, "lookup": 1, "map": 1, "registry": 1}
 """The schema number of each command's envelope: a new field is fine, a changed one is a new number."""
 
 

@@ -178,7 +178,7 @@ def _command(words: list[str]) -> tuple[str, list[str]]:
 
 def _behind_options(words: list[str]) -> tuple[str, list[str]]:
     """Options before the command belong to it: `portulan --lang ja who 80`."""
-    values = ("--lang", "--color", "--user", "--name", "--service", "--netns", "--source", "--pid", "--watch")
+    values = ("--lang", "--color", "--user", "--name", "--service", "--netns", "--source", "--pid", "--watch", "--kind")
     common = ("--lang", "--color", "--json")
     before: list[str] = []
     for at, word in enumerate(words):

@@ -13,6 +13,7 @@ from types import ModuleType
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from portulan.verbs.chart import chart as chart
+    from portulan.verbs.conflicts import conflicts as conflicts
     from portulan.verbs.lookup import common as common
     from portulan.verbs.lookup import lookup as lookup
     from portulan.verbs.map import port_map as port_map
@@ -22,12 +23,13 @@ if TYPE_CHECKING:
 _HOMES = {
     "chart": "chart",
     "common": "lookup",
+    "conflicts": "conflicts",
     "lookup": "lookup",
     "port_map": "map",
     "update_registry": "registry",
     "who": "who",
 }
-__all__ = ["chart", "common", "lookup", "port_map", "update_registry", "who"]
+__all__ = ["chart", "common", "conflicts", "lookup", "port_map", "update_registry", "who"]
 
 
 class _Verbs(ModuleType):

@@ -40,9 +40,9 @@ def read_compose(path: str, server: Server, desk: Desk) -> None:
         tree = _tree(each, desk)
         if tree is None:
             continue
-        name = tree.get("name")
-        if name is not None and name.text and "$" not in name.text:
-            project = name.text
+        title = tree.get("name")
+        if title is not None and title.text and "$" not in title.text:
+            project = title.text
         _gather(each, tree, services, desk)
     for name, service in services.items():
         starts = False if any(service.profiles) else server.starts
@@ -76,10 +76,10 @@ def _gather(path: str, tree: Node, services: dict[str, _Service], desk: Desk) ->
     if include is not None:
         desk.problem("not-followed", path, include.line, text="include")
     whole = tree.get("services")
-    if whole is None or whole.pairs is None:
-        if whole is not None and whole.text != "":
-            desk.problem("syntax", path, whole.line, expected="services:")
+    if whole is None:
         return
+    if whole.pairs is None and whole.text != "":
+        desk.problem("syntax", path, whole.line, expected="services:")
     for name, node in whole.entries():
         service = services.setdefault(name, _Service([], [], []))
         extends = node.get("extends")
@@ -90,14 +90,19 @@ def _gather(path: str, tree: Node, services: dict[str, _Service], desk: Desk) ->
             service.host_network.append((path, mode.line))
         if profiles is not None and profiles.items:
             service.profiles.append(True)
-        if ports is None:
-            continue
-        if ports.tag in ("!override", "!reset"):
-            service.ports.clear()
-        if ports.tag != "!reset":
-            if ports.items is None and ports.text != "":
-                desk.problem("syntax", path, ports.line, expected="a list of ports")
-            service.ports.extend((path, each) for each in ports.items or ())
+        if ports is not None:
+            _add_ports(path, ports, service, desk)
+
+
+def _add_ports(path: str, ports: Node, service: _Service, desk: Desk) -> None:
+    """One list of ports; a tag may have it replace those of earlier files (the Compose specification, "Reset value", "Replace value")."""
+    if ports.tag in ("!override", "!reset"):
+        service.ports.clear()
+    if ports.tag == "!reset":
+        return
+    if ports.items is None and ports.text != "":
+        desk.problem("syntax", path, ports.line, expected="a list of ports")
+    service.ports.extend((path, each) for each in ports.items or ())
 
 
 def _publish(path: str, node: Node, server: Server, variables: Mapping[str, str], desk: Desk) -> None:

@@ -10,7 +10,7 @@ _DEEPEST = 8
 _LONGEST = 4096
 
 
-class Unset(Exception):  # noqa: N818 - it says what is the matter
+class Unset(Exception):
     """A variable that no file sets, or a form that is none."""
 
     def __init__(self, text: str) -> None:
@@ -83,4 +83,5 @@ def _braced(name: str, rest: str, known: Mapping[str, str], depth: int) -> str:
             return known[name]
         case "" if not colon and name in known:
             return known[name]
-    raise Unset(f"${{{name}{rest}}}")
+    whole = f"${{{name}{rest}}}"
+    raise Unset(whole)

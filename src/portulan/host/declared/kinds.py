@@ -55,7 +55,7 @@ def kind_of(path: str, *, named: bool = False) -> Kind | None:
     if name.startswith(("docker-compose.", "compose.")) and name.endswith((".yml", ".yaml")):
         return Kind.COMPOSE if named else None
     for mark, kind in _BY_FOLDER:
-        if mark in path and (named or kind is Kind.REDIS and name.endswith(".conf") or any(part in path for part in _FRAGMENTS)):
+        if mark in path and (named or (kind is Kind.REDIS and name.endswith(".conf")) or any(part in path for part in _FRAGMENTS)):
             return kind
     if named:
         return next((kind for kind in Kind if kind.value in name.lower()), Kind.MYSQL if name.endswith(".cnf") else None)

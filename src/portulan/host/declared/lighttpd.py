@@ -13,6 +13,8 @@ _TOKEN = re.compile(
 )
 _HARMLESS = ("/usr/share/lighttpd/create-mime.conf.pl", "/usr/share/lighttpd/create-mime.assign.pl")
 """Programs of Debian's own configuration that only print MIME types."""
+_IPV6 = "/usr/share/lighttpd/use-ipv6.pl"
+"""Debian's program that prints a condition on the socket [::]:PORT where the machine has IPv6; it needs not be run to know that."""
 _WANTED = ("server.port", "server.bind", "server.use-ipv6", "server.set-v6only")
 _UNKNOWN = "?"
 _OFF = ("", "", 0)
@@ -106,8 +108,12 @@ class _Reader:
             self.include(path, number, self.value(path, line[1:]))
         elif name == "include_shell":
             command = self.value(path, line[1:])
-            if command and command.split()[0] not in _HARMLESS:
-                self.desk.problem("program", path, number, text=command)
+            program, *arguments = (command or "").split() or [""]
+            if program == _IPV6 and len(arguments) < 2:
+                if self.desk.around.ipv6:
+                    self.sockets.append((f"[::]:{arguments[0] if arguments else 80}", path, number, {}))
+            elif program and program not in _HARMLESS:
+                self.desk.problem("program", path, number, text=command or program)
         elif len(line) > 2 and line[1][1] in ("=", ":=", "+="):
             self.assign(path, name, line[1][1], line[2:])
 
@@ -144,6 +150,8 @@ class _Reader:
                 parts.append(word)
             elif kind == "word" and word.removeprefix("var.") in self.variables and not word.startswith("env."):
                 parts.append(self.variables[word.removeprefix("var.")])
+            elif kind == "word" and word in self.settings and self.settings[word][0] != _UNKNOWN:
+                parts.append(self.settings[word][0])
             elif not (kind == "operator" and word == "+"):
                 if not quiet:
                     self.desk.problem("variable", path, number, text="".join(text for _, text, _ in tokens[:8]))
@@ -170,7 +178,7 @@ class _Reader:
 
     def add(self, where: str, port: int, place: tuple[str, int | None], settings: _Settings, seen: set[tuple[str | None, int]]) -> None:
         """One socket, as network_server_init in network.c reads its address."""
-        if where.startswith("/") or where.startswith("unix:"):
+        if where.startswith(("/", "unix:")):
             return
         host, text = split_port(where)
         if host is None and text is not None and not where.startswith(":"):
@@ -193,6 +201,7 @@ class _Reader:
         if normal_address(host or "") == ANY_6:
             return (Spot(ANY_6, v6_only),)
         return self.desk.spots(host or "", place, v6_only=v6_only)
+
 
 def _tokens(text: str) -> list[_Token]:
     """The tokens of a file, without spaces and comments."""

@@ -104,10 +104,12 @@ class _Reader:
             self.desk.problem("variable", path, item.line, text=" ".join(words))
             return
         host, port = split_port(where)
-        ports = parse_range(port) if port else range(80, 81)
-        if host and not port and parse_range(host):
-            host, ports = None, parse_range(host)
-        elif port is None and self.home() != "http":
+        ports: range | None = range(80, 81)
+        if port is not None:
+            ports = parse_range(port)
+        elif host is not None and (several := parse_range(host)):
+            host, ports = None, several
+        elif self.home() != "http":
             ports = None
         if ports is None:
             self.desk.problem("syntax", path, item.line, expected="listen ADDRESS:PORT;")
@@ -115,7 +117,9 @@ class _Reader:
         spots = (Spot(ANY_4),) if host in (None, "*") else self.desk.spots(host, (path, item.line), v6_only="ipv6only=off" not in options)
         self.add(path, item.line, item.column, spots, ports, options)
 
-    def add(self, path: str, line: int, column: int | None, spots: tuple[Spot, ...], ports: range, options: list[str] | None = None) -> None:
+    def add(
+        self, path: str, line: int, column: int | None, spots: tuple[Spot, ...], ports: range, options: list[str] | None = None
+    ) -> None:
         """Note sockets; those of the same address and port in other server blocks are the same socket."""
         options = options or []
         transport = Transport.UDP if {"udp", "quic"} & set(options) else Transport.TCP
@@ -136,7 +140,9 @@ class _Reader:
         gone = {
             id(one)
             for one, own in self.bound
-            if not own and one.address not in (ANY_4, ANY_6) and (one.transport, one.port, ANY_6 if ":" in (one.address or "") else ANY_4) in wide
+            if not own
+            and one.address not in (ANY_4, ANY_6)
+            and (one.transport, one.port, ANY_6 if ":" in (one.address or "") else ANY_4) in wide
         }
         if gone:
             self.desk.declared[:] = [one for one in self.desk.declared if id(one) not in gone]

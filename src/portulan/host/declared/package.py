@@ -36,32 +36,25 @@ def read_package(path: str, server: Server, desk: Desk) -> None:
 def script_lines(text: str) -> dict[str, int]:
     """Name -> line of each member of the top-level "scripts" of valid JSON; a repeated name counts where it stands last."""
     found: dict[str, int] = {}
-    depth = 0
-    key = inside = ""
+    path: list[str] = []
+    """The last key seen of each open object; of an open list, a key that no object has."""
     expect_key = False
-    line, counted = 1, 0
+    line = counted = 0
     for match in _TOKEN.finditer(text):
-        token = match[0]
-        if token in ("{", "["):
-            depth += 1
-            if depth == 2 and key == "scripts" and token == "{":
-                inside = "scripts"
-            expect_key = token == "{"
-        elif token in ("}", "]"):
-            depth -= 1
-            if depth == 1:
-                inside = ""
+        piece = match[0]
+        if piece in "{[":
+            path.append("")
+            expect_key = piece == "{"
+        elif piece in "}]":
+            path = path[:-1]
             expect_key = False
-        elif token == ",":
-            expect_key = True
-        elif token == ":":
-            expect_key = False
-        elif expect_key:
-            if depth == 1:
-                key = _unescaped(token)
-            elif depth == 2 and inside:
+        elif piece in ",:":
+            expect_key = piece == ","
+        elif expect_key and path:
+            path[-1] = _unescaped(piece)
+            if len(path) == 2 and path[0] == "scripts":
                 line, counted = line + text.count("\n", counted, match.start()), match.start()
-                found[_unescaped(token)] = line
+                found[path[-1]] = line + 1
     return found
 
 

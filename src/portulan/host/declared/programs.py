@@ -59,7 +59,9 @@ _PROGRAMS: dict[str, _Program] = {
     "fastapi": _Program(("--port",), ("--host",), within=("run", "dev")),
     "http.server": _Program((), ("-b", "--bind"), bare=True),
     "streamlit": _Program(("--server.port",), ("--server.address",), within=("run",)),
-    "jupyter": _Program(("--port", "--ServerApp.port"), ("--ip", "--ServerApp.ip"), default=_LOCALHOST, within=("lab", "notebook", "server")),
+    "jupyter": _Program(
+        ("--port", "--ServerApp.port"), ("--ip", "--ServerApp.ip"), default=_LOCALHOST, within=("lab", "notebook", "server")
+    ),
     "mkdocs": _Program(both=("-a", "--dev-addr"), default=_LOOPBACK, within=("serve",)),
     "next": _Program(("-p", "--port"), ("-H", "--hostname"), within=("dev", "start")),
     "vite": _Program(("--port",), ("--host",), default=_LOCALHOST),
@@ -151,9 +153,7 @@ def _of_program(words: list[str], known: Mapping[str, str]) -> list[Found]:
             host = value or None  # `vite --host` alone: all addresses, or some
         elif option in program.port and value:
             ports.append(value)
-        elif option in program.both and value:
-            found.append(value)
-        elif not option and program.bare and value:
+        elif (option in program.both and value) or (not option and program.bare and value):
             found.append(value)
     answers = [_place(_expand(text, known), host) for text in found]
     answers += [_found(host, _expand(text, known)) for text in ports]

@@ -75,21 +75,28 @@ def server_of(kind: Kind, path: str, desk: Desk, units: Units | None = None) -> 
     folder = folder_of(path)
     if kind in PROJECT:
         return Server(kind, folder.rpartition("/")[2] or folder, path)
-    name, names, state = kind.value, (), State()
+    name, names = kind.value, _unit_names(kind, path) if units is not None else ()
     starts: bool | None = False if "/sites-available/" in path else None
-    if units is not None:
-        names = tuple(f"{path.rpartition('/')[2].removesuffix('.conf')}.service" for _ in "1") if kind is Kind.REDIS else SERVICE_UNITS[kind]
-        names = tuple(dict.fromkeys((*names, *SERVICE_UNITS[kind]))) if path.endswith("/redis.conf") else names
+    state = State()
     if kind is Kind.POSTGRESQL:
         name, names, starts = _cluster(folder, desk, names)
     if units is not None:
-        states = [units.state(each) for each in names]
-        state = next((each for each in states if each.starts), next((each for each in states if each != State()), State()))
+        # A generator makes the units of Debian's clusters; postgresql.service stands for them all.
+        states = [units.state(each) for each in (SERVICE_UNITS[kind] if kind is Kind.POSTGRESQL else names)]
+        state = next((each for each in states if each.starts), next((each for each in states if each != State()), state))
         starts = state.starts if starts is None else starts
     user, privileged = state.user, state.privileged if state != State() else None
     if kind is Kind.POSTGRESQL:  # the server refuses to run as root (main.c: check_root)
-        user, privileged = state.user or "postgres", False
+        user, privileged = "postgres", False
     return Server(kind, name, path, PROGRAMS[kind], names, user, privileged, starts)
+
+
+def _unit_names(kind: Kind, path: str) -> tuple[str, ...]:
+    """The units that would run the machine's own file: another file of Redis is another instance of it."""
+    name = path.rpartition("/")[2].removesuffix(".conf")
+    if kind is Kind.REDIS and name not in ("redis", "valkey"):
+        return (f"redis-{name}.service", f"{name}.service")
+    return SERVICE_UNITS[kind]
 
 
 def _cluster(folder: str, desk: Desk, names: tuple[str, ...]) -> tuple[str, tuple[str, ...], bool | None]:

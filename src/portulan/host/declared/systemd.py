@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from portulan.host.declared.dotenv import parse_env, speaks_of_port
 from portulan.host.declared.desk import Desk, Server
+from portulan.host.declared.dotenv import parse_env, speaks_of_port
 from portulan.host.declared.places import NOT_TOLD, Spot, dual, normal_address, parse_port
 from portulan.host.declared.programs import find_ports
 from portulan.host.declared.unit_file import Entry, expand_specifiers, parse_unit, split_words
@@ -169,7 +169,7 @@ def _socket(name: str, units: Units, desk: Desk) -> None:
     v6_only = {"both": False, "ipv6-only": True}.get(settings.get("BindIPv6Only", "default"), desk.around.v6_only)
     service = settings.get("Service") or name.removesuffix(".socket") + ".service"
     path = units.paths.get(name) or listens[0][1].path
-    server = Server(Kind.SYSTEMD, name, path, (), (name, service), None, True, units.state(name).starts)  # noqa: FBT003 - a record's fields in order
+    server = Server(Kind.SYSTEMD, name, path, (), (name, service), None, True, units.state(name).starts)
     for transport, one in listens:
         value = expand_specifiers(one.value, name)
         if value is None:
