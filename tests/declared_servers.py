@@ -8,6 +8,8 @@ from labs import PORTULAN
 
 HERE = "/srv/declared"
 """Where the files of a case lie, in the private root."""
+RUN = "/srv/declared-run"
+"""Where its server may write, whoever it runs as."""
 _APACHE = """ServerRoot "/etc/apache2"
 PidFile /run/apache2-case.pid
 ServerName localhost
@@ -15,11 +17,11 @@ ErrorLog /dev/stderr
 LoadModule mpm_event_module /usr/lib/apache2/modules/mod_mpm_event.so
 LoadModule authz_core_module /usr/lib/apache2/modules/mod_authz_core.so
 """
-_NGINX = "daemon off; worker_processes 1; pid /run/nginx-case-%d.pid; error_log stderr; events { worker_connections 64; }\n"
+_NGINX = "load_module /usr/lib/nginx/modules/ngx_stream_module.so; daemon off; worker_processes 1; pid /run/nginx-case-%d.pid; error_log stderr; events { worker_connections 64; }\n"
 _SSHD = f"HostKey {HERE}/host_key\nPidFile none\nUsePAM no\n"
 _LIGHTTPD = 'server.document-root = "/var/www"\n'
-_POSTGRES = "data_directory = '/var/lib/postgresql/15/main'\nhba_file = '/etc/postgresql/15/main/pg_hba.conf'\nunix_socket_directories = '/tmp'\nssl = off\nfsync = off\n"
-_MYSQL = "[client]\nport = 9999\n[mysqld]\ndatadir = /var/lib/mysql\nsocket = /tmp/case.sock\nuser = mysql\npid-file = /tmp/case.pid\n"
+_POSTGRES = f"data_directory = '/var/lib/postgresql/15/main'\nhba_file = '/etc/postgresql/15/main/pg_hba.conf'\nunix_socket_directories = '{RUN}'\nssl = off\nfsync = off\n"
+_MYSQL = f"[client]\nport = 9999\n[mariadb]\n[mysqld]\ndatadir = /var/lib/mysql\nsocket = {RUN}/case.sock\ntmpdir = {RUN}\nuser = mysql\npid-file = {RUN}/case.pid\n"
 _REDIS = 'save ""\ndaemonize no\n'
 
 
@@ -71,8 +73,9 @@ def write(host, files, folder=HERE):
 def prepare(host, case):
     """A case's files, and what its server needs besides."""
     write(host, case.files)
+    assert host.run(["sh", "-c", f"mkdir -p {RUN} && chmod 1777 {RUN}"]).returncode == 0
     if case.kind == "sshd":
-        done = host.run(["sh", "-c", f"mkdir -p /run/sshd && ssh-keygen -q -t ed25519 -N '' -f {HERE}/host_key"])
+        done = host.run(["sh", "-c", f"mkdir -p /run/sshd && rm -f {HERE}/host_key && ssh-keygen -q -t ed25519 -N '' -f {HERE}/host_key"])
         assert done.returncode == 0, done.stderr
 
 
@@ -136,7 +139,10 @@ CASES = (
     nginx("default-port", "http { server { root /srv; } server { listen 127.0.0.1; } }"),
     nginx("families", "http { server { listen 127.0.0.1:8081; listen [::1]:8082; listen [::]:8083; listen [::]:8084 ipv6only=off; } }"),
     nginx("many", "http { server { listen 8080; listen 8081; } server { listen *:8080; listen 8090-8093; } }"),
-    nginx("within-the-wildcard", "http { server { listen 127.0.0.1:8080; } server { listen 8080; listen [::1]:8080; } server { listen [::]:8080; } }"),
+    nginx(
+        "within-the-wildcard",
+        "http { server { listen 127.0.0.1:8080; } server { listen 8080; listen [::1]:8080; } server { listen [::]:8080; } }",
+    ),
     nginx(
         "include",
         f"http {{ include sites/*.conf; include {HERE}/more.conf; # include nothing.conf;\n }}\nstream {{ include st[r]eam.conf; }}",
@@ -161,12 +167,17 @@ CASES = (
     apache(
         "include",
         f"Include {HERE}/ports.conf\nIncludeOptional {HERE}/conf.d/*.conf\nIncludeOptional {HERE}/none/*.conf\n",
-        **{"ports.conf": "Listen 8080\n", "conf.d/b.conf": "Listen 8082\n", "conf.d/a.conf": "Listen 127.0.0.1:8081\n", "conf.d/no.txt": "Listen 9000\n"},
+        **{
+            "ports.conf": "Listen 8080\n",
+            "conf.d/b.conf": "Listen 8082\n",
+            "conf.d/a.conf": "Listen 127.0.0.1:8081\n",
+            "conf.d/no.txt": "Listen 9000\n",
+        },
     ),
     lighttpd("wildcard", "server.port = 8080\n"),
     lighttpd("default-port", ""),
     lighttpd("bind-4", 'server.bind = "127.0.0.1"\nserver.port = 8080\n'),
-    lighttpd("bind-6", 'server.bind = "::1"\nserver.port = 8080\n'),
+    lighttpd("bind-6", 'server.bind = "[::1]"\nserver.port = 8080\n'),
     lighttpd("all-6", 'server.bind = "[::]"\nserver.port = 8080\n'),
     lighttpd("dual", 'server.bind = "[::]"\nserver.set-v6only = "disable"\nserver.port = 8080\n'),
     lighttpd(
@@ -194,11 +205,16 @@ CASES = (
     postgresql("wildcard", "port = 8432\nlisten_addresses = '*'\n"),
     postgresql("addresses", "listen_addresses = '127.0.0.1, ::1' # here\nport 8432\nport = 8433\n"),
     postgresql("families", "listen_addresses = '0.0.0.0,::'\nport = '8432'\n"),
-    postgresql("none", "listen_addresses = ''\nport = 8432\nunix_socket_directories = '/tmp'\n"),
+    postgresql("none", "listen_addresses = ''\nport = 8432\n"),
     postgresql(
         "include",
         "include_dir = 'conf.d'\ninclude_if_exists = 'not-there.conf'\ninclude 'more.conf'\n",
-        **{"conf.d/a.conf": "port = 8432\n", "conf.d/b.conf": "port = 8433\n", "conf.d/c.txt": "port = 1\n", "more.conf": "listen_addresses = 'localhost'\n"},
+        **{
+            "conf.d/a.conf": "port = 8432\n",
+            "conf.d/b.conf": "port = 8433\n",
+            "conf.d/c.txt": "port = 1\n",
+            "more.conf": "listen_addresses = 'localhost'\n",
+        },
     ),
     mysql("default", ""),
     mysql("wildcard", "port = 8306\nbind-address = *\n"),
@@ -210,7 +226,10 @@ CASES = (
     mysql(
         "include",
         f"!includedir {HERE}/conf.d/\n",
-        **{"conf.d/a.cnf": "[mysqld]\nport = 8306\nbind-address = 127.0.0.1\n", "conf.d/b.cnf": "[mysqldump]\nport = 1\n[mariadb]\nport = 8307\nextra_port = 8308\n"},
+        **{
+            "conf.d/a.cnf": "[mysqld]\nport = 8306\nbind-address = 127.0.0.1\n",
+            "conf.d/b.cnf": "[mysqldump]\nport = 1\n[mariadb]\nport = 8307\nextra_port = 8308\n",
+        },
     ),
     redis("default", ""),
     redis("wildcard", "port 8379\nbind *\n"),

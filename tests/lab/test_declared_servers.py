@@ -4,7 +4,7 @@ import pytest
 
 import declared_servers as lab
 from declared_servers import CASES, OWN, PAIRS
-from labs import ask_ss, look, wait_for
+from labs import ask_ss, inhabit, look, wait_for
 from portulan.model.chart import State
 
 pytestmark = [pytest.mark.lab, pytest.mark.peer]
@@ -12,7 +12,9 @@ pytestmark = [pytest.mark.lab, pytest.mark.peer]
 
 @pytest.fixture
 def host(sandbox, servers):
-    return sandbox.host("web-01", root=servers)
+    made = sandbox.host("web-01", root=servers)
+    inhabit(made)
+    return made
 
 
 def charted(host):
@@ -43,7 +45,7 @@ def test_a_server_listens_where_its_file_says(host, case):
     wanted = lab.sockets_of(answer)
     process = lab.start(host, case)
     if not wanted:  # it runs without a port: its socket file says when
-        assert wait_for(lambda: host.run(["sh", "-c", "ls /tmp/.s.PGSQL.* /tmp/case.sock 2>/dev/null | head -1"]).stdout != "", wanted=True)
+        assert wait_for(lambda: host.run(["sh", "-c", f"ls -A {lab.RUN} | grep -e PGSQL -e case.sock"]).stdout != "", wanted=True)
     assert wait_for(lambda: charted(host), wanted) == wanted, lab.ended(process, 0.1)
     assert by_ss(host) == wanted
     assert process.poll() is None
@@ -94,6 +96,9 @@ def test_a_file_changed_under_a_running_server_is_told(host):
     answer, status = lab.declared(host, case.main)
     assert status == 0
     (finding,) = answer["items"]
-    assert (finding["code"], finding["port"], finding["facts"], finding["holders"][0]["name"]) == ("running.elsewhere", 8081, {"now": "8080/tcp"}, "nginx")
-
-
+    assert (finding["code"], finding["port"], finding["facts"], finding["holders"][0]["name"]) == (
+        "running.elsewhere",
+        8081,
+        {"now": "8080/tcp"},
+        "nginx",
+    )

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from portulan.model.chart import Endpoint
 
-_ANY_4 = bytes(4)
+_ANY_4, _ANY_6 = bytes(4), bytes(16)
 _MOST_OF_A_PORT = 64
 """Declarations of one port that are compared with each other: of a thousand on one port, what the first say is enough."""
 _TOLERANT = (Kind.SSHD, Kind.POSTGRESQL)
@@ -72,17 +72,20 @@ def meets(new: Declared, old: Declared) -> bool | None:
             told is not None and (packed := pack(told)) is not None and (packed == _ANY_4 or (not any(packed) and not _v6_only(new, old)))
         )
         return True if wide else None
-    users = {new.user: 0} | {old.user: 0 if old.user == new.user else 1}
-    devices = {None: 0, new.device: 1, old.device: 1 if old.device == new.device else 2}
-    devices[None] = 0
+    if old.v6_only is None and pack(old.address) == _ANY_6:  # as its program decides
+        verdicts = {meets(new, old._replace(v6_only=only)) for only in (False, True)}
+        return verdicts.pop() if len(verdicts) == 1 else None
+    if new.v6_only is None and pack(new.address) == _ANY_6:
+        return meets(old, new)
+    devices = {new.device: 1, old.device: 1 if old.device == new.device else 2, None: 0}
+    tcp = new.transport is Transport.TCP
     wish = Wish(
-        new.transport, pack(new.address) or b"", new.port, users[new.user], new.transport is Transport.TCP, new.reuse_port, bool(new.v6_only),
-        devices[new.device],
+        new.transport, pack(new.address) or b"", new.port, 0, tcp, new.reuse_port, bool(new.v6_only), devices[new.device]
     )  # fmt: skip
-    state = State.LISTENING if old.transport is Transport.TCP else State.BOUND
+    state = State.LISTENING if tcp else State.BOUND
+    user = 0 if old.user == new.user else 1
     held = Held(
-        old.transport, pack(old.address) or b"", old.port, state, 0, users[old.user], old.transport is Transport.TCP, old.reuse_port,
-        bool(old.v6_only), devices[old.device],
+        old.transport, pack(old.address) or b"", old.port, state, 0, user, tcp, old.reuse_port, bool(old.v6_only), devices[old.device]
     )  # fmt: skip
     return collides(wish, held)
 

@@ -16,6 +16,8 @@ _BUILT_IN = {"core.c", "mod_so.c", "http_core.c", "mod_unixd.c", "mod_version.c"
 _JUDGED = ("ifmodule", "ifdefine")
 _UNJUDGED = ("iffile", "ifdirective", "ifsection", "if", "ifversion")
 _LONGEST_VALUE = 4096
+_SPACES = re.compile(r"\s+")
+_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"|\'((?:[^\'\\]|\\.)*)\'|(\S+)')
 _HOST_PORT_OPTION = "options="
 
 
@@ -139,11 +141,11 @@ class _Reader:
         self.own += self.desk.declared[begin:]
 
     def finish(self) -> None:
-        """0.0.0.0 beside :: of the same port: the IPv6 socket then leaves IPv4 alone (open_listeners in server/listen.c)."""
-        four = {one.port for one in self.own if one.address == ANY_4}
-        both = {id(one) for one in self.own if one.address == ANY_6 and one.port in four}
-        if both:
-            self.desk.declared[:] = [one._replace(v6_only=True) if id(one) in both else one for one in self.desk.declared]
+        """0.0.0.0 beside :: of the same port gets no socket of its own, since that one takes IPv4 too (open_listeners in server/listen.c)."""
+        both = {one.port for one in self.own if one.address == ANY_6}
+        gone = {id(one) for one in self.own if one.address == ANY_4 and one.port in both}
+        if gone:
+            self.desk.declared[:] = [one for one in self.desk.declared if id(one) not in gone]
 
 
 def _lines(text: str) -> list[tuple[int, str]]:
@@ -151,23 +153,21 @@ def _lines(text: str) -> list[tuple[int, str]]:
     found: list[tuple[int, str]] = []
     begun, begin = "", 0
     for number, raw in enumerate(text.split("\n"), 1):
-        line = raw.strip()
-        if not begun and line.startswith("#"):
+        if not begin and raw.lstrip().startswith("#"):
             continue
-        if line.endswith("\\"):
-            begin = begin or number
-            begun += line[:-1] + " "
+        if raw.rstrip("\r").endswith("\\"):
+            begun, begin = begun + raw.rstrip("\r")[:-1], begin or number
             continue
-        whole = (begun + line).strip()
+        whole = (begun + raw).strip()
         if whole and not whole.startswith("#"):
-            found.append((begin or number, re.sub(r"\s+", " ", whole)))
+            found.append((begin or number, _SPACES.sub(" ", whole)))
         begun, begin = "", 0
     if begun.strip():
-        found.append((begin, begun.strip()))
+        found.append((begin, _SPACES.sub(" ", begun.strip())))
     return found
 
 
 def _words(text: str) -> list[str]:
     """Words, quoted ones whole."""
-    found = re.findall(r'"((?:[^"\\]|\\.)*)"|\'((?:[^\'\\]|\\.)*)\'|(\S+)', text)
+    found = _QUOTED.findall(text)
     return [first or second or third for first, second, third in found]

@@ -181,6 +181,9 @@ class _Reader:
         if where.startswith(("/", "unix:")):
             return
         host, text = split_port(where)
+        if host is not None and ":" in host and not where.startswith("["):  # lighttpd takes it for a name of IPv4, and does not start
+            self.desk.problem("syntax", *place, expected=f'"[{host}]"')
+            return
         if host is None and text is not None and not where.startswith(":"):
             host, text = text, None
         number = port if text is None else parse_port(text)

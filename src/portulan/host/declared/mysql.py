@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from portulan.host.declared.desk import Desk, Server, folder_of, resolve
-from portulan.host.declared.places import ANY_4, Spot, dual, parse_port
+from portulan.host.declared.places import ANY_6, Spot, everywhere, parse_port
 from portulan.model.record import Record
 
 _GROUPS = re.compile(r"(mysqld|server|mariadb|mariadbd)(-\d+\.\d+)?|galera")
@@ -29,10 +29,13 @@ class _Reader:
         self.settings: dict[str, _Setting] = {}
         self.group: tuple[str, int] | None = None
         """Where a group of the server was seen first."""
+        self.mariadb = False
+        """Whether the files say that they are MariaDB's."""
 
     def file(self, path: str, text: str) -> None:
         """Line by line."""
         inside = False
+        self.mariadb |= "mariadb" in path
         for number, raw in enumerate(text.split("\n"), 1):
             line = raw.strip()
             if not line or line.startswith(("#", ";")):
@@ -42,6 +45,7 @@ class _Reader:
                 self.include(path, number, name, target.strip())
             elif line.startswith("["):
                 name = line[1:].partition("]")[0].strip().lower()
+                self.mariadb |= "mariadb" in name
                 inside = _GROUPS.fullmatch(name) is not None
                 if inside and self.group is None:
                     self.group = (path, number)
@@ -107,9 +111,11 @@ def _declare(reader: _Reader, server: Server, port_name: str, bind_name: str, de
     for word in bind.value.split(","):
         host = word.strip()
         if host in ("*", ""):
-            found |= dict.fromkeys(dual(reader.desk.around))
-        elif host in ("::", ANY_4):
-            found |= dict.fromkeys(dual(reader.desk.around) if host == "::" else (Spot(ANY_4),))
+            # MariaDB opens a socket for each family, MySQL one for both: the same addresses.
+            found |= dict.fromkeys(everywhere(reader.desk.around))
+        elif host == ANY_6:
+            # MariaDB leaves IPv4 alone, MySQL takes it too.
+            found[Spot(ANY_6, True if reader.mariadb else None)] = None
         else:
             found |= dict.fromkeys(reader.desk.spots(host, (bind.path, bind.line)))
     reader.desk.declare(server, (place.path, place.line, None), found, number)
