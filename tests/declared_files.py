@@ -38,8 +38,8 @@ class Shelf:
         return self.links.get(path, path)
 
 
-def desk_of(files, *, links=None, ipv6=True, names=None):
-    return Desk(Shelf(files, links), Around(names=names or {}, ipv6=ipv6))
+def desk_of(files, *, links=None, ipv6=True, names=None, **how):
+    return Desk(Shelf(files, links), Around(names=names or {}, ipv6=ipv6), **how)
 
 
 def read(kind, text, path=None, *, more=None, **how):

@@ -42,25 +42,19 @@ class Case:
 
 
 def command(case):
-    """(command line, user, environment) that starts the server in the foreground."""
-    main = case.main
-    match case.kind:
-        case "nginx":
-            return ["nginx", "-c", main], None, {}
-        case "apache":
-            return ["apache2", "-f", main, "-DFOREGROUND"], None, {}
-        case "lighttpd":
-            return ["lighttpd", "-D", "-f", main], None, {}
-        case "sshd":
-            return ["/usr/sbin/sshd", "-D", "-e", "-f", main], None, {}
-        case "postgresql":
-            data = "/var/lib/postgresql/15/main"
-            return ["/usr/lib/postgresql/15/bin/postgres", "-D", data, "-c", f"config_file={main}"], "postgres", {}
-        case "mysql":
-            return ["mariadbd", f"--defaults-file={main}", "--skip-grant-tables", "--innodb-flush-log-at-trx-commit=0"], None, {}
-        case "redis":
-            return ["redis-server", main], None, {}
-    raise ValueError(case.kind)
+    """The command line that starts the server in the foreground."""
+    words = {
+        "nginx": ["nginx", "-c"],
+        "apache": ["apache2", "-DFOREGROUND", "-f"],
+        "lighttpd": ["lighttpd", "-D", "-f"],
+        "sshd": ["/usr/sbin/sshd", "-D", "-e", "-f"],
+        "redis": ["redis-server"],
+        "mysql": ["mariadbd", "--skip-grant-tables", f"--defaults-file={case.main}"],
+        "postgresql": ["/usr/lib/postgresql/15/bin/postgres", "-D", "/var/lib/postgresql/15/main", "-c", f"config_file={case.main}"],
+    }[case.kind]
+    if case.kind == "mysql":  # it wants its file first
+        words = [words[0], words[2], words[1]]
+    return words if case.main in words[-1] or case.kind == "mysql" else [*words, case.main]
 
 
 def write(host, files, folder=HERE):
@@ -81,8 +75,8 @@ def prepare(host, case):
 
 def start(host, case):
     """The running server."""
-    words, user, environment = command(case)
-    return host.start(words, user=user, environment=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, folder="/")
+    user = "postgres" if case.kind == "postgresql" else None
+    return host.start(command(case), user=user, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, folder="/")
 
 
 def declared(host, *words):

@@ -34,9 +34,13 @@ if TYPE_CHECKING:
 DEEPEST = 16
 """Files that include each other in a chain: nginx knows no limit, sshd 16, lighttpd 16, MySQL 10."""
 MOST_FILES = 4096
+"""Files read in all, a file that is included a hundred times counted as often, and so are patterns."""
+MOST_TEXT = 32 << 20
+"""Characters read in all, counted in the same way."""
 MOST_DECLARED = 70_000
 """A whole range of ports and a little more."""
-_MOST_PROBLEMS = 1000
+_MOST_ALIKE = 200
+"""Problems of one code that are told."""
 _LONGEST_WORD = 120
 
 
@@ -57,7 +61,7 @@ class Server(Record):
 class Desk:
     """Everything that one reading found."""
 
-    def __init__(self, files: Files, around: Around) -> None:
+    def __init__(self, files: Files, around: Around, *, most_files: int = MOST_FILES) -> None:
         self.files = files
         self.around = around
         self.declared: list[Declared] = []
@@ -67,12 +71,16 @@ class Desk:
         self.failed = 0
         """Files that could not be read."""
         self._chain: list[str] = []
+        self._most_files = most_files
+        self._count = self._size = 0
+        self._told: set[tuple[object, ...]] = set()
 
     def read(self, path: str, *, asked_by: tuple[str, int] | None = None, optional: bool = False) -> str | None:
         """A file's text; None, and a problem noted, where it cannot be read. `optional`: a missing file is no problem."""
-        if len(self.opened) >= MOST_FILES:
-            self.problem("too-many-files", path, most=MOST_FILES)
+        if self.full:
+            self.problem("too-many-files", path, most=self._most_files)
             return None
+        self._count += 1
         try:
             text = self.files.read(path)
         except PortulanError as error:
@@ -83,11 +91,18 @@ class Desk:
             self.problem(error.code, place, line, file=path, reason=str(error.facts.get("reason", "")))
             return None
         self.opened[path] = None
+        self._size += len(text)
         return text
+
+    @property
+    def full(self) -> bool:
+        """Whether enough was read: files that include each other again and again must end somewhere."""
+        return self._count >= self._most_files or self._size >= MOST_TEXT
 
     def enter(self, path: str, *, asked_by: tuple[str, int] | None = None, optional: bool = False) -> str | None:
         """As `read`, for a file that another includes: loops and endless chains end here. Pair with `leave`."""
         if path in self._chain:
+            self._count += 1
             place, line = asked_by or (path, None)
             self.problem("include-loop", place, line, file=path)
             return None
@@ -107,8 +122,12 @@ class Desk:
     def matches(self, base: str, pattern: str, *, asked_by: tuple[str, int]) -> list[str]:
         """The files an include means, seen from a folder: a pattern may match none, a plain name stands for itself. Bounded by `MOST_FILES`."""
         whole = resolve(base, pattern)
+        if self.full:
+            self.problem("too-many-files", *asked_by, most=self._most_files)
+            return []
         if not any(mark in pattern for mark in "*?["):
             return [whole]
+        self._count += 1
         found = self.files.find(whole)
         if len(found) > MOST_FILES:
             self.problem("too-many-files", *asked_by, most=MOST_FILES)
@@ -116,11 +135,11 @@ class Desk:
 
     def problem(self, code: str, path: str, line: int | None = None, /, **facts: str | int) -> None:
         """Note what was not understood; words of the file are cut to a readable length."""
-        if len(self.problems) < _MOST_PROBLEMS:
+        key = (code, path, line, *facts.values())
+        if key not in self._told and sum(told[0] == code for told in self._told) < _MOST_ALIKE:
+            self._told.add(key)
             short = {name: value if isinstance(value, int) else value[:_LONGEST_WORD] for name, value in facts.items()}
-            found = Problem(code, path, line, short)
-            if found not in self.problems[-50:]:
-                self.problems.append(found)
+            self.problems.append(Problem(code, path, line, short))
 
     def declare(
         self,

@@ -50,16 +50,19 @@ def kind_of(path: str, *, named: bool = False) -> Kind | None:
         return _BY_NAME[name]
     if name.endswith(UNITS):
         return Kind.SYSTEMD
-    if _ENV.fullmatch(name) and not name.endswith(_SAMPLES):
-        return Kind.ENV
-    if name.startswith(("docker-compose.", "compose.")) and name.endswith((".yml", ".yaml")):
-        return Kind.COMPOSE if named else None
+    if _ENV.fullmatch(name):
+        return None if name.endswith(_SAMPLES) and not named else Kind.ENV
     for mark, kind in _BY_FOLDER:
-        if mark in path and (named or (kind is Kind.REDIS and name.endswith(".conf")) or any(part in path for part in _FRAGMENTS)):
+        if mark in path and (named or (kind is Kind.REDIS and name.endswith(".conf")) or is_fragment(path)):
             return kind
-    if named:
-        return next((kind for kind in Kind if kind.value in name.lower()), Kind.MYSQL if name.endswith(".cnf") else None)
-    return None
+    return _guess(name) if named else None
+
+
+def _guess(name: str) -> Kind | None:
+    """By a weaker sign: a word in the name."""
+    if name.startswith(("docker-compose.", "compose.")) and name.endswith((".yml", ".yaml")):
+        return Kind.COMPOSE
+    return next((kind for kind in Kind if kind.value in name.lower()), Kind.MYSQL if name.endswith(".cnf") else None)
 
 
 def is_fragment(path: str) -> bool:

@@ -38,36 +38,36 @@ def parse_nginx(text: str) -> Iterator[Directive | Closing]:
     tokens = _Tokens(text)
     for word, quoted, line, column in tokens:
         if quoted or word not in (";", "{", "}"):
-            if not words:
-                begin = (line, column)
+            begin = begin if words else (line, column)
             words.append(word)
-            if len(words) > _MOST_WORDS:
-                yield Closing(line, "';'")
-                return
-            continue
+            if len(words) <= _MOST_WORDS:
+                continue
+        expected = _expected(word if not quoted else "", words, depth)
+        if expected is not None:
+            yield Closing(line, expected)
+            return
         if word == "}":
-            if words or not depth:
-                yield Closing(line, "';'" if words else "no '}'")
-                return
             depth -= 1
             yield Closing(line)
-            continue
-        if not words:
-            yield Closing(line, "a directive")
-            return
-        if word == "{" and words[0].endswith(_LUA):
+        elif word == "{" and words[0].endswith(_LUA):
             tokens.skip_lua()
-        elif word == "{":
-            depth += 1
-            if depth > _DEEPEST:
-                yield Closing(line, "fewer blocks within blocks")
-                return
-            yield Directive(words, *begin, True)
         else:
-            yield Directive(words, *begin, False)
+            depth += word == "{"
+            yield Directive(words, *begin, word == "{")
         words = []
     if tokens.fault or words or depth:
         yield Closing(tokens.line, tokens.fault or ("';'" if words else "'}'"))
+
+
+def _expected(word: str, words: list[str], depth: int) -> str | None:
+    """What had to stand here instead; None where the word is right."""
+    if word == "}":
+        return "';'" if words else None if depth else "no '}'"
+    if word not in ("{", ";"):
+        return "';'"
+    if not words:
+        return "a directive"
+    return "fewer blocks within blocks" if word == "{" and depth >= _DEEPEST else None
 
 
 class _Tokens:

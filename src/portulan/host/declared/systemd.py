@@ -217,23 +217,25 @@ def _service(name: str, units: Units, desk: Desk) -> None:
         elif one.key == "ExecStart":
             commands = [*commands, one] if one.value else []
     state = units.state(name)
-    path = units.paths.get(name, "") or name
-    server = Server(Kind.SYSTEMD, name, path, (), (name,), state.user, state.privileged, state.starts)
-    listens = False
-    for one in commands:
-        words = split_words(one.value.lstrip("@-:+!"))
-        known = {key: value for key, (value, _, _) in variables.items()}
-        for found in find_ports(words, known):
-            listens = True
-            if found.port is None:
-                desk.problem("variable", one.path, one.line, text=found.text)
-            else:
-                _declare_found(desk, server, (one.path, one.line, None), found.host, found.port, found.transport)
+    server = Server(Kind.SYSTEMD, name, units.paths.get(name, "") or name, (), (name,), state.user, state.privileged, state.starts)
+    known = {key: value for key, (value, _, _) in variables.items()}
+    listens = [_command(one, server, known, desk) for one in commands]
     for key, (value, place, line) in variables.items():
         port = parse_port(value)
-        if port is not None and speaks_of_port(key) and not (listens and key == "PORT"):
+        if port is not None and speaks_of_port(key) and not (key == "PORT" and any(listens)):
             claim = Claim.LISTENS if key == "PORT" else Claim.MENTIONS
             desk.declare(server._replace(claim=claim), (place, line, None), NOT_TOLD, port)
+
+
+def _command(one: Entry, server: Server, known: dict[str, str], desk: Desk) -> bool:
+    """The ports of one ExecStart=; returns whether it tells any."""
+    found = find_ports(split_words(one.value.lstrip("@-:+!")), known)
+    for each in found:
+        if each.port is None:
+            desk.problem("variable", one.path, one.line, text=each.text)
+        else:
+            _declare_found(desk, server, (one.path, one.line, None), each.host, each.port, each.transport)
+    return bool(found)
 
 
 def _declare_found(

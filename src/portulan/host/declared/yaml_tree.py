@@ -57,9 +57,13 @@ def parse_yaml(text: str) -> Node | None:
         return _build(yaml.parse(text, Loader=loader))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise ParseError("yaml.syntax", line=mark.line + 1 if mark else 1, reason=error.problem or "") from error
+        raise ParseError("yaml.syntax", line=min(mark.line, text.count("\n")) + 1 if mark else 1, reason=error.problem or "") from error
     except (yaml.YAMLError, ValueError) as error:  # a character that YAML does not know
         raise ParseError("yaml.syntax", line=1, reason=getattr(error, "reason", "") or type(error).__name__) from error
+
+
+_OPENING = ("SequenceStartEvent", "MappingStartEvent")
+_CLOSING = ("SequenceEndEvent", "MappingEndEvent")
 
 
 def _build(events: Iterator[Any]) -> Node | None:
@@ -69,37 +73,36 @@ def _build(events: Iterator[Any]) -> Node | None:
     count = 0
     for event in events:
         kind = type(event).__name__
-        if kind == "DocumentEndEvent":
-            return None
-        if kind in ("SequenceEndEvent", "MappingEndEvent"):
+        if kind in _CLOSING:
             node, parts = stack.pop()
-            if node.pairs is not None:
-                node.pairs.extend(zip(parts[::2], parts[1::2], strict=False))
-            if not stack:
-                return node
+            (node.items if node.items is not None else []).extend(parts)
+            (node.pairs if node.pairs is not None else []).extend(zip(parts[::2], parts[1::2], strict=False))
+        elif kind in ("ScalarEvent", "AliasEvent", *_OPENING):
+            count += 1
+            node = _node(event, kind, anchors)
+            if count > _MOST_NODES or len(stack) >= _DEEPEST:
+                raise ParseError("yaml.syntax", line=node.line, reason=f"more than {_MOST_NODES} values or {_DEEPEST} levels")
+            if stack:
+                stack[-1][1].append(node)
+            if kind in _OPENING:
+                stack.append((node, []))
+        elif kind == "DocumentEndEvent":
+            return None
+        else:
             continue
-        if kind not in ("ScalarEvent", "AliasEvent", "SequenceStartEvent", "MappingStartEvent"):
-            continue
-        count += 1
-        line, column = event.start_mark.line + 1, event.start_mark.column + 1
-        if count > _MOST_NODES or len(stack) >= _DEEPEST:
-            raise ParseError("yaml.syntax", line=line, reason=f"more than {_MOST_NODES} values or {_DEEPEST} levels")
-        node = _node(event, kind, line, column, anchors)
-        if kind != "AliasEvent" and event.anchor:
-            anchors[event.anchor] = node
-        if stack:
-            target, parts = stack[-1]
-            (target.items if target.items is not None else parts).append(node)
-        elif kind in ("ScalarEvent", "AliasEvent"):
+        if not stack:
             return node
-        if kind in ("SequenceStartEvent", "MappingStartEvent"):
-            stack.append((node, []))
     return None
 
 
-def _node(event: Any, kind: str, line: int, column: int, anchors: dict[str, Node]) -> Node:
+def _node(event: Any, kind: str, anchors: dict[str, Node]) -> Node:
+    line, column = event.start_mark.line + 1, event.start_mark.column + 1
     if kind == "AliasEvent":
         return anchors.get(event.anchor) or Node(line, column, text="")
     if kind == "ScalarEvent":
-        return Node(line, column, event.tag, text=event.value)
-    return Node(line, column, event.tag, items=[]) if kind == "SequenceStartEvent" else Node(line, column, event.tag, pairs=[])
+        node = Node(line, column, event.tag, text=event.value)
+    else:
+        node = Node(line, column, event.tag, pairs=[]) if kind == "MappingStartEvent" else Node(line, column, event.tag, items=[])
+    if event.anchor:
+        anchors[event.anchor] = node
+    return node

@@ -278,3 +278,20 @@ def test_a_file_that_may_not_be_read_is_told(kind):
     desk = read(kind, None)
     assert faults(desk)[0] == ("file.unreadable", None)
     assert desk.failed
+
+
+def test_files_that_include_each_other_without_end_are_read_within_bounds():
+    files = {f"/srv/shop/{name}": "Include /srv/shop/*\n" * 20 for name in "abcdefgh"}
+    desk = read(APACHE, "Include a\n", more=files)
+    assert {code for code, _ in faults(desk)} == {"too-many-files", "include-loop"}
+
+
+def test_a_chain_of_includes_ends():
+    files = {f"/srv/shop/{at}.conf": f"include {at + 1}.conf" for at in range(40)}
+    assert ("include-deep", 1) in faults(read(REDIS, "include 0.conf", more=files))
+
+
+def test_a_whole_range_of_ports_is_noted_and_no_more():
+    desk = read(NGINX, server("listen 1-65535; listen 127.0.0.1:1-65535 bind;"))
+    assert len(desk.declared) == 70_000
+    assert ("too-many-ports", 1) in faults(desk)
