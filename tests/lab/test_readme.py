@@ -37,7 +37,7 @@ def test_examples_end_as_documented(answers):
     _, lines, outputs = answers
     statuses = {line: status for line, (_, status) in zip(lines, outputs, strict=True)}
     for line, status in statuses.items():
-        wanted = 1 if line in ("portulan 8443", "portulan lookup postgrse") else 0
+        wanted = 1 if line in ("portulan 8443", "portulan lookup postgrse", "portulan conflicts /srv/shop") else 0
         assert status == wanted, (line, status)
 
 

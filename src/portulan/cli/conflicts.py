@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from portulan.cli.face import Face, program_name
-from portulan.cli.table import width_of, wrap
+from portulan.cli.table import GAP, width_of, wrap
 from portulan.model.declared import Kind, Severity
 from portulan.text import conflicts as text
 from portulan.text.gaps import gap_sentence
@@ -27,6 +27,7 @@ EXAMPLES = (
 )
 _STYLES = {Severity.ERROR: ("bold", "red"), Severity.WARNING: ("bold", "yellow"), Severity.NOTE: ("bold",)}
 _MOST_PROBLEMS = 12
+_SHORTEST_PATH = 24
 
 
 def arguments(parser: argparse.ArgumentParser, voice: Voice) -> None:
@@ -66,9 +67,8 @@ def tell(face: Face, answer: Conflicts, missing: list[str], *, everything: bool,
         face.line()
         _block(face, block)
     if everything and answer.declared:
-        headers = (voice.say("PORT"), voice.say("DECLARED BY"), voice.say("ADDRESS"), voice.say("FILE"), voice.say("STARTS"))
         face.line()
-        face.table(text.rows(voice, answer, folder), headers, shrink=(1, 3))
+        _declarations(face, text.rows(voice, answer, folder))
     for sentence in missing[:_MOST_PROBLEMS]:
         face.note(" " + sentence)
     if len(missing) > _MOST_PROBLEMS:
@@ -76,6 +76,20 @@ def tell(face: Face, answer: Conflicts, missing: list[str], *, everything: bool,
         face.note(" " + voice.count("… and {n} more:  add --json", "… and {n} more:  add --json", rest))
     if text.unreadable(answer) and hasattr(os, "geteuid") and os.geteuid():
         face.note(" " + voice.say("See all:  sudo {command}", command=f"{program_name()} conflicts"))
+
+
+def _declarations(face: Face, rows: list[tuple[str, str, str, str, str]]) -> None:
+    """Every declaration. A path is cut at its beginning: its end and the line tell more."""
+    voice = face.voice
+    headers = (voice.say("PORT"), voice.say("DECLARED BY"), voice.say("STARTS"), voice.say("ADDRESS"), voice.say("FILE"))
+    others = [(port, name, starts, address) for port, name, address, _, starts in rows]
+    taken = sum(max(width_of(line[column]) for line in (headers, *others)) + GAP for column in range(4)) + 1
+    room = max(_SHORTEST_PATH, face.width - taken)
+    face.table([(*line, _tail(path, room)) for line, (_, _, _, path, _) in zip(others, rows, strict=True)], headers, shrink=(1, 3))
+
+
+def _tail(path: str, room: int) -> str:
+    return path if width_of(path) <= room else "…" + path[max(len(path) - room + 1, 0) :]
 
 
 def _block(face: Face, block: text.Block) -> None:

@@ -64,8 +64,8 @@ def for_privileged(group: list[Declared]) -> tuple[Remedy, ...]:
     remedies = []
     unit = next((unit for unit in first.units if unit.endswith(".service")), None)
     if unit is not None:
-        text = quote("[Service]\nAmbientCapabilities=CAP_NET_BIND_SERVICE")
-        remedies.append(Remedy("allow", f"printf '%s\\n' {text} | sudo systemctl edit --stdin {quote(unit)}"))
+        text = "[Service]\\nAmbientCapabilities=CAP_NET_BIND_SERVICE\\n"
+        remedies.append(Remedy("allow", f"printf '{text}' | sudo systemctl edit --stdin {quote(unit)}"))
     return _short([*remedies, Remedy("free", "portulan free"), *_edits(group)])
 
 

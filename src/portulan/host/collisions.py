@@ -51,8 +51,9 @@ def find_collisions(declared: Iterable[Declared], endpoints: Iterable[Endpoint],
     found: list[Finding] = []
     for (transport, port), ones in by_port.items():
         here = [occupant for occupant in now if occupant.endpoint.transport is transport and occupant.endpoint.port == port]
-        found += _among(ones, here)
-        found += _against_now(ones, here)
+        clashes = _among(ones, here)
+        found += clashes
+        found += _against_now(ones, here, {one for clash in clashes for one in clash.declared if clash.code == "declared.collision"})
         found += _by_number(ones, around)
     found += _elsewhere(listening, now, found)
     order = tuple(Severity)
@@ -130,14 +131,14 @@ def _among(ones: list[Declared], here: list[Occupant]) -> list[Finding]:
                 group += [one for one in (old, new) if one not in group]
             else:
                 clashes.append(_pair([old, new], here, sure=bool(verdict)))
-    found = _gathered(clashes)
+    found = _gathered(clashes, here)
     for group in own.values():
         severity = Severity.WARNING if group[0].kind in _TOLERANT else Severity.ERROR
         found.append(_finding("declared.own", severity, group, remedies=for_own(group)))
     return found
 
 
-def _gathered(clashes: list[Finding]) -> list[Finding]:
+def _gathered(clashes: list[Finding], here: list[Occupant]) -> list[Finding]:
     """Clashes of one kind that have a service in common, as one finding: three servers on a port are one story."""
     stories: list[tuple[str, dict[Declared, None]]] = []
     for clash in clashes:
@@ -152,7 +153,12 @@ def _gathered(clashes: list[Finding]) -> list[Finding]:
                 rest.append((code, members))
         stories = [*rest, (clash.code, joined)]
     severities = {clash.code: clash.severity for clash in clashes}
-    return [_finding(code, severities[code], list(members), remedies=for_collision(list(members))) for code, members in stories]
+    found = []
+    for code, members in stories:
+        group = list(members)
+        holders = tuple(occupant.holder for occupant in here if any(owns(one, occupant) for one in group))
+        found.append(_finding(code, severities[code], group, holders=holders, remedies=for_collision(group)))
+    return found
 
 
 def _pair(group: list[Declared], here: list[Occupant], *, sure: bool) -> Finding:
@@ -173,13 +179,15 @@ def _together(group: list[Declared]) -> bool:
 # --- declared against now ---
 
 
-def _against_now(ones: list[Declared], here: list[Occupant]) -> list[Finding]:
-    """Who else is on the port, of each service once."""
+def _against_now(ones: list[Declared], here: list[Occupant], told: set[Declared]) -> list[Finding]:
+    """Who else is on the port, of each service once. `told` collide with each other: that one of them runs by now is part of that story."""
     found: dict[tuple[str, str], tuple[list[Declared], list[Occupant]]] = {}
     for one in ones:
         if any(owns(one, occupant) for occupant in here):
             continue
         there = [occupant for occupant in here if _blocks(one, occupant) is not False]
+        if one in told and all(any(owns(other, occupant) for other in told) for occupant in there):
+            continue
         if there:
             group, occupants = found.setdefault((one.service, one.main), ([], []))
             group.append(one)
@@ -276,12 +284,10 @@ def _by_number(ones: list[Declared], around: Surroundings) -> list[Finding]:
     found = []
     clients = first.transport in (Transport.TCP, Transport.UDP) and is_ephemeral(first.port, around.ephemeral, around.reserved)
     privileged = needs_privilege(first.port, around.unprivileged_start)
-    for group in groups.values():
-        if clients and around.ephemeral:
-            facts: dict[str, str | int] = {"first": around.ephemeral[0], "last": around.ephemeral[1]}
-            found.append(_finding("port.ephemeral", Severity.WARNING, group, remedies=for_ephemeral(group, around.reserved), facts=facts))
-        if not privileged:
-            continue
+    if clients and around.ephemeral:
+        facts: dict[str, str | int] = {"first": around.ephemeral[0], "last": around.ephemeral[1]}
+        found.append(_finding("port.ephemeral", Severity.WARNING, ones, remedies=for_ephemeral(ones, around.reserved), facts=facts))
+    for group in groups.values() if privileged else ():
         barred = [one for one in group if one.privileged is False]
         if barred:
             facts = {"user": barred[0].user or "?", "start": around.unprivileged_start}

@@ -45,6 +45,11 @@ PROBLEMS: dict[str, str] = {
     "json.syntax": mark("{place}: this is not JSON: {reason}."),
 }
 """What was not understood, by the code of its problem."""
+EXPECTED = (
+    mark("a directive"), mark("a directive (not '}')"), mark("less nesting"), mark("a directive (not a closing section)"),
+    mark("a closing quote"), mark("a list of ports"),
+)  # fmt: skip
+"""What readers say was expected, where it is words and not a form to copy."""
 _LONGEST = 120
 _MOST_PLACES = 8
 
@@ -87,22 +92,23 @@ def blocks(voice: Voice, answer: Conflicts, *, folder: str = "", notes: bool = F
 
 def _sentence(voice: Voice, finding: Finding) -> str:  # noqa: PLR0911 - a table of sentences
     port = f"{finding.port}/{finding.transport.value}"
-    one, *others = _services(finding)
-    other = voice.say("{names} and {last}", names=", ".join(others[:-1]), last=others[-1]) if len(others) > 1 else "".join(others)
+    names = _services(finding)
+    one, all_ = names[0], _joined(voice, names)
     match finding.code:
         case "declared.collision":
-            return voice.say(
-                "{port} is declared by {one} and by {other}: only the one that starts first will get it.", port=port, one=one, other=other
-            )
+            if finding.holders:
+                return voice.say(
+                    "{port} is declared by {names}: only one of them can have it, and now {holder} does.",
+                    port=port, names=all_, holder=_holders(finding),
+                )  # fmt: skip
+            return voice.say("{port} is declared by {names}: only the one that starts first will get it.", port=port, names=all_)
         case "declared.perhaps":
-            return voice.say(
-                "{port} is declared by {one} and by {other}: they may not run at the same time.", port=port, one=one, other=other
-            )
+            return voice.say("{port} is declared by {names}: they may get in each other's way.", port=port, names=all_)
         case "declared.alternative":
-            off = ", ".join(dict.fromkeys(label(item) for item in finding.declared if item.starts is False))
+            off = _joined(voice, list(dict.fromkeys(label(item) for item in finding.declared if item.starts is False)))
             return voice.say(
-                "{port} is declared by {one} and by {other}: they collide if {off}, which does not start by itself, is started.",
-                port=port, one=one, other=other, off=off,
+                "{port} is declared by {names}: they collide if {off}, which does not start by itself, is started.",
+                port=port, names=all_, off=off,
             )  # fmt: skip
         case "declared.own":
             if finding.severity is Severity.ERROR:
@@ -112,8 +118,8 @@ def _sentence(voice: Voice, finding: Finding) -> str:  # noqa: PLR0911 - a table
             )
         case "port.ephemeral":
             return voice.say(
-                "{port}, declared by {one}, is in the range that the kernel hands to clients ({first}-{last}): any program may get it for a while.",
-                port=port, one=one, **finding.facts,
+                "{port}, declared by {names}, is in the range that the kernel hands to clients ({first}-{last}): any program may get it for a while.",
+                port=port, names=all_, **finding.facts,
             )  # fmt: skip
         case "port.privileged":
             return voice.say(
@@ -124,7 +130,7 @@ def _sentence(voice: Voice, finding: Finding) -> str:  # noqa: PLR0911 - a table
 
 
 def _running(voice: Voice, finding: Finding, port: str, one: str) -> str:
-    holder = ", ".join(dict.fromkeys(_holder(each) for each in finding.holders))
+    holder = _holders(finding)
     if finding.code == "running.elsewhere":
         return voice.say(
             "{one} is running, but does not listen on {port} as its file says (now: {now}): it needs a restart, or was started from another file.",
@@ -147,6 +153,16 @@ def _services(finding: Finding) -> list[str]:
     return names
 
 
+def _joined(voice: Voice, names: list[str]) -> str:
+    if len(names) < 2:
+        return "".join(names)
+    return voice.say("{names} and {last}", names=", ".join(names[:-1]), last=names[-1])
+
+
+def _holders(finding: Finding) -> str:
+    return ", ".join(dict.fromkeys(_holder(each) for each in finding.holders))
+
+
 def _holder(holder: Holder) -> str:
     name = clean(holder.name, _LONGEST) or "?"
     pids = ", ".join(map(str, holder.pids[:3])) + ("…" if len(holder.pids) > 3 else "")
@@ -161,17 +177,30 @@ def label(one: Declared) -> str:
 
 def _places(voice: Voice, finding: Finding, folder: str) -> tuple[tuple[str, str, str], ...]:
     """Each line once, with its addresses together."""
-    rows: dict[tuple[str, str], list[str]] = {}
+    rows: dict[tuple[str, str], list[Declared]] = {}
     for one in finding.declared:
-        addresses = rows.setdefault((label(one), place(one.path, one.line, folder)), [])
-        address = one.address or voice.say("(no address told)")
-        if address not in addresses:
-            addresses.append(address)
-    found = [(name, where, " ".join(addresses)) for (name, where), addresses in rows.items()]
+        rows.setdefault((label(one), place(one.path, one.line, folder)), []).append(one)
+    found = [(name, where, addresses(voice, ones)) for (name, where), ones in rows.items()]
     if len(found) > _MOST_PLACES:
         rest = len(found) - _MOST_PLACES
         found = [*found[:_MOST_PLACES], ("", voice.count("{n} more", "{n} more", rest), "")]
     return tuple(found)
+
+
+def addresses(voice: Voice, ones: list[Declared]) -> str:
+    """`all 4+6`, `127.0.0.1 ::1`, as the chart says it; a dash where the file does not tell."""
+    told = list(dict.fromkeys(one.address for one in ones))
+    four = "0.0.0.0" in told  # noqa: S104 - compared, not bound
+    dual = any(one.address == "::" and one.v6_only is False for one in ones)
+    words = []
+    if dual or (four and "::" in told):
+        words.append(voice.say("all 4+6"))
+    elif four:
+        words.append(voice.say("all 4"))
+    elif "::" in told:
+        words.append(voice.say("all 6"))
+    words += [address or "-" for address in told if address not in ("0.0.0.0", "::")]  # noqa: S104
+    return clean(" ".join(words), _LONGEST)
 
 
 def place(path: str, line: int | None, folder: str = "") -> str:
@@ -183,19 +212,19 @@ def place(path: str, line: int | None, folder: str = "") -> str:
 def problem_sentence(voice: Voice, problem: Problem, folder: str = "") -> str:
     """One thing that was not understood, with file and line."""
     facts: dict[str, str | int] = {"file": "", "reason": "", **problem.facts}
+    if facts.get("expected") in EXPECTED:
+        facts["expected"] = voice.say(str(facts["expected"]))
     return voice.say(PROBLEMS[problem.code], place=place(problem.path, problem.line, folder), **facts)
 
 
 def rows(voice: Voice, answer: Conflicts, folder: str = "") -> list[tuple[str, str, str, str, str]]:
     """Every declaration as (port, service, address, file and line, whether it starts by itself)."""
     words = {True: voice.say("yes"), False: voice.say("no"), None: "-"}
-    found: dict[tuple[str, str, str, str], list[str]] = {}
+    found: dict[tuple[str, str, str, str], list[Declared]] = {}
     for one in sorted(answer.declared, key=lambda each: (each.port, each.transport, each.service, each.path, each.line or 0)):
         key = (f"{one.port}/{one.transport.value}", label(one), place(one.path, one.line, folder), words[one.starts])
-        address = one.address or voice.say("(no address told)")
-        if address not in found.setdefault(key, []):
-            found[key].append(address)
-    return [(port, name, " ".join(addresses), where, starts) for (port, name, where, starts), addresses in found.items()]
+        found.setdefault(key, []).append(one)
+    return [(port, name, addresses(voice, ones), where, starts) for (port, name, where, starts), ones in found.items()]
 
 
 def unreadable(answer: Conflicts) -> bool:

@@ -55,7 +55,9 @@ class _Reader:
             if line.startswith("</"):
                 name = line[2:].split(">")[0].strip().lower()
                 if not sections or sections[-1][0] != name:
-                    self.desk.problem("syntax", path, number, expected=f"</{sections[-1][0]}>" if sections else "no closing section")
+                    self.desk.problem(
+                        "syntax", path, number, expected=f"</{sections[-1][0]}>" if sections else "a directive (not a closing section)"
+                    )
                     return
                 sections.pop()
             elif line.startswith("<"):
@@ -63,7 +65,7 @@ class _Reader:
                 alive = not sections or sections[-1][1]
                 sections.append((name.lower(), alive and self.applies(path, number, name.lower(), argument.strip().strip("\"'")), number))
                 if len(sections) > 128:
-                    self.desk.problem("syntax", path, number, expected="fewer sections within sections")
+                    self.desk.problem("syntax", path, number, expected="less nesting")
                     return
             elif not sections or sections[-1][1]:
                 self.directive(path, number, line, sections)

@@ -73,7 +73,7 @@ class _Reader:
                 self.statement(path, line)
                 line = []
                 if len(self.blocks) <= depth:
-                    self.desk.problem("syntax", path, number, expected="no '}'")
+                    self.desk.problem("syntax", path, number, expected="a directive (not '}')")
                     return
                 self.blocks.pop()
             else:

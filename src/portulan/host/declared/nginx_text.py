@@ -62,12 +62,12 @@ def parse_nginx(text: str) -> Iterator[Directive | Closing]:
 def _expected(word: str, words: list[str], depth: int) -> str | None:
     """What had to stand here instead; None where the word is right."""
     if word == "}":
-        return "';'" if words else None if depth else "no '}'"
+        return "';'" if words else None if depth else "a directive (not '}')"
     if word not in ("{", ";"):
         return "';'"
     if not words:
         return "a directive"
-    return "fewer blocks within blocks" if word == "{" and depth >= _DEEPEST else None
+    return "less nesting" if word == "{" and depth >= _DEEPEST else None
 
 
 class _Tokens:
