@@ -89,6 +89,12 @@ PROOFS = (
         "churn-as-user", 100, "proofs:churn_as_user",
         "The same for an ordinary user looking at processes of their own, where nearly all others are closed to them.",
     ),
+    Proof(
+        "declared", 200, "proofs_declared:servers",
+        "Real servers (nginx, Apache httpd, lighttpd, sshd, PostgreSQL, MariaDB, Redis), started from files that `conflicts` has read, listen exactly where it "
+        "said, by the chart and by `ss`; of two servers with files drawn by lot the second fails to start if, and only if, they were said to collide; and one "
+        "whose own lines were said to collide does not come up.",
+    ),
 )  # fmt: skip
 """In the order in which they run. Later ones are added here."""
 

@@ -37,7 +37,7 @@ time.sleep(600)
 
 SHOP = {
     "httpd.conf": "Listen 80\nListen 8080\n",
-    "compose.yaml": "services:\n  web:\n    image: shop\n    ports:\n      - \"8080:80\"\n",
+    "compose.yaml": 'services:\n  web:\n    image: shop\n    ports:\n      - "8080:80"\n',
     ".env": "PORT=40000\n",
     "legacy.socket": "[Socket]\nListenStream=127.0.0.1:9000\n",
 }

@@ -1,13 +1,17 @@
 """Real servers, started from the very files that were read: they listen exactly where we said, and fail where we said that they would."""
 
+import random
+
 import pytest
 
 import declared_servers as lab
+import proofs_declared as proofs
 from declared_servers import CASES, OWN, PAIRS
-from labs import ask_ss, inhabit, look, wait_for
-from portulan.model.chart import State
+from labs import inhabit
 
 pytestmark = [pytest.mark.lab, pytest.mark.peer]
+EACH = 2
+"""Configurations of each server that are tried on a day; all of them under --prove and by `make prove`."""
 
 
 @pytest.fixture
@@ -17,74 +21,50 @@ def host(sandbox, servers):
     return made
 
 
-def charted(host):
-    """The chart in the words of a declaration."""
-    found = set()
-    for item in look(host):
-        if item.state in (State.LISTENING, State.BOUND):
-            v6_only = item.sockets[0].v6_only if ":" in item.address else None
-            found.add((item.transport.value, item.address, item.port, v6_only))
-    return found
+def of_the_day(things, count, key, seed, *, everything):
+    """Some of each kind, others each day."""
+    dice, kept = random.Random(seed), []
+    for kind in dict.fromkeys(map(key, things)):
+        group = [thing for thing in things if key(thing) == kind]
+        kept += group if everything else dice.sample(group, min(count, len(group)))
+    return kept
 
 
-def by_ss(host):
-    """What ss says, in the same words; it shows a socket that takes both families as `*`."""
-    facts, _ = ask_ss(host, host.root)
-    found = set()
-    for fact in facts:
-        address = "::" if fact.address == "*" else fact.address
-        found.add((fact.transport, address, fact.port, fact.v6_only if ":" in address else None))
-    return found
+def pytest_generate_tests(metafunc):
+    import os
+
+    everything = metafunc.config.getoption("--prove")
+    seed = int(os.environ["PORTULAN_SEED"])
+    if "case" in metafunc.fixturenames:
+        metafunc.parametrize("case", of_the_day(CASES, EACH, lambda case: case.kind, seed, everything=everything), ids=str)
+    if "pair" in metafunc.fixturenames:
+        metafunc.parametrize("pair", of_the_day(PAIRS, EACH, lambda pair: pair.collide, seed, everything=everything), ids=str)
+    if "own" in metafunc.fixturenames:
+        metafunc.parametrize("own", of_the_day(OWN, 1, lambda case: case.kind, seed, everything=everything), ids=str)
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
 def test_a_server_listens_where_its_file_says(host, case):
     lab.prepare(host, case)
-    answer, status = lab.declared(host, "--kind", case.kind, "--not-running", case.main)
-    assert (status, answer["problems"]) == (0, [])
-    wanted = lab.sockets_of(answer)
-    process = lab.start(host, case)
-    if not wanted:  # it runs without a port: its socket file says when
-        assert wait_for(lambda: host.run(["sh", "-c", f"ls -A {lab.RUN} | grep -e PGSQL -e case.sock"]).stdout != "", wanted=True)
-    assert wait_for(lambda: charted(host), wanted) == wanted, lab.ended(process, 0.1)
-    assert by_ss(host) == wanted
-    assert process.poll() is None
-    again, status = lab.declared(host, "--kind", case.kind, case.main)
-    assert (again["items"], status) == ([], 0), "what runs as its file says is no finding"
+    assert proofs.check_listens(host, case)[1] == []
 
 
-@pytest.mark.parametrize("pair", PAIRS, ids=str)
 def test_the_second_fails_where_we_say_so(host, pair):
     lab.prepare(host, pair.first)
     lab.prepare(host, pair.second)
-    answer, status = lab.declared(host, "--not-running", lab.HERE)
-    codes = {item["code"] for item in answer["items"]}
-    assert (status, codes) == ((1, {"declared.collision"}) if pair.collide else (0, set()))
-    first = lab.start(host, pair.first)
-    wanted = lab.sockets_of(lab.declared(host, "--not-running", pair.first.main)[0])
-    assert wait_for(lambda: charted(host), wanted) == wanted
-    answer, status = lab.declared(host, pair.second.main)
-    codes = {item["code"] for item in answer["items"]}
-    assert (status, codes) == ((1, {"running.taken"}) if pair.collide else (0, set()))
-    second = lab.start(host, pair.second)
-    if pair.collide:
-        said = lab.ended(second)
-        assert second.returncode not in (None, 0), said
-        assert first.poll() is None
-    else:
-        wanted |= lab.sockets_of(lab.declared(host, "--not-running", pair.second.main)[0])
-        assert wait_for(lambda: charted(host), wanted) == wanted
-        assert (first.poll(), second.poll()) == (None, None)
+    assert proofs.check_pair(host, pair.first, pair.second) == ([], pair.collide)
 
 
-@pytest.mark.parametrize("case", OWN, ids=str)
-def test_a_server_that_stands_in_its_own_way_does_not_start(host, case):
-    lab.prepare(host, case)
-    answer, status = lab.declared(host, "--not-running", case.main)
+def test_a_server_that_stands_in_its_own_way_does_not_start(host, own):
+    lab.prepare(host, own)
+    answer, status = lab.declared(host, "--not-running", own.main)
     assert ({item["code"] for item in answer["items"]}, status) == ({"declared.own"}, 1)
-    process = lab.start(host, case)
-    said = lab.ended(process)
-    assert process.returncode not in (None, 0), said
+    assert proofs.check_fails(host, own) == []
+
+
+def test_two_servers_drawn_by_lot(servers, dice, samples):
+    for seed in (dice.randrange(len(CASES) + 1, 10**9) for _ in range(samples(3, 100))):
+        found, figures = proofs.servers(seed)
+        assert (found, sum(figures.values())) == ([], 1), seed
 
 
 def test_a_file_changed_under_a_running_server_is_told(host):
@@ -102,3 +82,12 @@ def test_a_file_changed_under_a_running_server_is_told(host):
         {"now": "8080/tcp"},
         "nginx",
     )
+
+
+def test_a_server_without_the_right_to_its_port_does_not_start(host):
+    """PostgreSQL never runs as root, so what takes a right to bind cannot be its port."""
+    case = lab.postgresql("privileged", "port = 700\nlisten_addresses = '127.0.0.1'\n")
+    lab.prepare(host, case)
+    answer, status = lab.declared(host, "--not-running", case.main)
+    assert ([item["code"] for item in answer["items"]], status) == (["port.privileged"], 1)
+    assert proofs.check_fails(host, case) == []

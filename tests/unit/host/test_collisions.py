@@ -205,7 +205,9 @@ def test_the_worst_comes_first():
     assert [one.severity for one in found] == sorted((one.severity for one in found), key=list(Severity).index)
     assert [one.code for one in found] == [
         "declared.collision",
-        "port.ephemeral", "port.ephemeral", "declared.alternative",
+        "port.ephemeral",
+        "port.ephemeral",
+        "declared.alternative",
     ]
 
 
