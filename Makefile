@@ -4,6 +4,9 @@ PY := env -u PYTHONDONTWRITEBYTECODE .venv/bin/python
 # What the tests compare with, from Debian, in a private root: nothing is installed on the machine itself.
 PEERS := iproute2 iptables lsof nftables procps psmisc nginx-light openssh-server openssh-client python3 util-linux
 ROOT := .cache/roots/peers
+# The servers whose files we read: started from those files, they must listen where we said.
+SERVERS := apache2 iproute2 libnginx-mod-stream lighttpd mariadb-server nginx-light openssh-server postgresql redis-server
+SERVERS_ROOT := .cache/roots/servers
 
 run:            ## create the environment and chart this machine
 	@tools/environment run
@@ -13,11 +16,13 @@ test:           ## everything, sampled
 	@tools/environment dev
 	@$(PY) tools/catalogues.py compile
 	@$(PY) tools/private_root.py --into $(ROOT) $(PEERS)
+	@$(PY) tools/private_root.py --into $(SERVERS_ROOT) $(SERVERS)
 	@$(PY) -m pytest -n 2 --dist worksteal
 
 prove:          ## the full counts; takes up where it was interrupted
 	@tools/environment dev
 	@$(PY) tools/private_root.py --into $(ROOT) $(PEERS)
+	@$(PY) tools/private_root.py --into $(SERVERS_ROOT) $(SERVERS)
 	@$(PY) tools/prove.py
 
 check:          ## format, lint, types, contracts, catalogues, generated files

@@ -96,6 +96,18 @@ def peers():
 
 
 @pytest.fixture(scope="session")
+def servers():
+    """The private root with real servers (nginx, Apache, sshd, PostgreSQL, …), built beforehand by tools/private_root.py."""
+    from portulan.errors import PortulanError
+    from portulan.system.sandbox.root import open_root
+
+    try:
+        return open_root(REPOSITORY / ".cache/roots/servers")
+    except PortulanError as error:
+        pytest.skip(f"{NO_PEERS}: {error}")
+
+
+@pytest.fixture(scope="session")
 def day_seed():
     """The number that today's samples are drawn with."""
     return int(os.environ[SEED])

@@ -112,6 +112,12 @@ PROOFS = (
         "end: no leased port goes to a stranger, every server binds over its lease, and where the socket was handed over every client that came before the "
         "server is served.",
     ),
+    Proof(
+        "declared", 200, "proofs_declared:servers",
+        "Real servers (nginx, Apache httpd, lighttpd, sshd, PostgreSQL, MariaDB, Redis), started from files that `conflicts` has read, listen exactly where it "
+        "said, by the chart and by `ss`; of two servers with files drawn by lot the second fails to start if, and only if, they were said to collide; and one "
+        "whose own lines were said to collide does not come up.",
+    ),
 )  # fmt: skip
 """In the order in which they run. Later ones are added here."""
 

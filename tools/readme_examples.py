@@ -43,6 +43,12 @@ client = socket.create_connection(("127.0.0.1", 5001)); server.accept()[0].close
 """
 """A server that was just stopped, after a connection that it closed itself."""
 CLOSING = "portulan why 5001"
+SHOP = {
+    "httpd.conf": "Listen 80\nListen 8080\n",
+    "compose.yaml": 'services:\n  web:\n    image: shop\n    ports:\n      - "8080:80"\n',
+    ".env": "PORT=40000\n",
+    "legacy.socket": "[Socket]\nListenStream=127.0.0.1:9000\n",
+}
 
 
 def commands(text: str) -> list[str]:
@@ -99,6 +105,8 @@ def _start_programs() -> None:
     subprocess.run(["nginx", "-c", "/tmp/example-nginx.conf"], check=True, timeout=30)
     Path("/srv/shop").mkdir(exist_ok=True)
     Path("/srv/shop/app.py").write_text(APP, "ascii")
+    for name, text in SHOP.items():
+        Path("/srv/shop", name).write_text(text, "ascii")
     subprocess.Popen(["/usr/bin/python3", "app.py"], cwd="/srv/shop", stdin=subprocess.DEVNULL)
     subprocess.run(["ip", "link", "add", "vx0", "type", "vxlan", "id", "7", "dstport", "4789", "dev", "lo"], check=True, timeout=30)
     subprocess.run(["ip", "link", "set", "vx0", "up"], check=True, timeout=30)

@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.lab, pytest.mark.peer]
 
 NO = (
     "portulan 8443", "portulan lookup postgrse", "portulan why 80", "portulan why 40000", "portulan why 5001",
-    "portulan why 443    # as an ordinary user",
+    "portulan why 443    # as an ordinary user", "portulan conflicts /srv/shop",
 )  # fmt: skip
 """Examples whose answer is no."""
 

@@ -12,6 +12,7 @@ from portulan.cli.envelope import RENAMED, VERSIONS
 from portulan.model.assignment import About, Entry, Update
 from portulan.model.binding import Answer
 from portulan.model.chart import Endpoint, Namespace
+from portulan.model.declared import Declared, Finding, Problem
 from portulan.model.free import FreePort
 from portulan.model.lease import Lease
 from portulan.model.picture import Stretch
@@ -35,6 +36,13 @@ ENVELOPES: dict[str, tuple[type, dict[str, Any]]] = {
             "port": Port, "host": str, "service": str | None, "answer": Answer, "cause": Cause, "uid": int | None, "user": str | None, "reuse_address": bool,
             "reuse_port": bool, "device": str | None, "holders": tuple[Holder, ...], "remedies": tuple[Way, ...], "warnings": tuple[Caution, ...],
             "suspects": tuple[Suspect, ...], "confirmed": bool, "exact": bool, "source": str, "ephemeral": tuple[int, int] | None,
+        },
+    ),
+    "conflicts": (
+        Finding,
+        {
+            "host": str, "declared": tuple[Declared, ...], "files": tuple[str, ...], "problems": tuple[Problem, ...],
+            "ephemeral": tuple[int, int] | None,
         },
     ),
     "lookup": (Entry, {"unknown": tuple[str, ...]}),

@@ -191,19 +191,9 @@ def _command(words: list[str]) -> tuple[str, list[str]]:
 def _behind_options(words: list[str]) -> tuple[str, list[str]]:
     """Options before the command belong to it: `portulan --lang ja who 80`."""
     values = (
-        "--lang",
-        "--color",
-        "--user",
-        "--name",
-        "--service",
-        "--netns",
-        "--source",
-        "--pid",
-        "--watch",
-        "--address",
-        "--uid",
-        "--device",
-    )
+        "--lang", "--color", "--user", "--name", "--service", "--netns", "--source", "--pid", "--watch", "--address", "--uid", "--device", "--kind", "--transport",
+        "--port", "--range", "--for", "--except", "--wait", "-n",
+    )  # fmt: skip
     common = ("--lang", "--color", "--json")
     before: list[str] = []
     for at, word in enumerate(words):

@@ -13,6 +13,7 @@ from types import ModuleType
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from portulan.verbs.chart import chart as chart
+    from portulan.verbs.conflicts import conflicts as conflicts
     from portulan.verbs.free import free as free
     from portulan.verbs.lease import hold as hold
     from portulan.verbs.lease import lease as lease
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "chart": "chart",
     "common": "lookup",
+    "conflicts": "conflicts",
     "free": "free",
     "hold": "lease",
     "lease": "lease",
@@ -46,7 +48,8 @@ _HOMES = {
     "why": "why",
 }
 __all__ = [
-    "chart", "common", "free", "hold", "lease", "lease_for", "leases", "lookup", "note", "port_map", "release", "stop", "update_registry", "who", "why",
+    "chart", "common", "conflicts", "free", "hold", "lease", "lease_for", "leases", "lookup", "note", "port_map", "release", "stop", "update_registry", "who",
+    "why",
 ]  # fmt: skip
 
 
