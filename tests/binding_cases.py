@@ -45,6 +45,8 @@ class Case:
     """One port with its holders."""
 
     port: int
+    wanted: int = 1
+    """How many there were to be."""
     holders: list = field(default_factory=list)
 
 
@@ -189,9 +191,9 @@ def judge_ports(seed, *, pairs, sets):
         inhabit(host)
         addresses = addresses_of(host)
         server = stack.enter_context(helpers(host))
-        cases = [
-            fill(host, Case(FIRST_PORT + at), dice, addresses, 1 if at < pairs else dice.randint(2, 4), stack) for at in range(pairs + sets)
-        ]
+        cases = [Case(FIRST_PORT + at, 1 if at < pairs else dice.randint(2, 4)) for at in range(pairs + sets)]
+        for case in cases:
+            fill(host, case, dice, addresses, stack)
         for one in finish_closing(server):
             stack.enter_context(one)
         held = held_by(host, [case.port for case in cases])
@@ -202,8 +204,9 @@ def judge_ports(seed, *, pairs, sets):
     return [f"seed {seed}: {each}" for each in found], figures
 
 
-def fill(host, case, dice, addresses, number, stack):
+def fill(host, case, dice, addresses, stack):
     """Put holders on the port, as many as the kernel lets."""
+    number = case.wanted
     tcp = dice.random() < 0.6
     for _ in range(12):
         spec = draw(dice, addresses, tcp, sharing=0.5 if number == 1 else 0.8)
@@ -221,7 +224,6 @@ def fill(host, case, dice, addresses, number, stack):
         case.holders.append(spec)
         if len(case.holders) == number:
             break
-    return case
 
 
 def held_by(host, ports):
@@ -254,7 +256,8 @@ def compare(host, case, held, dice, addresses, found, figures):
     if said.answer == "maybe":  # what no look can tell is told by who made the sockets
         figures["undecided by the look alone"] += 1
         full = judge(wish_of(host, spec, case.port), [fill_in(one, case.holders) for one in held])
-    kind = "pairs" if len(case.holders) == 1 and len(held) == 1 else "sets"
+    # Where more were to be there, some may have come and gone, which the kernel remembers of the port.
+    kind = "sets" if len(held) > 1 else "pairs" if case.wanted == 1 else "pairs with a past"
     figures[kind] += 1
     if full.answer == "yes" and not may:
         figures["false free"] += 1
