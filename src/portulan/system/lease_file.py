@@ -49,7 +49,7 @@ class Book:
                 file.write(data)
                 _give_to_owner(self._folder, file.fileno())
                 file.flush()
-                if _notes(leases) != _notes(self.leases):  # what a process keeps does not outlive the machine's fall anyway
+                if any(lease.noted for lease in leases):  # what a process keeps does not outlive the machine's fall anyway
                     os.fsync(file.fileno())
             os.replace(fresh, self.path)
         except OSError as error:
@@ -140,7 +140,3 @@ def _give_to_owner(folder: int, file: int) -> None:
     """Whoever works as root in a user's folder leaves the list readable to the user."""
     if os.geteuid() == 0 and (status := os.fstat(folder)).st_uid:
         os.fchown(file, status.st_uid, status.st_gid)
-
-
-def _notes(leases: Sequence[Lease]) -> set[tuple[str, int]]:
-    return {(lease.name, lease.port) for lease in leases if lease.noted}
