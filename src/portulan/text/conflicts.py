@@ -33,6 +33,7 @@ PROBLEMS: dict[str, str] = {
     "syntax": mark("{place}: {expected} was expected here."),
     "variable": mark("{place}: {text} is known only when it runs."),
     "section": mark("{place}: whether {text} applies is known only when it runs; it was passed over."),
+    "order": mark("{place}: what {text} opens depends on the lines before it; Portulan does not know."),
     "program": mark("{place}: the program {text} adds to the configuration when it runs; Portulan does not run it."),
     "address": mark("{place}: the address of {text} is not known to this machine's own files."),
     "not-followed": mark("{place}: {text} was not followed."),
