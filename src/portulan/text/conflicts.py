@@ -76,7 +76,7 @@ def headline(voice: Voice, answer: Conflicts) -> str:
         parts.append(voice.count("{n} note", "{n} notes", counts[Severity.NOTE]))
     ports = voice.count("{n} declared port", "{n} declared ports", len({(one.transport, one.port) for one in answer.declared}))
     files = voice.count("{n} file", "{n} files", len(answer.files))
-    what = " · ".join(parts) if parts else voice.say("nothing collides")
+    what = " · ".join(parts) or (voice.say("nothing collides") if answer.declared else voice.say("no port is declared"))
     return voice.say("{host}   {what}   ({ports} in {files})", host=clean(answer.host, _LONGEST), what=what, ports=ports, files=files)
 
 
@@ -234,5 +234,7 @@ def unreadable(answer: Conflicts) -> bool:
 
 
 def merged_gaps(answer: Conflicts) -> tuple[Gap, ...]:
-    """What of the running system was kept from us, as far as it matters here: whose a port is."""
-    return tuple(gap for gap in answer.gaps if not gap.code.startswith(("namespace.", "namespaces.")))
+    """What of the running system was kept from us, as far as it matters here: holders that may not be seen do where one has a declared port."""
+    unseen = any(one.code == "running.unseen" for one in answer.items)
+    harmless = () if unseen else ("owners.", "processes.")
+    return tuple(gap for gap in answer.gaps if not gap.code.startswith(("namespace.", "namespaces.", *harmless)))
