@@ -150,7 +150,6 @@ def _loop(name: str, target: Target, seeds: list[bytes], dice: Dice, seconds: fl
     tracer = Tracer(str(ROOT / "src" / "portulan"))
     corpus: list[bytes] = []
     runs = 0
-    end = time.monotonic() + seconds
 
     def run(data: bytes) -> bool:
         tracer.fresh = False
@@ -164,6 +163,7 @@ def _loop(name: str, target: Target, seeds: list[bytes], dice: Dice, seconds: fl
         if not run(data):
             return 1
         corpus.append(data)
+    end = time.monotonic() + seconds
     while time.monotonic() < end:
         # What was found last leads on: half of the tries start there.
         start = corpus[-min(dice.random.randrange(1, 9), len(corpus))] if dice.random.random() < 0.5 else dice.random.choice(corpus)

@@ -265,6 +265,7 @@ OWN = (
     nginx("own", "http { server { listen [::]:8080 ipv6only=off; } server { listen 8080; } }"),
     nginx("own-bind", "http { server { listen 8080; } server { listen 127.0.0.1:8080 bind; } }"),
     apache("own", "Listen 8080\nListen 127.0.0.1:8080\n"),
+    apache("own-4-first", "Listen 0.0.0.0:8080\nListen 8080\n"),
     apache("own-twice", "Listen 8080\nListen 8080\n"),
     redis("own", "port 8379\nbind 0.0.0.0 127.0.0.1\n"),
 )

@@ -142,7 +142,8 @@ def _nginx(dice, places):
 
 
 def _apache(_, places):
-    return "".join(f"Listen {host}:{port}\n" for host, port in places)
+    # Lines without an address first: behind others they are reported, not guessed.
+    return "".join(f"Listen {host}:{port}\n" for host, port in sorted(places, key=lambda place: place[0] != "*"))
 
 
 def _lighttpd(dice, places):

@@ -89,6 +89,17 @@ def test_nothing_collides(snapshot, monkeypatch):
     assert told(monkeypatch, answer, 80, status=0) == snapshot
 
 
+def test_nothing_is_declared(snapshot, monkeypatch):
+    answer = sample()._replace(items=(), problems=(), gaps=(), declared=())
+    assert told(monkeypatch, answer, 80, status=0) == snapshot
+
+
+def test_conflicts_with_unseen_holders(snapshot, monkeypatch):
+    answer = sample()
+    unseen = tuple(one._replace(code="running.unseen") for one in answer.items if one.code == "running.taken")[:1]
+    assert told(monkeypatch, answer._replace(items=unseen, problems=()), 80, status=1) == snapshot
+
+
 def test_conflicts_as_json(snapshot, monkeypatch):
     answer = json.loads(told(monkeypatch, sample(), 80, json=True))
     jsonschema.validate(answer, json.loads(SCHEMA.read_text("utf-8")))

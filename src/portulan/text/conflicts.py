@@ -33,6 +33,7 @@ PROBLEMS: dict[str, str] = {
     "syntax": mark("{place}: {expected} was expected here."),
     "variable": mark("{place}: {text} is known only when it runs."),
     "section": mark("{place}: whether {text} applies is known only when it runs; it was passed over."),
+    "order": mark("{place}: what {text} opens depends on the lines before it; Portulan does not know."),
     "program": mark("{place}: the program {text} adds to the configuration when it runs; Portulan does not run it."),
     "address": mark("{place}: the address of {text} is not known to this machine's own files."),
     "not-followed": mark("{place}: {text} was not followed."),
@@ -75,7 +76,7 @@ def headline(voice: Voice, answer: Conflicts) -> str:
         parts.append(voice.count("{n} note", "{n} notes", counts[Severity.NOTE]))
     ports = voice.count("{n} declared port", "{n} declared ports", len({(one.transport, one.port) for one in answer.declared}))
     files = voice.count("{n} file", "{n} files", len(answer.files))
-    what = " · ".join(parts) if parts else voice.say("nothing collides")
+    what = " · ".join(parts) or (voice.say("nothing collides") if answer.declared else voice.say("no port is declared"))
     return voice.say("{host}   {what}   ({ports} in {files})", host=clean(answer.host, _LONGEST), what=what, ports=ports, files=files)
 
 
@@ -233,5 +234,7 @@ def unreadable(answer: Conflicts) -> bool:
 
 
 def merged_gaps(answer: Conflicts) -> tuple[Gap, ...]:
-    """What of the running system was kept from us, as far as it matters here: whose a port is."""
-    return tuple(gap for gap in answer.gaps if not gap.code.startswith(("namespace.", "namespaces.")))
+    """What of the running system was kept from us, as far as it matters here: holders that may not be seen do where one has a declared port."""
+    unseen = any(one.code == "running.unseen" for one in answer.items)
+    harmless = () if unseen else ("owners.", "processes.")
+    return tuple(gap for gap in answer.gaps if not gap.code.startswith(("namespace.", "namespaces.", *harmless)))

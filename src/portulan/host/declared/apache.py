@@ -42,7 +42,8 @@ class _Reader:
         """ServerRoot: relative paths begin there. Until it is said, where the main file lies, as Debian builds it."""
         self.defined: dict[str, str] = {}
         self.modules = set(_BUILT_IN)
-        self.own: list[Declared] = []
+        self.own: list[tuple[Declared, bool]] = []
+        """Sockets in their order, and whether each is of a line without an address."""
         envvars = desk.read(resolve(self.root, "envvars"), optional=True)
         for line in (envvars or "").split("\n"):
             if match := _EXPORT.match(line.strip()):
@@ -140,14 +141,25 @@ class _Reader:
         spots = dual(self.desk.around) if host in (None, "*") else self.desk.spots(host, (path, line), v6_only=False)
         begin = len(self.desk.declared)
         self.desk.declare(self.server, (path, line, None), spots, port, reuse_port="reuseport" in options.lower())
-        self.own += self.desk.declared[begin:]
+        self.own += [(one, host in (None, "*")) for one in self.desk.declared[begin:]]
 
     def finish(self) -> None:
-        """0.0.0.0 beside :: of the same port gets no socket of its own, since that one takes IPv4 too (open_listeners in server/listen.c)."""
-        both = {one.port for one in self.own if one.address == ANY_6}
-        gone = {id(one) for one in self.own if one.address == ANY_4 and one.port in both}
-        if gone:
-            self.desk.declared[:] = [one for one in self.desk.declared if id(one) not in gone]
+        """What lines make of each other (open_listeners in server/listen.c).
+
+        0.0.0.0 gets no socket of its own where [::] is written for its port too, or a line without an address was before it: that one takes IPv4 as well.
+        A line without an address behind one with an IPv6 address of its port opens one thing or another, depending on what else is written: it is
+        reported, not guessed.
+        """
+        written = {(one.address, one.port) for one, bare in self.own if not bare}
+        gone: set[int] = set()
+        for at, (one, bare) in enumerate(self.own):
+            before = [(other.address or "", loose) for other, loose in self.own[:at] if other.port == one.port]
+            if bare and any(":" in address and not loose for address, loose in before):
+                self.desk.problem("order", one.path, one.line, text=f"Listen {one.port}")
+                gone.add(id(one))
+            elif one.address == ANY_4 and ((ANY_6, one.port) in written or any(address == ANY_6 for address, _ in before)):
+                gone.add(id(one))
+        self.desk.declared[:] = [one for one in self.desk.declared if id(one) not in gone]
 
 
 def _lines(text: str) -> list[tuple[int, str]]:
