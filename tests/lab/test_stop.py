@@ -32,6 +32,8 @@ from labs import (
 )
 
 pytestmark = pytest.mark.lab
+PORT = 10_000 + os.getpid() % 20_000
+"""A number of this process's own: other tests at work are on hosts of their own, but `stop` tells where else a port is held."""
 # A server of many tempers. Each of its processes says its pid, then the server its port; SIGTERM is told too.
 SERVER = """
 import os, signal, socket, sys, time
@@ -68,7 +70,7 @@ def host(sandbox):
 
 
 @contextmanager
-def server(host, temper="plain", workers=0, port=4_000, before=list):
+def server(host, temper="plain", workers=0, port=PORT, before=list):
     """(process, pidfds of all its processes by pid, master first)"""
     process = host.start(before([sys.executable, "-c", SERVER, temper, str(workers), str(port), str(os.getpid())]), stdout=subprocess.PIPE)
     pids = {int(process.stdout.readline().split()[1]) for _ in range(workers + 1)}
@@ -106,16 +108,16 @@ def listening(host, port):
 
 def test_a_plain_server_is_asked_and_ends(host):
     with server(host) as (process, watched):
-        status, answer = stop(host, 4_000, "-y")
+        status, answer = stop(host, PORT, "-y")
         assert (status, answer["verdict"], outcomes(answer)) == (0, "freed", {process.pid: "ended"})
         assert [(step["kind"], step["pids"]) for step in answer["steps"]] == [("term", [process.pid])]
         assert has_ended(watched[process.pid])
-        assert not listening(host, 4_000)
+        assert not listening(host, PORT)
 
 
 def test_the_master_goes_first_and_what_outlives_it_is_asked_then(host):
     with server(host, workers=3) as (process, watched):
-        status, answer = stop(host, 4_000, "-y")
+        status, answer = stop(host, PORT, "-y")
         workers = sorted(watched.keys() - {process.pid})
         assert (status, answer["verdict"]) == (0, "freed")
         assert [(step["kind"], step["when"], step["pids"]) for step in answer["steps"]] == [
@@ -128,7 +130,7 @@ def test_the_master_goes_first_and_what_outlives_it_is_asked_then(host):
 def test_who_does_not_hear_is_killed_after_the_wait(host):
     with server(host, "deaf", workers=1) as (_process, watched):
         begin = time.monotonic()
-        status, answer = stop(host, 4_000, "-y", "--wait", "0.5")
+        status, answer = stop(host, PORT, "-y", "--wait", "0.5")
         assert time.monotonic() - begin >= 0.5
         assert (status, answer["verdict"], set(outcomes(answer).values())) == (0, "freed", {"killed"})
         assert [step["kind"] for step in answer["steps"]] == ["term", "kill"]
@@ -137,10 +139,10 @@ def test_who_does_not_hear_is_killed_after_the_wait(host):
 
 def test_without_kill_it_is_left_alive_and_that_is_said(host):
     with server(host, "deaf") as (process, watched):
-        status, answer = stop(host, 4_000, "-y", "--wait", "0.2", "--no-kill")
+        status, answer = stop(host, PORT, "-y", "--wait", "0.2", "--no-kill")
         assert (status, answer["verdict"], outcomes(answer)) == (1, "still-held", {process.pid: "alive"})
         assert not has_ended(watched[process.pid])
-        told = portulan(host, "stop", 4_000, "-y", "--wait", "0.2", "--no-kill")
+        told = portulan(host, "stop", PORT, "-y", "--wait", "0.2", "--no-kill")
         assert told.returncode == 1
         assert f"still held, by {Path(sys.executable).resolve().name[:6]}" in told.stdout
 
@@ -148,39 +150,39 @@ def test_without_kill_it_is_left_alive_and_that_is_said(host):
 def test_a_stopped_process_takes_the_signal_too(host):
     with server(host) as (process, watched):
         process.send_signal(signal.SIGSTOP)
-        assert stop(host, 4_000, "-y", "--no-kill")[0] == 0
+        assert stop(host, PORT, "-y", "--no-kill")[0] == 0
         assert has_ended(watched[process.pid])
 
 
 def test_who_lets_go_of_the_port_may_finish_its_work(host):
     with server(host, "gentle") as (process, watched):
-        status, answer = stop(host, 4_000, "-y")
+        status, answer = stop(host, PORT, "-y")
         assert (status, answer["verdict"], outcomes(answer)) == (0, "freed", {process.pid: "let-go"})
         assert not has_ended(watched[process.pid])
 
 
 def test_a_child_that_inherits_the_port_at_the_last_moment_is_told_and_not_hit(host):
     with server(host, "heir") as (process, _watched):
-        status, answer = stop(host, 4_000, "-y", "--wait", "0.5")
+        status, answer = stop(host, PORT, "-y", "--wait", "0.5")
         assert (status, answer["verdict"], outcomes(answer)) == (1, "still-held", {process.pid: "ended"})
         [heir] = [owner for item in answer["left"] for owner in item["owners"]]
         assert heir["pid"] != process.pid
         assert Path(f"/proc/{heir['pid']}").exists()
         # Asked again it is the holder, and deaf.
-        status, answer = stop(host, 4_000, "-y", "--wait", "0.2")
+        status, answer = stop(host, PORT, "-y", "--wait", "0.2")
         assert (status, outcomes(answer)) == (0, {heir["pid"]: "killed"})
 
 
 def test_who_comes_back_is_told_with_who_started_it(host):
-    script = f"while :; do {sys.executable} -c '{SERVER}' plain 0 4000 0; done"
+    script = f"while :; do {sys.executable} -c '{SERVER}' plain 0 {PORT} 0; done"
     supervisor = host.start(["sh", "-c", script], stdout=subprocess.PIPE)
     supervisor.stdout.readline()
     answers = []
     for _ in range(20):  # the port may also be asked for in the moment when it is free
-        answers.append(stop(host, 4_000, "-y"))
+        answers.append(stop(host, PORT, "-y"))
         if answers[-1][1]["verdict"] == "came-back":
             break
-        host.wait_for_port(4_000)
+        host.wait_for_port(PORT)
     if answers[-1][1]["verdict"] == "came-back":
         status, answer = answers[-1]
         assert status == 1
@@ -190,26 +192,26 @@ def test_who_comes_back_is_told_with_who_started_it(host):
 
 
 def test_strangers_that_share_a_port_are_each_named_and_ended(host):
-    one = listen(host, "127.0.0.1", 4_000, options=[REUSE_PORT])
-    other = listen(host, "127.0.0.1", 4_000, options=[REUSE_PORT])
+    one = listen(host, "127.0.0.1", PORT, options=[REUSE_PORT])
+    other = listen(host, "127.0.0.1", PORT, options=[REUSE_PORT])
     first, second = hold(host, one), hold(host, other)
     one.close()
     other.close()
-    plan = portulan(host, "stop", 4_000, "--dry-run").stdout
+    plan = portulan(host, "stop", PORT, "--dry-run").stdout
     assert f"kill {first.pid} {second.pid}" in plan
-    status, answer = stop(host, 4_000, "-y")
+    status, answer = stop(host, PORT, "-y")
     assert (status, outcomes(answer)) == (0, {first.pid: "ended", second.pid: "ended"})
 
 
 def test_udp_and_every_address(host):
-    with datagrams(host, "127.0.0.1", 4_000) as one, listen(host, "::1", 4_000) as other:
+    with datagrams(host, "127.0.0.1", PORT) as one, listen(host, "::1", PORT) as other:
         holder = hold(host, one, other)
         one.close()
         other.close()
-        assert stop(host, "4000/udp", "--dry-run")[1]["items"][0]["also_holds"] == ["4000/tcp"]
-        assert stop(host, "4000/tcp", "-y")[0] == 0
+        assert stop(host, f"{PORT}/udp", "--dry-run")[1]["items"][0]["also_holds"] == [f"{PORT}/tcp"]
+        assert stop(host, f"{PORT}/tcp", "-y")[0] == 0
         assert wait_for(holder.poll, -signal.SIGTERM) == -signal.SIGTERM
-        assert stop(host, 4_000, "-y")[1]["verdict"] == "nobody"
+        assert stop(host, PORT, "-y")[1]["verdict"] == "nobody"
 
 
 @pytest.mark.peer
@@ -217,23 +219,23 @@ def test_nginx_is_asked_once_and_ends_its_workers_itself(sandbox, peers, tmp_pat
     host = sandbox.host("a", root=peers)
     config = (
         "daemon off; pid /run/test-stop-nginx.pid; worker_processes 4; error_log /dev/null; events {} "
-        "http { access_log off; server { listen 4000; listen [::]:4000; } server { listen 4001; } }"
+        f"http {{ access_log off; server {{ listen {PORT}; listen [::]:{PORT}; }} server {{ listen {PORT + 1}; }} }}"
     )
     written = tmp_path / "nginx.conf"
     written.write_text(config)
     nginx = host.start(["nginx", "-c", written])
-    host.wait_for_port(4_001)
+    host.wait_for_port(PORT + 1)
     assert wait_for(lambda: len(children_of(nginx.pid)), 4) == 4
     workers = children_of(nginx.pid)
-    plan = stop(host, 4_000, "--dry-run")[1]
+    plan = stop(host, PORT, "--dry-run")[1]
     assert plan["items"][0]["owner"]["pid"] == nginx.pid
     assert {item["owner"]["pid"]: item["master"] for item in plan["items"]} == {nginx.pid: None, **dict.fromkeys(workers, nginx.pid)}
-    assert plan["items"][0]["also_holds"] == ["4001/tcp"]
-    status, answer = stop(host, 4_000, "-y")
+    assert plan["items"][0]["also_holds"] == [f"{PORT + 1}/tcp"]
+    status, answer = stop(host, PORT, "-y")
     assert (status, answer["verdict"]) == (0, "freed")
     assert (answer["steps"][0]["kind"], answer["steps"][0]["pids"]) == ("term", [nginx.pid])
     assert not {pid for step in answer["steps"] for pid in step["pids"] if step["kind"] == "kill"}
-    assert not listening(host, 4_001)
+    assert not listening(host, PORT + 1)
 
 
 def children_of(pid):
@@ -244,7 +246,7 @@ def children_of(pid):
 
 
 def test_nobody_holds_it(host):
-    done = portulan(host, "stop", 4_000, "-y")
+    done = portulan(host, "stop", PORT, "-y")
     assert done.returncode == 1
     assert done.stdout.startswith("Nobody ")
 
@@ -253,12 +255,12 @@ def test_held_in_another_network_namespace_only(sandbox, host):
     elsewhere = sandbox.host("b")
     inhabit(elsewhere)
     with server(elsewhere) as (process, watched):
-        status, answer = stop(host, 4_000, "-y")
+        status, answer = stop(host, PORT, "-y")
         assert (status, answer["verdict"], answer["elsewhere"]) == (1, "elsewhere", [f"net:[{elsewhere.netns_inode}]"])
         assert not has_ended(watched[process.pid])
-        status, answer = stop(host, 4_000, "-y", "--netns", elsewhere.netns_inode)
+        status, answer = stop(host, PORT, "-y", "--netns", elsewhere.netns_inode)
         assert (status, outcomes(answer)) == (0, {process.pid: "ended"})
-    assert portulan(host, "stop", 4_000, "--netns", "nowhere").returncode == 2
+    assert portulan(host, "stop", PORT, "--netns", "nowhere").returncode == 2
 
 
 def test_a_connection_is_cut_only_when_asked_for(host):
@@ -305,9 +307,10 @@ def test_what_the_kernel_holds_has_no_process_to_end(host):
 # Who is never ended
 
 
-PARENT = """
+PARENT = f"""
 import json, socket, subprocess, sys
-one = socket.create_server(("127.0.0.1", 4000))
+PORT = {PORT}
+one = socket.create_server(("127.0.0.1", PORT))
 keep = [one.fileno()] if sys.argv[1] == "inherited" else []
 if keep:
     one.set_inheritable(True)
@@ -319,17 +322,17 @@ sys.stdout.write(done.stdout.decode())
 
 @pytest.mark.parametrize("how", ["child", "grandchild"])
 def test_an_ancestor_is_not_ended(host, how):
-    done = host.run([sys.executable, "-c", PARENT, how, PORTULAN, "stop", "4000", "-y", "--json"])
+    done = host.run([sys.executable, "-c", PARENT, how, PORTULAN, "stop", str(PORT), "-y", "--json"])
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
     assert (answer["verdict"], [refusal["code"] for refusal in answer["refusals"]]) == ("refused", ["stop.ancestor"])
 
 
 def test_it_does_not_end_itself(host):
-    with listen(host, "127.0.0.1", 4_000) as one:
+    with listen(host, "127.0.0.1", PORT) as one:
         pass_on = "import os, sys; os.execv(sys.argv[1], sys.argv[1:])"
         process = host.start(
-            [sys.executable, "-c", pass_on, PORTULAN, "stop", "4000", "-y", "--json"], pass_fds=[one.fileno()], stdout=subprocess.PIPE
+            [sys.executable, "-c", pass_on, PORTULAN, "stop", str(PORT), "-y", "--json"], pass_fds=[one.fileno()], stdout=subprocess.PIPE
         )
         one.close()
         answer = json.loads(process.stdout.read())
@@ -337,15 +340,16 @@ def test_it_does_not_end_itself(host):
     assert (answer["verdict"], [refusal["code"] for refusal in answer["refusals"]]) == ("refused", ["stop.itself"])
 
 
-FIRST = """
+FIRST = f"""
 import socket, subprocess, sys
-one = socket.create_server(("127.0.0.1", 4000))
+PORT = {PORT}
+one = socket.create_server(("127.0.0.1", PORT))
 print(subprocess.run(sys.argv[1:], stdout=subprocess.PIPE, text=True).stdout)
 """
 
 
 def test_the_first_process_is_not_ended(host):
-    inside = [sys.executable, "-c", FIRST, PORTULAN, "stop", "4000", "-y", "--json"]
+    inside = [sys.executable, "-c", FIRST, PORTULAN, "stop", str(PORT), "-y", "--json"]
     done = host.run(["unshare", "--pid", "--fork", "--mount-proc", *inside])
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
@@ -354,22 +358,22 @@ def test_the_first_process_is_not_ended(host):
 
 
 def test_one_holder_that_may_not_be_ended_keeps_all_others_alive(host):
-    with listen(host, "127.0.0.1", 4_000, options=[REUSE_PORT]) as one, listen(host, "127.0.0.1", 4_000, options=[REUSE_PORT]) as other:
+    with listen(host, "127.0.0.1", PORT, options=[REUSE_PORT]) as one, listen(host, "127.0.0.1", PORT, options=[REUSE_PORT]) as other:
         stranger = hold(host, other)
         other.close()
-        status, answer = stop(host, 4_000, "-y")  # the other socket is ours, and we are its parent
+        status, answer = stop(host, PORT, "-y")  # the other socket is ours, and we are its parent
         assert (status, answer["verdict"], {refusal["code"] for refusal in answer["refusals"]}) == (1, "refused", {"stop.ancestor"})
         assert stranger.poll() is None
         assert one.fileno() > 0
 
 
 def test_an_ordinary_user_may_not_end_what_is_not_theirs(host):
-    with server(host) as (process, watched), server(host, port=4_001, before=as_user) as (mine, watched_too):
-        done = portulan(host, "stop", 4_000, "-y", user=ORDINARY)
+    with server(host) as (process, watched), server(host, port=PORT + 1, before=as_user) as (mine, watched_too):
+        done = portulan(host, "stop", PORT, "-y", user=ORDINARY)
         assert done.returncode == 3
         assert "sudo" in done.stdout + done.stderr
         assert not has_ended(watched[process.pid])
-        assert portulan(host, "stop", 4_001, "-y", user=ORDINARY).returncode == 0
+        assert portulan(host, "stop", PORT + 1, "-y", user=ORDINARY).returncode == 0
         assert has_ended(watched_too[mine.pid])
 
 
@@ -377,12 +381,12 @@ def test_rights_are_asked_of_the_kernel_before_anything_is_done(host):
     # Seen by capability, yet of another user: the plan is complete, and still not permitted.
     with server(host) as (process, watched):
         seeing = ["sys_ptrace", "dac_read_search"]
-        done = host.run(as_user([PORTULAN, "stop", "4000", "-y", "--json"], capabilities=seeing))
+        done = host.run(as_user([PORTULAN, "stop", str(PORT), "-y", "--json"], capabilities=seeing))
         answer = json.loads(done.stdout)
         assert (done.returncode, answer["verdict"]) == (3, "not-permitted")
         assert [(refusal["code"], refusal["pid"]) for refusal in answer["refusals"]] == [("stop.not-permitted", process.pid)]
         assert not has_ended(watched[process.pid])
-        done = host.run(as_user([PORTULAN, "stop", "4000", "-y"], capabilities=seeing))
+        done = host.run(as_user([PORTULAN, "stop", str(PORT), "-y"], capabilities=seeing))
         assert "belongs to root" in done.stdout
         assert "sudo" in done.stdout
 
@@ -412,14 +416,14 @@ def test_the_command_of_what_runs_it_is_shown_and_run(host, tmp_path, path, prog
         stand_in.write_text(STAND_IN.format(log=log, pids=" ".join(map(str, watched))))
         stand_in.chmod(0o755)
         environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
-        plan = portulan(host, "stop", 4_000, "--dry-run", environment=environment)
+        plan = portulan(host, "stop", PORT, "--dry-run", environment=environment)
         assert command in plan.stdout
         assert "kill" not in plan.stdout
         assert not log.exists()
-        declined = portulan(host, "stop", 4_000, environment=environment)
+        declined = portulan(host, "stop", PORT, environment=environment)
         assert (declined.returncode, log.exists()) == (1, False)
         assert "no terminal" in declined.stdout
-        status, answer = stop(host, 4_000, "-y", environment=environment)
+        status, answer = stop(host, PORT, "-y", environment=environment)
         assert (status, answer["verdict"], set(outcomes(answer).values())) == (0, "freed", {"ended"})
         assert log.read_text() == f"{stand_in} {command.partition(' ')[2]}\n"
 
@@ -431,12 +435,12 @@ def test_a_command_that_fails_is_told_with_what_it_said(host, tmp_path):
         stand_in.write_text(STAND_IN.format(log=tmp_path / "log", pids=""))
         stand_in.chmod(0o755)
         environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
-        done = portulan(host, "stop", 4_000, "-y", environment=environment)
+        done = portulan(host, "stop", PORT, "-y", environment=environment)
         assert done.returncode == 1
         assert "Failed to stop: not loaded" in done.stdout
         assert "--direct" in done.stdout
         assert not has_ended(watched[process.pid])
-        assert stop(host, 4_000, "-y", "--direct", environment=environment)[0] == 0
+        assert stop(host, PORT, "-y", "--direct", environment=environment)[0] == 0
 
 
 def test_the_unit_we_are_in_ourselves_is_not_ended(host):
@@ -444,7 +448,7 @@ def test_the_unit_we_are_in_ourselves_is_not_ended(host):
         folder = make("system.slice/shop.service")
         (folder / "cgroup.procs").write_text(str(process.pid))
         join = f'echo $$ > {folder}/cgroup.procs; exec "$@"'
-        done = host.run(["sh", "-c", join, "sh", PORTULAN, "stop", "4000", "-y", "--json"])
+        done = host.run(["sh", "-c", join, "sh", PORTULAN, "stop", str(PORT), "-y", "--json"])
         answer = json.loads(done.stdout)
         assert (answer["verdict"], [refusal["code"] for refusal in answer["refusals"]]) == ("refused", ["stop.own-unit"])
         assert not has_ended(watched[process.pid])
@@ -484,7 +488,7 @@ def at_a_terminal(host, *words):
 def test_a_person_is_asked_and_may_say_no(host):
     with server(host) as (process, watched):
         for typed in (b"n\n", b"\n", b"\x04", b"maybe\n"):
-            with at_a_terminal(host, 4_000) as (asking, read_until, answer):
+            with at_a_terminal(host, PORT) as (asking, read_until, answer):
                 shown = read_until("[y/N]")
                 assert f"kill {process.pid}" in shown
                 assert f"pid {process.pid}" in shown
@@ -492,21 +496,21 @@ def test_a_person_is_asked_and_may_say_no(host):
                 assert "Nothing was ended." in read_until("\0")
             assert asking.returncode == 1
         assert not has_ended(watched[process.pid])
-        with at_a_terminal(host, 4_000) as (asking, read_until, answer):
+        with at_a_terminal(host, PORT) as (asking, read_until, answer):
             read_until("[y/N]")
             answer(b"y\n")
-            assert "4000 is free" in read_until("\0")
+            assert f"{PORT} is free" in read_until("\0")
         assert asking.returncode == 0
         assert has_ended(watched[process.pid])
 
 
 def test_who_came_while_a_person_thought_is_not_ended(host):
-    one = listen(host, "127.0.0.1", 4_000, options=[REUSE_PORT])
+    one = listen(host, "127.0.0.1", PORT, options=[REUSE_PORT])
     first = hold(host, one)
     one.close()
-    with at_a_terminal(host, 4_000) as (asking, read_until, answer):
+    with at_a_terminal(host, PORT) as (asking, read_until, answer):
         read_until("[y/N]")
-        late = listen(host, "127.0.0.1", 4_000, options=[REUSE_PORT])
+        late = listen(host, "127.0.0.1", PORT, options=[REUSE_PORT])
         second = hold(host, late)
         late.close()
         answer(b"y\n")
@@ -516,7 +520,7 @@ def test_who_came_while_a_person_thought_is_not_ended(host):
 
 
 def test_who_went_while_a_person_thought_is_not_missed(host):
-    with server(host) as (process, _watched), at_a_terminal(host, 4_000) as (asking, read_until, answer):
+    with server(host) as (process, _watched), at_a_terminal(host, PORT) as (asking, read_until, answer):
         read_until("[y/N]")
         process.kill()
         process.wait()
@@ -530,20 +534,20 @@ def test_who_went_while_a_person_thought_is_not_missed(host):
 
 def test_stop_killed_in_the_middle_leaves_all_as_it_is_and_can_be_asked_again(host):
     with server(host, "deaf") as (process, watched):
-        asking = host.start([PORTULAN, "stop", "4000", "-y", "--wait", "600"])
+        asking = host.start([PORTULAN, "stop", str(PORT), "-y", "--wait", "600"])
         assert process.stdout.readline() == f"TERM {process.pid}\n"
         asking.kill()
         asking.wait()
         assert not has_ended(watched[process.pid])
-        assert listening(host, 4_000)
-        assert stop(host, 4_000, "-y", "--wait", "0")[0] == 0
+        assert listening(host, PORT)
+        assert stop(host, PORT, "-y", "--wait", "0")[0] == 0
 
 
 def test_named_to_end_is_what_is_ended(host):
     """What `who` tells to type and what `stop` does are about the same processes."""
     with server(host, workers=2) as (_, watched):
-        remedies = json.loads(portulan(host, "who", 4_000, "--json").stdout)["remedies"]
-        assert named_to_end([remedy["command"] for remedy in remedies]) == set(outcomes(stop(host, 4_000, "--dry-run")[1]))
+        remedies = json.loads(portulan(host, "who", PORT, "--json").stdout)["remedies"]
+        assert named_to_end([remedy["command"] for remedy in remedies]) == set(outcomes(stop(host, PORT, "--dry-run")[1]))
         assert watched
 
 
@@ -560,14 +564,15 @@ from portulan.system.linux.grip import Grip
 from portulan.system.source import open_source
 from portulan.verbs.chart import look
 import socket
+PORT = {port}
 
 def holder_at(number):
-    one = socket.create_server(("127.0.0.1", 4000))
+    one = socket.create_server(("127.0.0.1", PORT))
     read_end, write_end = os.pipe()
     pid = pid_lottery.fork_as(number, lambda: pid_lottery.serve(write_end))
     os.read(read_end, 1)
     one.close()
-    [item] = look(open_source(), Selection(ports=PortSet.of([PortRange(4000, 4000)])))[0]
+    [item] = look(open_source(), Selection(ports=PortSet.of([PortRange(PORT, PORT)])))[0]
     [owner] = item.owners
     return pid, owner, [item.sockets[0].inode]
 
@@ -616,7 +621,7 @@ print(json.dumps(told))
 
 
 def test_a_number_that_was_given_to_another_process_is_never_hit(host):
-    code = REUSED.format(path=[str(Path(__file__).parents[1])])
+    code = REUSED.format(port=PORT, path=[str(Path(__file__).parents[1])])
     done = host.run(["unshare", "--pid", "--fork", "--mount-proc", sys.executable, "-c", code])
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == {

@@ -82,7 +82,8 @@ def test_what_it_says_names_the_server_and_a_way_out(machine):
 
 def test_a_port_that_this_session_forwards_is_not_ended_from_within(machine):
     host, _, watched, folder = machine
-    told = typed_there(host, folder, f"{PORTULAN} stop 4000 -y --json", "-R 127.0.0.1:4000:127.0.0.1:9")
+    heard = "until grep -q ' 0100007F:0FA0 ' /proc/net/tcp; do sleep 0.05; done"
+    told = typed_there(host, folder, f"{heard}; {PORTULAN} stop 4000 -y --json", "-R 127.0.0.1:4000:127.0.0.1:9")
     assert codes(told) == ("refused", {"stop.session"})
     assert not has_ended(watched)
 
