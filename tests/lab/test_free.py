@@ -199,6 +199,36 @@ def test_what_the_caller_excludes_is_not_given(ask):
     assert ask("--range", f"{first}-{first}", "--except", first, status=1) == []
 
 
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        (".env", "PORT={port}\n"),
+        ("compose.yaml", 'services:\n  web:\n    image: shop\n    ports:\n      - "{port}:80"\n'),
+        ("package.json", '{{"scripts": {{"dev": "vite --port {port}"}}}}'),
+        ("Procfile", "web: gunicorn --bind 0.0.0.0:{port} shop:app\n"),
+    ],
+)
+def test_what_the_projects_files_declare_is_not_given(ask, tmp_path, file, text):
+    folder = tmp_path / "project"
+    folder.mkdir()
+    first, second = ask("--for", NAME, "-n", 2, folder=folder)
+    (folder / file).write_text(text.format(port=first))
+    assert ask("--for", NAME, folder=folder) == [second]
+    assert ask("--for", NAME, "--declared", folder=folder) == [first]
+    assert ask("--for", NAME, folder=tmp_path) == [first]
+    assert ask("--range", f"{first}-{first}", folder=folder, status=1) == []
+
+
+def test_the_names_of_project_files_are_those_that_conflicts_reads():
+    from portulan.host.declared.compose import NAMES
+    from portulan.host.declared.kinds import PROJECT, kind_of
+    from portulan.verbs.free import _PROJECT_FILES
+
+    for name in (*NAMES, "Procfile", "Procfile.dev", ".env", ".env.local", "package.json"):
+        assert kind_of(name) in PROJECT
+        assert name.startswith(_PROJECT_FILES)
+
+
 def test_a_range_to_its_end(host, ask):
     with ExitStack() as held:
         left = set(range(20_000, 20_008))

@@ -31,6 +31,11 @@ def arguments(parser: argparse.ArgumentParser, voice: Voice) -> None:
     )
     parser.add_argument("--transport", default="tcp", metavar="T", help=voice.say("tcp, udp or both (tcp)"))
     parser.add_argument("--assigned", action="store_true", help=voice.say("numbers that IANA assigned to some service, too"))
+    parser.add_argument(
+        "--declared",
+        action="store_true",
+        help=voice.say("numbers that this folder's .env, compose files, Procfile or package.json declare, too"),
+    )
     parser.add_argument("--except", dest="excluded", metavar="PORTS", help=voice.say("not these (8000-8010,9000)"))
 
 
@@ -38,7 +43,16 @@ def plain(words: list[str]) -> dict[str, object] | None:
     """What the parser would make of no words at all."""
     if words:
         return None
-    return {"count": "1", "name": None, "contiguous": False, "within": None, "transport": "tcp", "assigned": False, "excluded": None}
+    return {
+        "count": "1",
+        "name": None,
+        "contiguous": False,
+        "within": None,
+        "transport": "tcp",
+        "assigned": False,
+        "declared": False,
+        "excluded": None,
+    }
 
 
 def run(options: argparse.Namespace, face: Face) -> int:
@@ -51,6 +65,7 @@ def run(options: argparse.Namespace, face: Face) -> int:
         raise BadInput("free.count", text=count, most=65_535)
     found = free(
         int(count), name=options.name, contiguous=options.contiguous, within=options.within, transport=options.transport, assigned=options.assigned,
+        project=None if options.declared else ".",
         **({} if options.excluded is None else {"excluded": parse_portset(options.excluded)}),
     )  # fmt: skip
     if options.json:

@@ -80,6 +80,13 @@ def conflicts(paths: Iterable[str] = (), *, kind: str | None = None, live: bool 
     )  # fmt: skip
 
 
+def project_ports(folder: str) -> frozenset[int]:
+    """The numbers that the project's files in a folder itself declare or mention; what cannot be read or understood declares none."""
+    desk = _desk()
+    read_files(_project(folder), desk)
+    return frozenset(one.port for one in desk.declared)
+
+
 def _desk() -> Desk:
     around = Around(names=read_hosts(), ipv6=has_ipv6(), v6_only=bool(read_setting("net.ipv6.bindv6only", 0)))
     return Desk(ConfigFiles(), around)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 TRANSPORTS = {"tcp": (Transport.TCP,), "udp": (Transport.UDP,), "both": (Transport.TCP, Transport.UDP)}
 _RANGES = {"dynamic": DYNAMIC, "user": USER}
 _MOST = 65_535
+_PROJECT_FILES = (".env", "compose.", "docker-compose.", "Procfile", "package.json")
+"""How the names begin of what `conflicts` reads in a project's folder."""
 
 
 def free(
@@ -30,12 +32,13 @@ def free(
     transport: str = "tcp",
     assigned: bool = False,
     excluded: Container[int] = NOBODY,
+    project: str | None = None,
 ) -> tuple[FreePort, ...]:
     """So many numbers that are free on all addresses, in the order of `name` (the same name, the same numbers, while they are free), or drawn by lot.
 
-    None that the kernel hands to clients, that IANA assigned (`assigned`: those too), that is reserved or leased, that needs a privilege, or is
-    `excluded` (numbers that the caller knows better about: the project's files declare them). `within` is a range (`A-B`, `dynamic`, `user`): where
-    its better numbers are used up its others will do, but never leased or excluded ones. `contiguous`: all in a row, ascending. `transport`: `tcp`,
+    None that the kernel hands to clients, that IANA assigned (`assigned`: those too), that is reserved or leased, that needs a privilege, that the files
+    of the `project` (a folder: its .env, compose files, Procfile, package.json) declare, or that is `excluded`. `within` is a range (`A-B`, `dynamic`, `user`): where
+    its better numbers are used up its others will do, but never leased, declared or excluded ones. `contiguous`: all in a row, ascending. `transport`: `tcp`,
     `udp` or `both`. They are free now and nobody keeps them: `lease` does.
 
     Raises BadInput, Refused (`free.none-left`), NotPermitted where a number may not be bound at all, MachineFailed.
@@ -46,7 +49,7 @@ def free(
         raise BadInput("transport.unknown", text=transport, known=", ".join(TRANSPORTS))
     transports = TRANSPORTS[transport]
     ground = None if within is None else _RANGES.get(within) or parse_portset(within)
-    known = what_is_known(_Taken(transports, excluded))
+    known = what_is_known(_Taken(transports, excluded, frozenset() if project is None else _declared(project)))
     length = count if contiguous else 1
     found: list[int] = []
     for first in _numbers(name if name is not None else _dice(), known, ground, length, assigned=assigned):
@@ -98,17 +101,33 @@ def by_the_rule(numbers: Sequence[int], transports: tuple[Transport, ...]) -> bo
 
 
 class _Taken:
-    """What is leased or excluded. The list of leases is read when the first number is asked for, and only if there is one."""
+    """What is leased, declared or excluded. The list of leases is read when the first number is asked for, and only if there is one."""
 
-    def __init__(self, transports: tuple[Transport, ...], excluded: Container[int]) -> None:
+    def __init__(self, transports: tuple[Transport, ...], excluded: Container[int], declared: frozenset[int]) -> None:
         self._transports = transports
         self._excluded = excluded
+        self._declared = declared
         self._leased: Container[int] | None = None
 
     def __contains__(self, number: object) -> bool:
         if self._leased is None:
             self._leased = _leased(self._transports)
-        return number in self._excluded or number in self._leased
+        return number in self._declared or number in self._excluded or number in self._leased
+
+
+def _declared(project: str) -> frozenset[int]:
+    """What the project's files declare. Where none of them is there, nobody is called to read them: that would take longer than all the rest."""
+    from os import listdir
+
+    try:
+        names = listdir(project)
+    except OSError:
+        return frozenset()
+    if not any(name.startswith(_PROJECT_FILES) for name in names):
+        return frozenset()
+    from portulan.verbs.conflicts import project_ports
+
+    return project_ports(project)
 
 
 def _leased(transports: tuple[Transport, ...]) -> Container[int]:

@@ -35,7 +35,7 @@ def test_no_words_need_no_parser():
 
 def test_the_question_reaches_the_verb_and_numbers_alone_come_out(monkeypatch):
     heard, out, err = asked_with(monkeypatch)
-    assert heard == [((1,), {"name": None, "contiguous": False, "within": None, "transport": "tcp", "assigned": False})]
+    assert heard == [((1,), {"name": None, "contiguous": False, "within": None, "transport": "tcp", "assigned": False, "project": "."})]
     assert (out, err) == ("64480\n61819\n", "")
     words = [
         "-n",
@@ -48,6 +48,7 @@ def test_the_question_reaches_the_verb_and_numbers_alone_come_out(monkeypatch):
         "--transport",
         "both",
         "--assigned",
+        "--declared",
         "--except",
         "8000-8010,9000",
     ]
@@ -56,7 +57,7 @@ def test_the_question_reaches_the_verb_and_numbers_alone_come_out(monkeypatch):
         (
             (3,),
             {
-                "name": "shop", "contiguous": True, "within": "8000-9000", "transport": "both", "assigned": True,
+                "name": "shop", "contiguous": True, "within": "8000-9000", "transport": "both", "assigned": True, "project": None,
                 "excluded": parse_portset("8000-8010,9000"),
             },
         )
