@@ -33,8 +33,8 @@ class Search:
         self.sharing: dict[int, tuple[bool, bool]] = {}
         self.forbidden = 0
         """Processes that may not be looked into."""
-        self.elsewhere: dict[int, tuple[int, int]] = {}
-        """Inode of a namespace that sockets live in -> a (pid, descriptor) that leads there."""
+        self.elsewhere: dict[int, list[tuple[int, int]]] = {}
+        """Inode of a namespace that sockets live in -> each (pid, descriptor) that leads there."""
         self._records: list[Record] | None = None
         self._error: Exception | None = None
         self._running = allocate_lock()
@@ -86,7 +86,7 @@ class Search:
                     self.sharing[cookie] = (flags & REUSE_ADDRESS != 0, flags & REUSE_PORT != 0)
                 seen[pid] = (name, start_ns, uid)
             elif netns not in places:
-                self.elsewhere.setdefault(netns, (pid, descriptor))
+                self.elsewhere.setdefault(netns, []).append((pid, descriptor))
         self.seen = {pid: Seen(_text(name), start_ns // NS_PER_TICK, uid) for pid, (name, start_ns, uid) in seen.items()}
         return {cookie: tuple(held) for cookie, held in found.items()}
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from errno import EACCES, EPERM
+from itertools import islice
 
 from portulan.errors import CannotTell, MachineFailed, ParseError, failed
 from portulan.model.chart import Gap, Namespace, Owner, Ownership, State
@@ -35,6 +36,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
+_MOST_WAYS = 64
+"""Sockets through which a namespace is tried to be entered."""
 _MOST_SUSPECTS = 32
 """Candidates named for one socket."""
 
@@ -159,17 +162,30 @@ class Look:
     def _visit(self, search: Search) -> bool:
         """Read the namespaces that no path leads to, through a socket that lives there. Returns whether there were rows."""
         before = len(self.rows)
-        for inode, (pid, descriptor) in search.elsewhere.items():
+        for inode, ways in search.elsewhere.items():
             if inode in self.places:
                 continue
-            place = self.visited.enter_context(place_of_socket(inode, pid, descriptor))
-            if place is None:
-                self.gaps.append(Gap("namespace.unreachable", {"name": f"net:[{inode}]", "pid": pid}))
-                continue
-            self.places[inode] = place
-            self._parse(self._dump([place]))
+            place, refused = self._enter_by_socket(inode, ways)
+            if place is not None:
+                self.places[inode] = place
+                self._parse(self._dump([place]))
+            elif refused is not None:
+                self.gaps.append(Gap("namespace.unreachable", {"name": f"net:[{inode}]", "pid": refused}))
         search.elsewhere = {}
         return len(self.rows) > before
+
+    def _enter_by_socket(self, inode: int, ways: Iterable[tuple[int, int]]) -> tuple[Place | None, int | None]:
+        """The way to a namespace by the first of its sockets that is still open; where none leads there, the process that does not let us, if one does not."""
+        refused = None
+        for pid, descriptor in islice(ways, _MOST_WAYS):
+            try:
+                place = self.visited.enter_context(place_of_socket(inode, pid, descriptor))
+            except OSError:
+                refused = pid
+                continue
+            if place is not None:
+                return place, None
+        return None, refused
 
     def _name_devices(self) -> None:
         """Interface names, of the namespaces where a socket is bound to an interface or is held by nobody we see."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from errno import ENOENT
+from errno import EBADF, EINVAL, ENOENT, ENOTSOCK, ENOTTY, ESRCH
 
 from portulan.model.record import Record
 from portulan.system.linux.procfs import list_pids, read_whole
@@ -116,18 +116,22 @@ def _paths(place: Place) -> Iterator[str]:
 
 
 _SIOCGSKNS = 0x894C
+_NO_SUCH_SOCKET = (ESRCH, EBADF, ENOTTY, ENOTSOCK, EINVAL)
+"""The process has ended, has closed it, or has something else under that number by now."""
 
 
 @contextmanager
 def place_of_socket(inode: int, pid: int, descriptor: int) -> Iterator[Place | None]:
-    """The namespace that a process's socket lives in, for as long as the block runs; None when it cannot be reached (gone, no right).
+    """The namespace that a process's socket lives in, for as long as the block runs; None when that socket is not there any more. Raises OSError (no right).
 
     The only way to a namespace that no process is in and no mount keeps: a socket alone holds it (pidfd_getfd(2), then SIOCGSKNS of
     include/uapi/linux/sockios.h).
     """
     try:
         there = _namespace_of(pid, descriptor)
-    except OSError:
+    except OSError as error:
+        if error.errno not in _NO_SUCH_SOCKET:
+            raise
         yield None
         return
     try:
