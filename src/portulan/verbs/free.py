@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 TRANSPORTS = {"tcp": (Transport.TCP,), "udp": (Transport.UDP,), "both": (Transport.TCP, Transport.UDP)}
 _RANGES = {"dynamic": DYNAMIC, "user": USER}
 _MOST = 65_535
-_PROJECT_FILES = (".env", "compose.", "docker-compose.", "Procfile", "package.json")
+_PROJECT_FILES = (".env", "compose.", "docker-compose.", "podman-compose.", "Procfile", "package.json")
 """How the names begin of what `conflicts` reads in a project's folder."""
 
 
