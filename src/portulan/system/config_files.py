@@ -134,30 +134,6 @@ def has_ipv6() -> bool:
         return not os.path.isdir("/proc/net")
 
 
-def read_setting(name: str, default: int) -> int:
-    """A kernel setting that is a number: `net.ipv6.bindv6only`."""
-    try:
-        with open("/proc/sys/" + name.replace(".", "/"), "rb") as file:
-            return int(file.read(20))
-    except (OSError, ValueError):
-        return default
-
-
-def read_reserved_ports(path: str = "/proc/sys/net/ipv4/ip_local_reserved_ports") -> tuple[tuple[int, int], ...]:
-    """Ports that the kernel keeps out of automatic choice, as (first, last); empty where there is no such setting."""
-    try:
-        with open(path, "rb") as file:
-            text = file.read(1 << 20).decode("ascii", "replace").strip()
-    except OSError:
-        return ()
-    found = []
-    for part in text.split(","):
-        first, _, last = part.partition("-")
-        if first.isdigit() and (not last or last.isdigit()):
-            found.append((int(first), int(last or first)))
-    return tuple(found)
-
-
 def current_user() -> str | None:
     """The name of the user we are, None for root."""
     if not hasattr(os, "geteuid") or os.geteuid() == 0:

@@ -39,7 +39,7 @@ WAYS_OUT: dict[str, str] = {
     "lease.in-use": mark("end it:  kill {pid}"),
     "lease.no-name": mark("keep a port for a name:  portulan lease NAME, or all leases:  portulan lease --list"),
     "lease.not-ended": mark("end it:  sudo kill {pid}"),
-    "lease.occupied": mark("who has it:  portulan {number}"),
+    "lease.occupied": mark("what is in the way:  portulan why {number}"),
     "lease.taken": mark("give it back first:  portulan release {name}"),
     "lease.unknown": mark("all leases:  portulan lease --list"),
 }

@@ -18,13 +18,12 @@ from portulan.system.config_files import (
     current_user,
     has_ipv6,
     read_hosts,
-    read_reserved_ports,
-    read_setting,
     whole_path,
     working_folder,
 )
 from portulan.system.ephemeral import read_ephemeral_range
 from portulan.system.linux.socket_units import FOLDERS
+from portulan.system.port_settings import read_first_unprivileged, read_reserved_ports, read_v6_only
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,8 +69,8 @@ def conflicts(paths: Iterable[str] = (), *, kind: str | None = None, live: bool 
         endpoints, gaps = found, survey.gaps
     around = Surroundings(
         ephemeral=limits,
-        reserved=read_reserved_ports(),
-        unprivileged_start=read_setting("net.ipv4.ip_unprivileged_port_start", 1024),
+        reserved=tuple((one.first, one.last) for one in read_reserved_ports().ranges),
+        unprivileged_start=read_first_unprivileged(),
         user=current_user(),
     )
     return Conflicts(
@@ -88,7 +87,7 @@ def project_ports(folder: str) -> frozenset[int]:
 
 
 def _desk() -> Desk:
-    around = Around(names=read_hosts(), ipv6=has_ipv6(), v6_only=bool(read_setting("net.ipv6.bindv6only", 0)))
+    around = Around(names=read_hosts(), ipv6=has_ipv6(), v6_only=read_v6_only())
     return Desk(ConfigFiles(), around)
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from portulan.model.portset import parse_portset
-from portulan.system.port_settings import read_first_unprivileged, read_reserved_ports
+from portulan.system.port_settings import read_first_unprivileged, read_reserved_ports, read_v6_only
 
 
 @pytest.fixture
@@ -20,7 +20,8 @@ LONG = ",".join(map(str, range(1, 20_000, 2)))
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"), [("\n", ""), ("", ""), ("8080,9000-9010\n", "8080,9000-9010"), ("nonsense", ""), (LONG, LONG)]
+    ("text", "expected"),
+    [("\n", ""), ("", ""), ("8080,9000-9010\n", "8080,9000-9010"), ("nonsense", ""), ("80,8000-8010,x", "80,8000-8010"), (LONG, LONG)],
 )
 def test_reserved_ports(setting, text, expected):
     found = read_reserved_ports(setting(text))
@@ -33,7 +34,13 @@ def test_first_unprivileged(setting, text, expected):
     assert read_first_unprivileged(setting(text)) == expected
 
 
+@pytest.mark.parametrize(("text", "expected"), [("0\n", False), ("1\n", True)])
+def test_v6_only(setting, text, expected):
+    assert read_v6_only(setting(text)) is expected
+
+
 def test_no_such_setting():
+    assert read_v6_only("/nowhere") is False
     assert len(read_reserved_ports("/nowhere")) == 0
     assert read_first_unprivileged("/nowhere") == 1024
 
