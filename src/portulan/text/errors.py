@@ -36,6 +36,7 @@ SENTENCES: dict[str, str] = {
     "proc.damaged": mark("/proc gave a {what} that cannot be read."),
     "psutil.missing": mark("the package psutil is not installed."),
     "psutil.failed": mark("psutil could not list the sockets: {reason}."),
+    "kernel.damaged": mark("an answer of the kernel was damaged ({detail})."),
     "machine.failed": mark("could not {operation} {subject}: {reason}."),
 }
 

@@ -70,7 +70,7 @@ class Look:
             try:
                 yield from self._take(search)
             except ParseError as error:  # the kernel's own answer: not what a user typed
-                raise MachineFailed(error.code, **error.facts) from error
+                raise MachineFailed("kernel.damaged", detail=str(error)) from error
 
     def _take(self, search: Search) -> Iterator[Survey]:
         places, self.silent = list_places()
