@@ -85,6 +85,14 @@ def as_rows(items: Iterable[Any]) -> list[Any]:
     return rows
 
 
+def prepare(*kinds: type) -> None:
+    """Get ready to write rows of these classes."""
+    import msgspec  # noqa: F401 - to have it
+
+    for kind in kinds:
+        _shape(kind)
+
+
 def encode(value: object) -> bytearray:
     """JSON bytes with a newline. Text that no encoding knows (a lone surrogate in a process's name) becomes a visible escape."""
     import msgspec

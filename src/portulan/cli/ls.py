@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-from functools import partial
-from importlib import import_module
 
 from portulan.cli.face import Face, program_name
 from portulan.errors import BadInput
@@ -106,11 +104,31 @@ def _question(options: argparse.Namespace, *, counting: bool) -> Callable[[], Ch
             every_state=options.all,
             connections=counting,
             source=options.source,
-            # Importing the encoder, or the words, takes as long as the kernel's search.
-            meanwhile=partial(import_module, "msgspec" if options.json else "portulan.text.chart"),
+            meanwhile=_prepare_json if options.json else _prepare_words,
         )
 
     return look
+
+
+# Loading the encoder, or the words, takes as long as the kernel's search, and is done meanwhile.
+
+
+def _prepare_json() -> None:
+    from portulan.cli.envelope import prepare
+    from portulan.model.chart import Endpoint, Namespace, Owner, Socket
+
+    prepare(Endpoint, Owner, Socket, Namespace)
+    _prepare_gaps()
+
+
+def _prepare_words() -> None:
+    import portulan.text.chart  # noqa: F401 - to have it
+
+    _prepare_gaps()
+
+
+def _prepare_gaps() -> None:
+    import portulan.text.gaps  # noqa: F401 - to have it
 
 
 def show(options: argparse.Namespace, face: Face, chart: Chart) -> None:

@@ -6,6 +6,7 @@ SO_REUSEPORT are one endpoint with many sockets.
 
 from __future__ import annotations
 
+from functools import partial
 from operator import attrgetter
 
 from portulan.model.address import MAPPED, exposure_of, format_address, format_endpoint
@@ -26,6 +27,10 @@ _Key = tuple[int | None, int, Transport, int, bytes, State, bytes, int, int]
 # Looking up an enumeration's member costs a Python call each time (3.11).
 _LISTENING, _TIME_WAIT, _PROCESS, _KERNEL, _GONE = State.LISTENING, State.TIME_WAIT, Ownership.PROCESS, Ownership.KERNEL, Ownership.GONE
 _COOKIE = attrgetter("cookie")
+# Records straight from their fields in order, without a Python call each: there are thousands.
+_new_endpoint: Callable[[tuple[object, ...]], Endpoint] = partial(tuple.__new__, Endpoint)
+_new_socket: Callable[[tuple[object, ...]], Socket] = partial(tuple.__new__, Socket)
+_new_owner: Callable[[tuple[object, ...]], Owner] = partial(tuple.__new__, Owner)
 _NOBODYS = (Ownership.KERNEL, Ownership.NONE)
 _UNKNOWN_SHARING = (None, None)
 _ANY_ADDRESS_4, _ANY_ADDRESS_6 = bytes(4), bytes(16)
@@ -108,15 +113,14 @@ class Builder:
             meaning = parse_cgroup_path(path)
             unit, container = meaning.unit, self.container_of(meaning) if meaning.container_id else None
         ownership, owners = self.owners(rows)
-        # By position: names would cost two thirds of the time.
-        return Endpoint(
+        return _new_endpoint((
             transport, port, format_address(source), port_class(port), self.services[(port, transport)], row.state, exposure_of(source),
             format_endpoint(format_address(row.destination), row.peer_port) if row.peer_port else None,
             netns, self.names.get(netns), row.uid, self.users[row.uid], unit, container, ownership, owners,
             () if owners is not None else self.candidates(rows),
             survey.kernel.get((netns, transport, port), "kernel") if ownership is _KERNEL else None,
             tuple([self.socket(one) for one in rows]), None if self.counts is None else self.connections(self.counts, rows),
-        )  # fmt: skip
+        ))  # fmt: skip
 
     @staticmethod
     def connections(counts: dict[int, int], rows: list[Row]) -> int | None:
@@ -128,12 +132,12 @@ class Builder:
         """One kernel socket."""
         listening = row.state is _LISTENING
         reuse_address, reuse_port = self.survey.sharing.get(row.cookie, _UNKNOWN_SHARING)
-        return Socket(
+        return _new_socket((
             row.inode, row.cookie, reuse_address, reuse_port, row.v6_only,
             self.survey.devices.get((row.netns, row.device), str(row.device)) if row.device else None,
             row.rqueue if listening else None, row.wqueue if listening else None, row.drops, row.mptcp,
             row.expires_ms if row.state is _TIME_WAIT else None,
-        )  # fmt: skip
+        ))  # fmt: skip
 
     def owners(self, rows: list[Row]) -> tuple[Ownership, tuple[Owner, ...] | None]:
         """All holders of all sockets of the endpoint, by pid and descriptor; None where nobody is seen and somebody ought to be."""
@@ -161,7 +165,7 @@ class Builder:
         known = self.survey.processes.get(pid)
         if known is None or descriptor is None:
             return known
-        return Owner(pid, descriptor, *known[2:]) if unit is None else known._replace(fd=descriptor, unit=unit)
+        return _new_owner((pid, descriptor, *known[2:])) if unit is None else known._replace(fd=descriptor, unit=unit)
 
     def candidates(self, rows: list[Row]) -> tuple[Owner, ...]:
         """Processes that may hold what nobody is seen to hold."""

@@ -98,6 +98,8 @@ def _union(sets: Iterable[PortSet]) -> PortSet:
 
 def _check_people(machine: SocketSource, users: list[str], items: tuple[Endpoint, ...]) -> None:
     """Raises BadInput for a name that no user has: a mistyped one must not look like a clean machine."""
+    if not users:
+        return
     seen = {str(who) for item in items for who in _people(item)}
     for user in users:
         if not user.isdigit() and user not in seen and not machine.has_user(user):
