@@ -28,7 +28,7 @@ class _Shape:
         hints = get_type_hints(kind)
         self.names = names
         self.make = msgspec.defstruct(kind.__name__, names, rename=RENAMED, gc=False)
-        self.nested = tuple(name for name in names if _holds_rows(hints[name]))
+        self.nested = tuple((name, at) for at, name in enumerate(names) if _holds_rows(hints[name]))
         self.is_tuple = issubclass(kind, tuple)
 
 
@@ -56,11 +56,11 @@ def as_row(item: Any) -> Any:
     shape = _shape(type(item))
     if shape is None:
         return [as_row(part) for part in item] if isinstance(item, tuple | list) else item
-    row: Any = shape.make(*(item if shape.is_tuple else [getattr(item, name) for name in shape.names]))
-    for name in shape.nested:
-        value = getattr(row, name)
-        if value:
-            setattr(row, name, as_rows(value) if type(value) is tuple else as_row(value))
+    values = item if shape.is_tuple else [getattr(item, name) for name in shape.names]
+    row: Any = shape.make(*values)
+    for name, at in shape.nested:
+        if values[at]:
+            setattr(row, name, as_rows(values[at]) if type(values[at]) is tuple else as_row(values[at]))
     return row
 
 
@@ -68,17 +68,20 @@ def as_rows(items: Iterable[Any]) -> list[Any]:
     """`as_row` of many."""
     rows: list[Any] = []
     kind: Any = None
-    shape = None
     for item in items:
         if type(item) is not kind:
             kind = type(item)
             shape = _shape(kind)
-        if shape is None or not shape.is_tuple:
+            if shape is not None and shape.is_tuple:
+                make, nested = shape.make, shape.nested
+            else:
+                make = None
+        if make is None:
             rows.append(as_row(item))
             continue
-        row: Any = shape.make(*item)
-        for name in shape.nested:
-            value = getattr(row, name)
+        row: Any = make(*item)
+        for name, at in nested:
+            value = item[at]
             if value:
                 setattr(row, name, as_rows(value) if type(value) is tuple else as_row(value))
         rows.append(row)

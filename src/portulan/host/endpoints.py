@@ -101,8 +101,12 @@ class Builder:
 
     def items(self) -> tuple[Endpoint, ...]:
         """All endpoints, by namespace (our own first), port, transport, family, address, state, peer; without what was closed meanwhile."""
-        order = self.order
-        return tuple([self.built[key] for key in sorted(self.built, key=lambda key: (order.get(key[0], 0), key))])
+        spaces: dict[int | None, list[_Key]] = {}
+        for key in self.built:
+            spaces.setdefault(key[0], []).append(key)
+        return tuple(
+            [self.built[key] for space in sorted(spaces, key=lambda space: self.order.get(space, 0)) for key in sorted(spaces[space])]
+        )
 
     def endpoint(self, rows: list[Row]) -> Endpoint:
         """One row of the chart, from the sockets that share it."""
