@@ -61,6 +61,8 @@ class Look:
         self.connections: dict[tuple[int | None, int, bytes], int] | None = None
         self.kernel: dict[tuple[int | None, Transport, int], str] = {}
         self.devices: dict[tuple[int | None, int], str] = {}
+        self.known: frozenset[int] = frozenset()
+        """Sockets without holder that were found hidden twice before: they are neither the kernel's nor on their way from one process to another."""
         self.visited = ExitStack()
         """What keeps the way open to namespaces that only a socket keeps."""
 
@@ -85,6 +87,8 @@ class Look:
             self._join(search)
             self.cgroups |= read_paths({row.cgroup for row in self.rows if row.cgroup} - self.cgroups.keys())
             self.connections = self._count_connections() if self.selection.connections else None
+        if any(row.cookie not in self.holders for row in self.rows):
+            self.known = frozenset(known_hidden(search.way))
         self._name_devices()
         second = self._second_look(search)
         self.processes = {pid: owner for pid in self._pids() if (owner := self._describe(pid)) is not None}
@@ -189,7 +193,7 @@ class Look:
 
     def _name_devices(self) -> None:
         """Interface names, of the namespaces where a socket is bound to an interface or is held by nobody we see."""
-        wanted = {row.netns for row in self.rows if row.device or row.cookie not in self.holders}
+        wanted = {row.netns for row in self.rows if row.device or (row.cookie not in self.holders and row.cookie not in self.known)}
         if not wanted:
             return
         from portulan.system.linux.kernel_ports import read_kernel_ports
@@ -249,16 +253,23 @@ class _SecondLook:
         self.look = look
         self.lost = lost
         self.first = search
-        ports = PortSet.of(PortRange(row.port, row.port) for row in lost)
-        again = Look(look.selection._replace(ports=ports, transports=tuple({row.transport for row in lost})))
-        again.places = {netns: look.places[netns] for netns in {row.netns for row in lost} if netns in look.places}
+        self.still = lost
+        self.search = None
+        if any(row.cookie not in look.known for row in lost):
+            self.still = self._still_there()
+            unsure = any(row.cookie not in look.known for row in self.still)
+            self.search = Search(search.way, every_state=look.selection.every_state, again=True) if unsure else None
+
+    def _still_there(self) -> list[Row]:
+        """Which of the lost ones are open now; the others were closed while we looked."""
+        look = self.look
+        ports = PortSet.of(PortRange(row.port, row.port) for row in self.lost)
+        again = Look(look.selection._replace(ports=ports, transports=tuple({row.transport for row in self.lost})))
+        again.places = {netns: look.places[netns] for netns in {row.netns for row in self.lost} if netns in look.places}
         again._parse(again._dump(list(again.places.values())))  # noqa: SLF001 - the same class
         alive = {row.cookie for row in again.rows}
-        look.unheld |= {row.cookie: Ownership.GONE for row in lost if row.cookie not in alive}
-        self.still = [row for row in lost if row.cookie in alive]
-        self.known = frozenset(known_hidden(search.way) if self.still else ())
-        unsure = any(row.cookie not in self.known for row in self.still)
-        self.search = Search(search.way, every_state=look.selection.every_state, again=True) if unsure else None
+        look.unheld |= {row.cookie: Ownership.GONE for row in self.lost if row.cookie not in alive}
+        return [row for row in self.lost if row.cookie in alive]
 
     def split(self, rows: Collection[Row]) -> tuple[list[Row], list[Row]]:
         """The rows whose holders are certain now, and those on the ports of the lost ones."""
