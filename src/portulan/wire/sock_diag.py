@@ -6,6 +6,7 @@ Asking also makes the kernel give every listed socket its cookie, a number that 
 
 from __future__ import annotations
 
+from functools import partial
 from operator import itemgetter
 from struct import Struct, pack
 
@@ -92,6 +93,7 @@ def row_parser(netns: int | None, protocol: int) -> Callable[[bytes, int, int], 
     transport = TRANSPORTS[protocol]
     names = TCP_STATES if transport is Transport.TCP else UDP_STATES
     carrier = protocol == MPTCP
+    new_row: Callable[[tuple[object, ...]], Row] = partial(tuple.__new__, Row)  # without a Python call each: there are thousands
 
     def parse(data: bytes, start: int, end: int) -> Row:
         if end - start < MESSAGE_SIZE:
@@ -107,10 +109,10 @@ def row_parser(netns: int | None, protocol: int) -> Callable[[bytes, int, int], 
             raise ParseError("sock_diag.state", offset=start, state=state)
         if not inode and state in _OWNERLESS:
             uid = None  # the kernel keeps no owner of these and says 0, which would be root (inet_twsk_diag_fill, inet_req_diag_fill)
-        return Row(
+        return new_row((
             netns, transport, name, port_high << 8 | port_low, peer_high << 8 | peer_low, source, destination, device, cookie, expires, rqueue,
             wqueue, uid, inode, v6_only, cgroup, drops, carrier,
-        )  # fmt: skip
+        ))  # fmt: skip
 
     return parse
 
