@@ -137,7 +137,7 @@ def only(items, **wanted):
 ORDINARY = 65534
 _OTHERS_ROOM = """
 if [ -n "$1" ]; then  # the interpreter lies in a folder that is closed to others: open a way to it, for this program alone
-    kept=$(mktemp -d) && mount --bind "$2" "$kept" && mount -t tmpfs -o mode=755 none "$1" && mkdir -p "$2" && mount --bind "$kept" "$2"
+    mount --bind "$2" /mnt && mount -t tmpfs -o mode=755 none "$1" && mkdir -p "$2" && mount --bind /mnt "$2" && umount /mnt
 fi
 eval "$3"
 shift 3
