@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,6 +24,9 @@ def pytest_addoption(parser):
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config):
     # Kept in the environment: the workers of pytest-xdist and every child agree on it, even across midnight.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A shell has what it starts in the background ignore Ctrl-C, and every child of ours would inherit that.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     seed = os.environ.setdefault(SEED, f"{datetime.now(UTC):%Y%m%d}")
     if getattr(config.option, "hypothesis_seed", "") is None:
         config.option.hypothesis_seed = seed
