@@ -223,14 +223,14 @@ class Limit(Record):
 
 
 class Quota(Record):
-    """The rule goes on until so many bytes went by (with `over`: only after that)."""
+    """The rule goes on until so much went by (with `over`: only after that)."""
 
-    bytes: int
-    over: bool = False
-    used: int = 0
-    value: int = 0
+    value: int
     unit: str = "bytes"
-    """How nft prints it."""
+    """bytes, kbytes (1,024), mbytes, gbytes."""
+    used: int = 0
+    used_unit: str = "bytes"
+    over: bool = False
 
 
 class ConnectionLimit(Record):
@@ -264,9 +264,10 @@ class Log(Record):
 
 
 class Update(Record):
-    """The packet writes into a set or map: `add @s { ip saddr timeout 1m limit rate 3/minute }`. What stands in `statements` decides whether the rule goes on.
+    """The packet writes into a set or map: `add @s { ip saddr timeout 1m limit rate 3/minute }`.
 
-    A rule whose set is full ends here too. `meter` for the old form that keeps a set of its own.
+    What stands in `statements` decides whether the rule goes on, and so do the `statements` of the set itself (nft may print them there alone). A rule whose
+    set is full ends here too. `meter` for the old form that keeps a set of its own.
     """
 
     operation: str

@@ -1,0 +1,264 @@
+"""Constants of nft's JSON to and from numbers and names: `"10.0.0.0"`, `{"prefix": …}`, `{"range": …}`, `["syn", "ack"]`, `"eth*"`."""
+
+from __future__ import annotations
+
+from array import array
+
+from portulan.model.address import format_address
+from portulan.model.rule import Name, Range, Spans, Strange
+from portulan.wire.nft_kinds import ETHER_TYPE, Kind
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+_MOST_DIGITS = 40
+_SWAPPED = {number >> 8 | (number & 255) << 8: number for number in ETHER_TYPE.words.values()}
+"""nft -n of little-endian machines (seen: 1.0.6) prints Ethernet types with their bytes swapped; none of these is a type of its own."""
+
+
+def parse_ipv4(text: str) -> int | None:
+    """A dotted quad as a number; None for any other text."""
+    parts = text.split(".")
+    if len(parts) != 4:
+        return None
+    number = 0
+    for part in parts:
+        if not (part.isascii() and part.isdigit()) or len(part) > 3 or (octet := int(part)) > 255:
+            return None
+        number = number << 8 | octet
+    return number
+
+
+def parse_ipv6(text: str) -> int | None:
+    """An IPv6 address (RFC 4291, section 2.2) as a number; None for any other text."""
+    head, gap, tail = text.partition("::")
+    left, right = _groups(head), _groups(tail)
+    if left is None or right is None or "::" in tail:
+        return None
+    missing = 8 - len(left) - len(right)
+    if missing < 0 or bool(missing) != bool(gap):
+        return None
+    number = 0
+    for group in (*left, *[0] * missing, *right):
+        number = number << 16 | group
+    return number
+
+
+def _groups(text: str) -> list[int] | None:
+    groups: list[int] = []
+    for part in text.split(":") if text else ():
+        if "." in part:
+            quad = parse_ipv4(part)
+            if quad is None:
+                return None
+            groups += (quad >> 16, quad & 0xFFFF)
+        elif 0 < len(part) <= 4 and all(digit in "0123456789abcdefABCDEF" for digit in part):
+            groups.append(int(part, 16))
+        else:
+            return None
+    return groups
+
+
+def parse_ether(text: str) -> int | None:
+    """Six octets with colons between as a number; None for any other text."""
+    parts = text.split(":")
+    if len(parts) != 6 or not all(1 <= len(part) <= 2 and all(digit in "0123456789abcdefABCDEF" for digit in part) for part in parts):
+        return None
+    return int("".join(part.zfill(2) for part in parts), 16)
+
+
+def parse_number(text: str) -> int | None:
+    """A decimal or hexadecimal (0x…) number; None for any other text."""
+    if len(text) > _MOST_DIGITS or not text.isascii():
+        return None
+    if text.isdigit():
+        return int(text)
+    digits = text.removeprefix("0x")
+    if digits == text or not digits or not all(digit in "0123456789abcdefABCDEF" for digit in digits):
+        return None
+    return int(digits, 16)
+
+
+_ADDRESSES = {"ipv4": parse_ipv4, "ipv6": parse_ipv6, "ether": parse_ether}
+
+
+def number_of(value: object, kind: Kind) -> int | None:
+    """One constant as one number; None where it is a name, several numbers, or not readable."""
+    if value.__class__ is int:
+        assert isinstance(value, int)
+        if kind is ETHER_TYPE:
+            value = _SWAPPED.get(value, value)
+        if kind.form == "label":  # the number of a bit
+            return 1 << value if 0 <= value < kind.bits else None
+        return value if value >= 0 and (not kind.bits or not value >> kind.bits) else None
+    if isinstance(value, bool):
+        return int(value)
+    if isinstance(value, str):
+        return _number_of_text(value, kind)
+    if isinstance(value, list):  # flags, all of them together
+        return _joined(value, kind)
+    if isinstance(value, dict) and len(value) == 1 and isinstance(parts := value.get("|"), list):
+        return _joined(parts, kind)
+    return None
+
+
+def _number_of_text(text: str, kind: Kind) -> int | None:
+    form = kind.form
+    parse = _ADDRESSES.get(form)
+    if parse is not None:
+        return parse(text)
+    if form in ("name", "text"):
+        return None
+    if text in kind.words:
+        return kind.words[text]
+    number = parse_number(text)
+    if form == "label" and number is not None:
+        number = 1 << number if number < kind.bits else None
+    return number if number is not None and (not kind.bits or not number >> kind.bits) else None
+
+
+def _joined(values: Sequence[object], kind: Kind) -> int | None:
+    bits = 0
+    for value in values:
+        number = number_of(value, kind)
+        if number is None:
+            return None
+        bits |= number
+    return bits if values else None
+
+
+def parse_constant(value: object, kind: Kind) -> Range | Name | Strange:
+    """One constant: numbers as a range of one or more, names as names; what cannot be read as it stands."""
+    number = number_of(value, kind)
+    if number is not None:
+        if kind.form == "interface":
+            return Name("", interface=number)
+        return Range(number, number) if kind.form != "name" else Strange(_text(value))
+    if isinstance(value, str):
+        return _parse_name(value, kind)
+    return _parse_spread(value, kind) or Strange(_text(value))
+
+
+def _parse_spread(value: object, kind: Kind) -> Range | Strange | None:
+    """`{"range": [first, last]}`, `{"prefix": {"addr": …, "len": …}}`."""
+    if not isinstance(value, dict) or len(value) != 1:
+        return None
+    ((form, inner),) = value.items()
+    if form == "prefix":
+        return _parse_prefix(inner, kind)
+    if form != "range" or not isinstance(inner, list) or len(inner) != 2:
+        return None
+    if kind.form == "text":  # moments
+        return Strange("-".join(format_constant(Name(str(each)), kind) for each in inner))
+    return _parse_range(inner, kind)
+
+
+def _parse_name(text: str, kind: Kind) -> Name | Strange:
+    if kind.form not in ("name", "interface", "text"):
+        return Strange(text)
+    if kind.form != "name":
+        return Name(text)
+    if text.endswith("\\*"):
+        return Name(text[:-2] + "*")
+    return Name(text[:-1], prefix=True) if text.endswith("*") else Name(text)
+
+
+def _parse_range(ends: list[object], kind: Kind) -> Range | None:
+    first, last = number_of(ends[0], kind), number_of(ends[1], kind)
+    return Range(first, last) if first is not None and last is not None and first <= last and kind.form != "name" else None
+
+
+def _parse_prefix(prefix: object, kind: Kind) -> Range | None:
+    if not isinstance(prefix, dict) or not kind.bits or kind.form == "name":
+        return None
+    first, length = number_of(prefix.get("addr"), kind), prefix.get("len")
+    if first is None or length.__class__ is not int or not 0 <= length <= kind.bits:
+        return None
+    mask = (1 << kind.bits - length) - 1
+    return Range(first & ~mask, first | mask)
+
+
+def _text(value: object) -> str:
+    """A constant that cannot be read, for a person: as JSON."""
+    if isinstance(value, str):
+        return value
+    import json
+
+    return json.dumps(value)
+
+
+def spans_of(ranges: Sequence[Range]) -> Spans:
+    """Ranges as spans; many of 64 bits or less are kept in arrays."""
+    first, last = [each.first for each in ranges], [each.last for each in ranges]
+    if len(first) > 256 and max(last) < 1 << 64:
+        return Spans(array("Q", first), array("Q", last))
+    return Spans(tuple(first), tuple(last))
+
+
+# --- and back ---
+
+
+def format_number(number: int, kind: Kind) -> str:
+    """A number as nft prints it."""
+    write = _WRITTEN.get(kind.form)
+    if write is not None:
+        return write(number)
+    for word, value in kind.words.items():
+        if value == number:
+            return f'"{word}"' if kind.quoted else word
+    if kind.seconds:
+        return format_duration(number)
+    return f"0x{number:0{kind.hexadecimal}x}" if kind.hexadecimal else str(number)
+
+
+def _format_ether(number: int) -> str:
+    return ":".join(f"{number >> shift & 255:02x}" for shift in range(40, -8, -8))
+
+
+_WRITTEN: dict[str, Callable[[int], str]] = {
+    "ipv4": lambda number: format_address(number.to_bytes(4)),
+    "ipv6": lambda number: format_address(number.to_bytes(16)),
+    "ether": _format_ether,
+    "label": lambda number: str(number.bit_length() - 1),
+}
+
+
+def format_range(first: int, last: int, kind: Kind, *, prefix: bool = True) -> str:
+    """A range as nft prints it: one number, a prefix of addresses, or first and last."""
+    if first == last:
+        return format_number(first, kind)
+    size = last - first + 1
+    if prefix and kind.form in ("ipv4", "ipv6", "ether") and not size & (size - 1) and not first % size:
+        return f"{format_number(first, kind)}/{kind.bits - size.bit_length() + 1}"
+    kind = kind._replace(words={})  # nft has no words in ranges
+    return f"{format_number(first, kind)}-{format_number(last, kind)}"
+
+
+def format_duration(seconds: int) -> str:
+    """`1h5m`, `30s`."""
+    days, rest = divmod(seconds, 86400)
+    hours, rest = divmod(rest, 3600)
+    minutes, rest = divmod(rest, 60)
+    return "".join(f"{number}{unit}" for number, unit in ((days, "d"), (hours, "h"), (minutes, "m"), (rest, "s")) if number) or "0s"
+
+
+def format_constant(value: Range | Name | Strange, kind: Kind) -> str:
+    """Any constant as nft prints it."""
+    if isinstance(value, Range):
+        return format_range(value.first, value.last, kind)
+    if isinstance(value, Strange):
+        return value.text
+    if value.interface is not None:
+        return str(value.interface)
+    text = value.text.removesuffix("*") + "\\*" if value.text.endswith("*") and kind.form == "name" else value.text
+    text += "*" if value.prefix else ""
+    return f'"{text}"' if kind.quoted else text
+
+
+def format_flags(number: int, kind: Kind, separator: str) -> str:
+    """Bits as nft's words for them."""
+    if kind.form == "label":
+        return separator.join(str(bit) for bit in range(kind.bits) if number >> bit & 1)
+    words = [word for word, bit in kind.words.items() if number & bit]
+    return separator.join(words) if words and sum(kind.words[word] for word in words) == number else format_number(number, kind)
