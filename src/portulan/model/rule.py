@@ -325,11 +325,12 @@ class Offload(Record):
 
 
 class Opaque(Record):
-    """A statement this model has no word for: it may do anything to the packet. `text` as it stands."""
+    """A statement this model has no word for. `text` as it stands."""
 
     text: str
     reason: str = "unknown"
-    """unknown; xt (made by iptables, not shown by nft)."""
+    """unknown and xt (made by iptables, not shown by nft): it may do anything to the packet. xt-match: a match of iptables, so that the rule may end here or
+    go on, and no more."""
 
 
 Expression: TypeAlias = "Field | Binary | Number | Name | Concat | Lookup | Strange"

@@ -117,4 +117,7 @@ class Ruleset(Record):
     opaque: tuple[str, ...] = ()
     """Things listed beside tables, chains, rules, sets, objects and flowtables that this model has no word for, as JSON."""
     incomplete: tuple[tuple[str, str], ...] = ()
-    """What could not be read of it: (code, text)."""
+    """What could not be read of it, or not for certain: (code, text). `nft.changing`: the rules never kept still; `iptables.*`, `legacy.*`: rules of
+    iptables that could not be read or translated, which may decide anything."""
+    read_again: int = 0
+    """How often it was read again, because rules changed while they were read."""

@@ -70,10 +70,10 @@ def sentences(voice: Voice, error: PortulanError) -> tuple[str, ...]:
 
 def _tables() -> tuple[dict[str, str], dict[str, str]]:
     """Our own sentences, and those of the rooms that keep theirs beside their other words. Imported only when something went wrong."""
-    from portulan.text import lookup, sandbox
+    from portulan.text import firewall, lookup, sandbox
     from portulan.text import map as map_text
 
     return (
-        {**lookup.SENTENCES, **map_text.SENTENCES, **sandbox.SENTENCES, **SENTENCES},
-        {**lookup.WAYS_OUT, **map_text.WAYS_OUT, **sandbox.WAYS_OUT, **WAYS_OUT},
+        {**firewall.SENTENCES, **lookup.SENTENCES, **map_text.SENTENCES, **sandbox.SENTENCES, **SENTENCES},
+        {**firewall.WAYS_OUT, **lookup.WAYS_OUT, **map_text.WAYS_OUT, **sandbox.WAYS_OUT, **WAYS_OUT},
     )

@@ -85,22 +85,21 @@ _ADDRESSES = {"ipv4": parse_ipv4, "ipv6": parse_ipv6, "ether": parse_ether}
 
 def number_of(value: object, kind: Kind) -> int | None:
     """One constant as one number; None where it is a name, several numbers, or not readable."""
-    if value.__class__ is int:
-        assert isinstance(value, int)
-        if kind is ETHER_TYPE:
-            value = _SWAPPED.get(value, value)
-        if kind.form == "label":  # the number of a bit
-            return 1 << value if 0 <= value < kind.bits else None
-        return value if value >= 0 and (not kind.bits or not value >> kind.bits) else None
-    if isinstance(value, bool):
-        return int(value)
     if isinstance(value, str):
         return _number_of_text(value, kind)
-    if isinstance(value, list):  # flags, all of them together
-        return _joined(value, kind)
-    if isinstance(value, dict) and len(value) == 1 and isinstance(parts := value.get("|"), list):
-        return _joined(parts, kind)
-    return None
+    if isinstance(value, int):
+        return _number_of_number(int(value), kind)
+    if isinstance(value, dict) and len(value) == 1:
+        value = value.get("|")
+    return _joined(value, kind) if isinstance(value, list) else None  # flags, all of them together
+
+
+def _number_of_number(number: int, kind: Kind) -> int | None:
+    if kind is ETHER_TYPE:
+        number = _SWAPPED.get(number, number)
+    if kind.form == "label":  # the number of a bit
+        return 1 << number if 0 <= number < kind.bits else None
+    return number if number >= 0 and (not kind.bits or not number >> kind.bits) else None
 
 
 def _number_of_text(text: str, kind: Kind) -> int | None:

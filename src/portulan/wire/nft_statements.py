@@ -58,7 +58,8 @@ def parse_statement(value: object, family: str) -> Statement:
         if found is not None:
             return found
         if name == "xt":
-            return Opaque(_xt_text(inner), "xt")
+            kind = inner.get("type") if isinstance(inner, dict) else None
+            return Opaque(_xt_text(inner), "xt-match" if kind == "match" else "xt")
     return Opaque(as_text(value))
 
 
