@@ -2,7 +2,7 @@
 .PHONY: run test prove check bench fuzz docs lock clean
 PY := env -u PYTHONDONTWRITEBYTECODE .venv/bin/python
 # What the tests compare with, from Debian, in a private root: nothing is installed on the machine itself.
-PEERS := iproute2 lsof procps psmisc nginx-light python3 util-linux
+PEERS := firewalld iproute2 iptables lsof nftables nginx-light procps psmisc python3 ufw util-linux
 ROOT := .cache/roots/peers
 
 run:            ## create the environment and chart this machine

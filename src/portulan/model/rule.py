@@ -253,8 +253,9 @@ class Use(Record):
 class Counter(Record):
     """Counts, decides nothing."""
 
-    packets: int = 0
-    bytes: int = 0
+    packets: int | None = None
+    """None where it does not count yet: it stands for what elements of a set will have."""
+    bytes: int | None = None
 
 
 class Log(Record):

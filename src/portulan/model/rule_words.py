@@ -4,7 +4,7 @@ from __future__ import annotations
 
 PROTOCOLS: dict[str, int] = {
     "ip": 0, "icmp": 1, "igmp": 2, "ipencap": 4, "tcp": 6, "udp": 17, "dccp": 33, "ipv6": 41, "ipv6-route": 43, "ipv6-frag": 44, "rsvp": 46, "gre": 47, "esp": 50,
-    "ah": 51, "comp": 108, "ipcomp": 108, "icmpv6": 58, "ipv6-icmp": 58, "ipv6-nonxt": 59, "ipv6-opts": 60, "ospf": 89, "pim": 103, "vrrp": 112, "l2tp": 115,
+    "ah": 51, "comp": 108, "ipcomp": 108, "ipv6-icmp": 58, "icmpv6": 58, "ipv6-nonxt": 59, "ipv6-opts": 60, "ospf": 89, "pim": 103, "vrrp": 112, "l2tp": 115,
     "sctp": 132, "udplite": 136, "mptcp": 262,
 }  # fmt: skip
 """IANA protocol numbers, as nft prints them: by /etc/protocols, whose first name of a number counts."""

@@ -8,6 +8,7 @@ SENTENCES: dict[str, str] = {
     "nft.missing": mark("there are firewall rules here, and the program nft that lists them is not installed."),
     "nft.no-json": mark("this nft cannot list rules as JSON ({version}): 0.9.1 or newer, built with JSON, was expected."),
     "nft.failed": mark("nft could not list the rules: {reason}."),
+    "nft.garbled": mark("this nft does not know all that the rules here are made of, and lists them wrongly: {reason}."),
     "nft.forbidden": mark("reading the firewall rules needs {needs}."),
     "nft.not-json": mark("nft's listing of the rules is damaged at byte {offset} of {size}."),
     "nft.foreign": mark("this is JSON, but no listing of firewall rules by nft."),
@@ -24,6 +25,7 @@ SENTENCES: dict[str, str] = {
 WAYS_OUT: dict[str, str] = {
     "nft.missing": mark("install it:  apt install nftables, or dnf install nftables"),
     "nft.no-json": mark("install a newer one:  apt install nftables, or dnf install nftables"),
+    "nft.garbled": mark("install a newer one:  apt install nftables, or dnf install nftables"),
     "nft.forbidden": mark("to allow it:  sudo"),
 }
 """What to do about it."""

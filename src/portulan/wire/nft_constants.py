@@ -6,15 +6,13 @@ from array import array
 
 from portulan.model.address import format_address
 from portulan.model.rule import Name, Range, Spans, Strange
-from portulan.wire.nft_kinds import ETHER_TYPE, Kind
+from portulan.wire.nft_kinds import Kind
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 _MOST_DIGITS = 40
-_SWAPPED = {number >> 8 | (number & 255) << 8: number for number in ETHER_TYPE.words.values()}
-"""nft -n of little-endian machines (seen: 1.0.6) prints Ethernet types with their bytes swapped; none of these is a type of its own."""
 
 
 def parse_ipv4(text: str) -> int | None:
@@ -95,8 +93,7 @@ def number_of(value: object, kind: Kind) -> int | None:
 
 
 def _number_of_number(number: int, kind: Kind) -> int | None:
-    if kind is ETHER_TYPE:
-        number = _SWAPPED.get(number, number)
+    number = kind.swapped.get(number, number)
     if kind.form == "label":  # the number of a bit
         return 1 << number if 0 <= number < kind.bits else None
     return number if number >= 0 and (not kind.bits or not number >> kind.bits) else None

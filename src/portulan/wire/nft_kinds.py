@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from portulan.model.rule import Expression
 
 _NO_WORDS: Mapping[str, int] = {}
+_NO_NUMBERS: Mapping[int, int] = {}
 
 
 class Kind(Record):
@@ -30,6 +31,12 @@ class Kind(Record):
     quoted: bool = False
     seconds: bool = False
     """nft prints these as durations."""
+    swapped: Mapping[int, int] = _NO_NUMBERS
+    """What nft -n prints -> what it means: of these, 1.0.6 on little-endian machines swaps the bytes. None of the keys means anything by itself."""
+
+
+def _swapped(words: Mapping[str, int]) -> dict[int, int]:
+    return {number >> 8 | (number & 255) << 8: number for number in words.values()}
 
 
 NUMBER = Kind("number")
@@ -42,7 +49,7 @@ DAY = Kind("number", 8, words.DAYS, quoted=True)
 PLAIN = Kind("text")
 PROTOCOL = Kind("number", 8, words.PROTOCOLS)
 MARK = Kind("number", 32, hexadecimal=8)
-ETHER_TYPE = Kind("number", 16, words.ETHER_TYPES)
+ETHER_TYPE = Kind("number", 16, words.ETHER_TYPES, swapped=_swapped(words.ETHER_TYPES))
 CT_STATE = Kind("number", 32, words.CT_STATE, joined=True)
 CT_STATUS = Kind("number", 32, words.CT_STATUS, joined=True)
 CT_DIRECTION = Kind("number", 8, words.CT_DIRECTION)
@@ -57,7 +64,7 @@ ICMPX_CODE = Kind("number", 8, words.ICMPX_CODES)
 DSCP, ECN = Kind("number", 6, words.DSCP), Kind("number", 2, words.ECN)
 DEVICE_TYPE = Kind("number", 16, words.DEVICE_TYPES)
 GROUP = Kind("number", 32, {"default": 0}, quoted=True)
-ARP_OPERATION = Kind("number", 16, words.ARP_OPERATIONS)
+ARP_OPERATION = Kind("number", 16, words.ARP_OPERATIONS, swapped=_swapped(words.ARP_OPERATIONS))
 IGMP_TYPE = Kind("number", 8, words.IGMP_TYPES)
 DCCP_TYPE = Kind("number", 4, words.DCCP_TYPES)
 
@@ -121,6 +128,11 @@ TYPES: dict[str, Kind] = {
 def kind_of_type(name: str) -> Kind:
     """The kind of a set type; of one that is not known, any number."""
     return TYPES.get(name, NUMBER)
+
+
+def type_of_kind(kind: Kind) -> str:
+    """The set type for constants of a kind; `integer` where nft has none."""
+    return next((name for name, known in TYPES.items() if known is kind and kind is not N32), "integer")
 
 
 def kind_of(expression: Expression) -> Kind:  # noqa: PLR0911 - a table

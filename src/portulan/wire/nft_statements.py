@@ -60,7 +60,19 @@ def parse_statement(value: object, family: str) -> Statement:
         if name == "xt":
             kind = inner.get("type") if isinstance(inner, dict) else None
             return Opaque(_xt_text(inner), "xt-match" if kind == "match" else "xt")
+    if isinstance(value, str):
+        return _of_text(value)
     return Opaque(as_text(value))
+
+
+def _of_text(text: str) -> Statement:
+    """A statement that this nft has no JSON for: then its text is there as a string (1.0.6: of those that write into maps)."""
+    words = text.split(" ")
+    if len(words) > 4 and words[0] in ("add", "update", "delete") and words[1].startswith("@") and (words[2], words[-1]) == ("{", "}"):
+        inner = " ".join(words[3:-1])
+        if not any(word in inner for word in ("{", "limit", "quota", "count", "last")):
+            return Update(words[0], words[1][1:], Strange(inner))
+    return Opaque(text)
 
 
 def _parse(name: str, inner: object, family: str) -> Statement | None:

@@ -37,7 +37,22 @@ from portulan.model.rule import (
     Verdict,
 )
 from portulan.wire.nft_constants import format_constant, format_duration, format_flags, format_number, format_range
-from portulan.wire.nft_kinds import ICMP_CODE, ICMPV6_CODE, ICMPX_CODE, IFNAME, IPV4, IPV6, N16, NUMBER, Kind, kind_of, kinds_of
+from portulan.wire.nft_kinds import (
+    ICMP_CODE,
+    ICMPV6_CODE,
+    ICMPX_CODE,
+    IFNAME,
+    IPV4,
+    IPV6,
+    N16,
+    NUMBER,
+    TEXT,
+    TYPES,
+    Kind,
+    kind_of,
+    kind_of_type,
+    kinds_of,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,6 +60,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from portulan.model.rule import Expression, Rule, Statement
+    from portulan.model.ruleset import NamedSet
 
 _BARE = ("iif", "oif", "iifname", "oifname", "iifgroup", "oifgroup")
 """Of meta, written without the word."""
@@ -73,6 +89,17 @@ def statement_text(statement: Statement, family: str = "inet") -> str:
     if isinstance(statement, Reject):
         return _reject(statement, family)
     return _TEXTS[type(statement)](statement)
+
+
+def members_text(known: NamedSet) -> str:
+    """The elements of a named set or map that was read, in their braces."""
+    assert known.members is not None
+    texts = _texts(known.members, tuple(map(kind_of_type, known.types)), tuple(map(_kind_of_data, known.data_types)))
+    return f"{{ {', '.join(texts)} }}" if texts else "{ }"
+
+
+def _kind_of_data(name: str) -> Kind:
+    return TYPES.get(name, TEXT)
 
 
 # --- expressions ---
@@ -331,7 +358,7 @@ _TEXTS: dict[type, Callable[[Any], str]] = {
     Quota: _quota,
     ConnectionLimit: _connection_limit,
     Use: _use,
-    Counter: lambda counter: f"counter packets {counter.packets} bytes {counter.bytes}",
+    Counter: lambda counter: "counter" if counter.packets is None else f"counter packets {counter.packets} bytes {counter.bytes}",
     Log: lambda log: log.options if log.options == "last" else f"log {log.options}".rstrip(" "),
     Update: _update,
     Queue: _queue,

@@ -11,10 +11,9 @@ from portulan.model.rule import Members, Named, Rule, VerdictKind
 from portulan.model.ruleset import Base, Chain, Flowtable, NamedObject, NamedSet, Ruleset, Table
 from portulan.wire.nft_circle import check_jumps
 from portulan.wire.nft_expressions import as_text, parse_data, parse_elements, parse_expression
-from portulan.wire.nft_kinds import Kind, kind_of_type, kinds_of
+from portulan.wire.nft_kinds import Kind, kind_of_type, kinds_of, type_of_kind
 from portulan.wire.nft_stateful import parse_stateful
 from portulan.wire.nft_statements import parse_arm, parse_statement
-from portulan.wire.nft_text import expression_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -114,7 +113,8 @@ class _Reading:
     def _rule(self, inner: Object) -> None:
         family, chain = _name(inner, "family"), _name(inner, "chain")
         rules = self.rules.get((family, _name(inner, "table"), chain))
-        statements, comment = inner.get("expr"), inner.get("comment")
+        # A rule without a single word is one that this nft has no words for (seen: 1.0.6, ct zone set ct original zone).
+        statements, comment = inner.get("expr", [""]), inner.get("comment")
         if rules is None or not isinstance(statements, list) or not isinstance(comment, (str, type(None))):
             raise ParseError("nft.damaged", what=f"rule of chain {chain}")
         rules.append(Rule(_handle(inner), tuple([parse_statement(each, family) for each in statements]), comment))
@@ -188,11 +188,8 @@ def _base(inner: Object) -> Base:
 def _types(value: object, family: str) -> tuple[tuple[str, ...], tuple[Kind, ...]]:
     """Names and kinds of the fields of a set: by type names, or by the expression it was declared with (typeof)."""
     if isinstance(value, dict) and set(value) == {"typeof"}:
-        expression = parse_expression(value["typeof"], family)
-        kinds = kinds_of(expression)
-        return tuple(f"typeof {text}" for text in expression_text(expression).split(" . ")) if len(kinds) > 1 else (
-            f"typeof {expression_text(expression)}",
-        ), kinds
+        kinds = kinds_of(parse_expression(value["typeof"], family))
+        return tuple(map(type_of_kind, kinds)), kinds
     if isinstance(value, str):
         value = value.split(" . ")
     if not isinstance(value, list) or not value or not all(isinstance(each, str) for each in value):

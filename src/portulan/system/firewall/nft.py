@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from portulan.wire.nf_tables import ChainFacts, TableFacts
 
 LISTING = ("-j", "-a")
+_GARBLED = b"netlink: Error:"
+"""Said beside a listing that leaves out what this nft does not know: a rule may then look as if it matched everything (seen: 1.0.6 and sets of labels)."""
 _NO_JSON = (b"JSON support", b"'j'", b"-- 'j'", b"unrecognized option", b"invalid option")
 
 
@@ -29,6 +31,8 @@ def find_nft() -> str:
 def ask(nft: str, *words: str) -> bytes:
     """What it prints for a command. Raises CannotTell where it fails, FileNotFoundError where what was asked for is not there (any more)."""
     done = run_program(nft, words)
+    if _GARBLED in done.err:
+        raise CannotTell("nft.garbled", reason=done.err.partition(_GARBLED)[2].decode(errors="replace").strip().partition("\n")[0])
     if done.status == 0:
         return done.out
     if b"No such file or directory" in done.err:
