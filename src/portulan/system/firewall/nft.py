@@ -74,12 +74,13 @@ def _piece_by_piece(nft: str, options: tuple[str, ...], tables: Sequence[TableFa
 
     for table in tables:
         items.append({"table": {"family": table.family, "name": table.name}})
-        for objects in ("sets", "counters", "quotas", "limits", "flowtables"):
+        for objects in ("sets", "counters", "quotas", "limits"):
             add(objects, "table", table.family, table.name)
         for chain in chains:
             if (chain.family, chain.table) == (table.family, table.name):
                 add("chain", chain.family, chain.table, chain.name)
     add("maps")
+    add("flowtables")
     order = ("metainfo", "table", "chain")
     items.sort(key=lambda item: next((at for at, kind in enumerate(order) if kind in item), len(order)))
     return json.dumps({"nftables": items}).encode()
