@@ -3,6 +3,7 @@
 import base64
 import pickle
 import re
+import subprocess
 import sys
 
 from portulan.model.rule import Opaque
@@ -102,3 +103,22 @@ ufw allow 6000:6010/udp
 ufw allow in on eth0 to any port 9100 proto tcp
 ufw route allow proto tcp from any to 198.51.100.7 port 443
 """
+FIREWALLD = """
+firewall-cmd --add-service=http
+firewall-cmd --add-rich-rule='rule family=ipv4 source address=203.0.113.0/24 port port=5432 protocol=tcp accept'
+firewall-cmd --add-rich-rule='rule service name=ssh log prefix=ssh limit value=3/m accept'
+firewall-cmd --add-forward-port=port=8080:proto=tcp:toport=80:toaddr=10.0.0.1
+firewall-cmd --add-masquerade
+firewall-cmd --zone=trusted --add-source=198.51.100.0/24
+firewall-cmd --zone=internal --add-interface=eth0
+"""
+
+
+def start_firewalld(host, backend):
+    """firewalld with one of its backends, and the bus it needs."""
+    run_all(host, f"mkdir -p /run/dbus\nsed -i s/^FirewallBackend=.*/FirewallBackend={backend}/ /etc/firewalld/firewalld.conf")
+    null = subprocess.DEVNULL
+    host.start(["dbus-daemon", "--system", "--nofork", "--nopidfile"], stdout=null, stderr=null)
+    run_all(host, "for i in $(seq 200); do [ -S /run/dbus/system_bus_socket ] && exit 0; sleep 0.1; done; exit 1")
+    host.start(["firewalld", "--nofork", "--nopid"], stdout=null, stderr=null)
+    run_all(host, "for i in $(seq 200); do firewall-cmd --state 2>&1 | grep -q '^running' && exit 0; sleep 0.1; done; exit 1")

@@ -7,9 +7,9 @@ import time
 
 import pytest
 
-from firewalls import DOCKER, UFW, all_rules, listed_rules, load, opaque, read_there, run_all
+from firewalls import DOCKER, FIREWALLD, UFW, all_rules, listed_rules, load, opaque, read_there, run_all, start_firewalld
 from portulan.errors import CannotTell, NotPermitted
-from portulan.model.rule import Field, Match, Range, Translate, Verdict, VerdictKind
+from portulan.model.rule import Field, Match, Opaque, Range, Translate, Verdict, VerdictKind
 from portulan.system.firewall.read import read_ruleset
 from portulan.system.linux.namespaces import Place
 from portulan.system.linux.spawn import find_program
@@ -47,6 +47,7 @@ def simple(text):
     text = re.sub(r"packets \d+ bytes \d+", "", text)
     text = re.sub(r"\b(ip protocol|meta l4proto) (icmp|ipv6-icmp|icmpv6)\b", "", text)
     text = text.replace("ip protocol", "meta l4proto").replace("icmpv6", "ipv6-icmp")
+    text = re.sub(r"reject with (\S+) type", r"reject with \1", text)
     text = re.sub(r"\bmeta l4proto (tcp|udp) (?=.*\b\1 [ds]port)", "", text)
     return sorted(part for word in text.split() for part in word.split(","))
 
@@ -242,3 +243,20 @@ def test_without_nft_rules_are_not_taken_for_none(host):
     load(host, "table ip t { }")
     with pytest.raises(CannotTell, match=r"nft\.missing"):
         host.call(read_ruleset)
+
+
+@pytest.mark.parametrize("backend", ["nftables", "iptables"])
+def test_firewalld_is_understood(host, backend):
+    if host.run(["sh", "-c", "command -v firewalld && command -v dbus-daemon"]).returncode:
+        pytest.skip("no private root with peer programs: it lacks firewalld")
+    start_firewalld(host, backend)
+    run_all(host, FIREWALLD)
+    ruleset = read_there(host)
+    assert ruleset.incomplete == ()
+    assert set(opaque(ruleset)) <= {"-j CT --helper netbios-ns"}
+    assert {each.reason for _, rule in all_rules(ruleset) for each in rule.statements if isinstance(each, Opaque)} <= {"aside"}
+    assert compare_with_nft(host, ruleset) > 150
+    authors = {author_of(chain.table, chain.name) for chain in ruleset.chains}
+    assert "firewalld" in authors
+    forwarded = [each for _, rule in all_rules(ruleset) for each in rule.statements if isinstance(each, Translate) and each.kind == "dnat"]
+    assert {(each.address, each.port) for each in forwarded} == {(Range(0x0A000001, 0x0A000001), Range(80, 80))}

@@ -331,7 +331,7 @@ class Opaque(Record):
     text: str
     reason: str = "unknown"
     """unknown and xt (made by iptables, not shown by nft): it may do anything to the packet. xt-match: a match of iptables, so that the rule may end here or
-    go on, and no more."""
+    go on, and no more. aside: it notes or sets something that no verdict depends on (a helper, an audit line)."""
 
 
 Expression: TypeAlias = "Field | Binary | Number | Name | Concat | Lookup | Strange"

@@ -7,7 +7,7 @@ prints one `add rule` for each, or the line again behind `# `, in the order of t
 from __future__ import annotations
 
 from portulan.model.record import Record
-from portulan.model.rule import Field, Match, Members, Spans, VerdictKind
+from portulan.model.rule import Field, Match, Members, Opaque, Spans, VerdictKind
 from portulan.model.ruleset import Base
 
 TYPE_CHECKING = False
@@ -26,6 +26,8 @@ _BASES = {
 }
 """Priorities of the built-in chains: NF_IP_PRI_* of include/uapi/linux/netfilter_ipv4.h."""
 _ENDS = ("-m", "-j", "-g")
+_ASIDE = ("LOG", "NFLOG", "ULOG", "AUDIT", "CHECKSUM", "TCPMSS", "TCPOPTSTRIP", "SECMARK", "CONNSECMARK", "CLASSIFY", "LED", "RATEEST")
+"""Targets after which the packet goes on as it was, for all that rules can see (iptables-extensions(8))."""
 _PLAIN_MODULES = ("tcp", "udp", "udplite", "sctp", "dccp", "comment")
 
 
@@ -144,6 +146,13 @@ def take_apart(text: str) -> Pieces:
         else:
             modules.append(" ".join(piece))
     return Pieces(" ".join(begin), tuple(modules), end)
+
+
+def words_for_target(target: str) -> Opaque:
+    """A target that has no translation: one of those that decide nothing, or one that may do anything."""
+    words = target.split()
+    aside = len(words) > 1 and (words[1] in _ASIDE or words[1:3] == ["CT", "--helper"])
+    return Opaque(target, "aside" if aside else "xt")
 
 
 def own_words(module: str) -> tuple[Statement, ...] | None:

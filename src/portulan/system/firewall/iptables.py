@@ -28,6 +28,7 @@ from portulan.wire.iptables import (
     parse_save,
     parse_translation,
     take_apart,
+    words_for_target,
 )
 from portulan.wire.nftjson import parse_ruleset
 
@@ -211,7 +212,7 @@ def _plan(left: dict[Line, Pieces], words: _Words) -> dict[Line, _Plan]:
                 before += own_words(module) or (Opaque(module, "xt-match"),)
             good = [module for module in pieces.modules if module not in bad]
             rest = _part(line, pieces.begin, *good, pieces.end if ends else "")
-            plans[line] = _Plan(rest, tuple(before), () if ends else (Opaque(pieces.end, "xt"),))
+            plans[line] = _Plan(rest, tuple(before), () if ends else (words_for_target(pieces.end),))
     return plans
 
 
