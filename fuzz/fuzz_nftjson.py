@@ -39,8 +39,8 @@ def load() -> Callable[[bytes], None]:
         text = data.decode(errors="replace")
         saved = parse_save(text)
         build_restore(saved, saved.rules)
-        for rule in saved.rules:
-            take_apart(rule.text)
+        for line in saved.rules:
+            take_apart(line.text)
         parse_translation(text, saved.rules)
         parse_refused(text, 2)
         for parse in (parse_chain, parse_generation, parse_table):

@@ -11,8 +11,14 @@ from portulan.wire.nft_kinds import Kind
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import Any
 
 _MOST_DIGITS = 40
+_MOST = (1 << 128) - 1
+_MANY = 256
+"""More numbers than these are kept in arrays."""
+NUMERIC = ("ipv4", "ipv6", "ether", "number", "label")
+"""The forms of kinds whose constants are numbers."""
 
 
 def parse_ipv4(text: str) -> int | None:
@@ -20,42 +26,42 @@ def parse_ipv4(text: str) -> int | None:
     parts = text.split(".")
     if len(parts) != 4:
         return None
-    number = 0
-    for part in parts:
-        if not (part.isascii() and part.isdigit()) or len(part) > 3 or (octet := int(part)) > 255:
-            return None
-        number = number << 8 | octet
-    return number
+    if len(text) > 15 or not text.isascii() or not "".join(parts).isdigit() or not all(parts):
+        return None
+    first, second, third, fourth = map(int, parts)
+    return None if first > 255 or second > 255 or third > 255 or fourth > 255 else first << 24 | second << 16 | third << 8 | fourth
 
 
 def parse_ipv6(text: str) -> int | None:
     """An IPv6 address (RFC 4291, section 2.2) as a number; None for any other text."""
+    if not text.isascii():
+        return None
     head, gap, tail = text.partition("::")
     left, right = _groups(head), _groups(tail)
-    if left is None or right is None or "::" in tail:
+    if left is None or right is None:
         return None
-    missing = 8 - len(left) - len(right)
+    missing = 8 - len(left) // 4 - len(right) // 4
     if missing < 0 or bool(missing) != bool(gap):
         return None
-    number = 0
-    for group in (*left, *[0] * missing, *right):
-        number = number << 16 | group
-    return number
+    return int(left + "0000" * missing + right, 16)
 
 
-def _groups(text: str) -> list[int] | None:
-    groups: list[int] = []
-    for part in text.split(":") if text else ():
-        if "." in part:
-            quad = parse_ipv4(part)
-            if quad is None:
-                return None
-            groups += (quad >> 16, quad & 0xFFFF)
-        elif 0 < len(part) <= 4 and all(digit in "0123456789abcdefABCDEF" for digit in part):
-            groups.append(int(part, 16))
-        else:
+def _groups(text: str) -> str | None:
+    """Groups with colons between as hexadecimal digits, four a group; a dotted tail is two groups."""
+    if not text:
+        return ""
+    parts = text.split(":")
+    if "." in parts[-1]:
+        quad = parse_ipv4(parts.pop())
+        if quad is None:
             return None
-    return groups
+        parts += (f"{quad >> 16:x}", f"{quad & 0xFFFF:x}")
+    digits = ""
+    for part in parts:
+        if not 0 < len(part) < 5 or part.strip("0123456789abcdefABCDEF"):
+            return None
+        digits += part.zfill(4)
+    return digits
 
 
 def parse_ether(text: str) -> int | None:
@@ -184,10 +190,33 @@ def _text(value: object) -> str:
     return json.dumps(value)
 
 
-def spans_of(ranges: Sequence[Range]) -> Spans:
-    """Ranges as spans; many of 64 bits or less are kept in arrays."""
-    first, last = [each.first for each in ranges], [each.last for each in ranges]
-    if len(first) > 256 and max(last) < 1 << 64:
+def parse_spans(values: Sequence[object], kind: Kind) -> Spans | None:
+    """Constants of a numeric kind as spans; None where one of them is anything but a number, a range or a prefix.
+
+    Most of what rules compare with goes through here, so it looks at the commonest forms itself.
+    """
+    first: list[int] = []
+    last: list[int] = []
+    parse: Callable[[Any], int | None] = _ADDRESSES.get(kind.form) or kind.words.get
+    most = (1 << kind.bits) - 1 if kind.bits else _MOST
+    plain = kind.form == "number" and not kind.swapped
+    for value in values:
+        form = value.__class__
+        number: Any = None
+        if form is str:
+            number = parse(value)
+        elif form is int and plain and 0 <= value <= most:  # type: ignore[operator] # and this an int
+            number = value
+        if number is None:
+            found = parse_constant(value, kind)
+            if not isinstance(found, Range):
+                return None
+            first.append(found.first)
+            last.append(found.last)
+        else:
+            first.append(number)
+            last.append(number)
+    if len(first) > _MANY and max(last) < 1 << 64:
         return Spans(array("Q", first), array("Q", last))
     return Spans(tuple(first), tuple(last))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from portulan.model.rule import Binary, Concat, Element, Field, Lookup, Members, Name, Named, Names, Number, Opaque, Range, Strange
-from portulan.wire.nft_constants import number_of, parse_constant, spans_of
+from portulan.wire.nft_constants import NUMERIC, number_of, parse_constant, parse_spans
 from portulan.wire.nft_kinds import N16, NUMBER, Kind, kind_of, kinds_of
 from portulan.wire.nft_stateful import DECIDING, parse_stateful
 
@@ -180,39 +180,42 @@ def parse_members(value: object, kinds: tuple[Kind, ...], data: Callable[[object
 def parse_elements(values: Sequence[object], kinds: tuple[Kind, ...], data: Callable[[object], Data] | None = None) -> Members:
     """What stands between the braces of a set (or, with `data`, of a map)."""
     if len(kinds) == 1 and data is None:
-        found = _plain(values, kinds[0])
-        if found is not None:
-            return found
+        constants = _bare(values)
+        if constants is not None:
+            kind = kinds[0]
+            plain = _spans(constants, kind) if kind.form in NUMERIC else _names(constants, kind)
+            if plain is not None:
+                return plain
     return Members(elements=tuple(_element(value, kinds, data) for value in values))
 
 
-def _plain(values: Sequence[object], kind: Kind) -> Members | None:
-    """One field, nothing but constants: spans or names. None where an element carries what decides, or cannot be read."""
-    ranges: list[Range] = []
-    names: list[Name] = []
-    numeric = kind.form in ("ipv4", "ipv6", "ether", "number", "label")
+def _bare(values: Sequence[object]) -> Sequence[object] | None:
+    """The constants alone; None where an element carries what decides."""
     for value in values:
-        constant = value
+        if isinstance(value, dict) and "elem" in value:
+            break
+    else:
+        return values
+    constants = []
+    for value in values:
         if isinstance(value, dict) and "elem" in value:
             inner = value["elem"]
             if not isinstance(inner, dict) or "val" not in inner or any(each in inner for each in DECIDING):
                 return None
-            constant = inner["val"]
-        if numeric and constant.__class__ is str and (number := number_of(constant, kind)) is not None:
-            ranges.append(Range(number, number))
-            continue
-        found = parse_constant(constant, kind)
-        if isinstance(found, Range):
-            ranges.append(found)
-        elif isinstance(found, Name):
-            names.append(found)
-        else:
-            return None
-    if ranges and names:
-        return None
-    if names or not numeric:
-        return None if ranges else Members(names=Names(tuple(names)))
-    return Members(spans=spans_of(ranges))
+            value = inner["val"]  # noqa: PLW2901 - what the element is about
+        constants.append(value)
+    return constants
+
+
+def _spans(constants: Sequence[object], kind: Kind) -> Members | None:
+    spans = parse_spans(constants, kind)
+    return None if spans is None else Members(spans)
+
+
+def _names(constants: Sequence[object], kind: Kind) -> Members | None:
+    names = [parse_constant(constant, kind) for constant in constants]
+    found = tuple(name for name in names if isinstance(name, Name))
+    return Members(names=Names(found)) if len(found) == len(names) else None
 
 
 def _element(value: object, kinds: tuple[Kind, ...], data: Callable[[object], Data] | None) -> Element:

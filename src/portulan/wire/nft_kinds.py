@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from portulan.model import rule_words as words
 from portulan.model.record import Record
@@ -162,6 +163,14 @@ def kind_of(expression: Expression) -> Kind:  # noqa: PLR0911 - a table
 
 def kinds_of(expression: Expression) -> tuple[Kind, ...]:
     """The kinds of the fields of a key."""
+    if isinstance(expression, Field):
+        return _kinds_of_field(expression)
     if isinstance(expression, Concat):
         return tuple(map(kind_of, expression.parts))
     return (kind_of(expression),)
+
+
+@lru_cache(maxsize=1024)
+def _kinds_of_field(field: Field) -> tuple[Kind, ...]:
+    """Rules repeat a few fields a thousand times."""
+    return (kind_of(field),)

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 DECIDING = ("limit", "quota", "ct count")
 """Those that end a rule, or keep a packet out of a set; a counter does not."""
+_COUNTED = {"packets", "bytes"}
 _UNITS = {"bytes": 1, "kbytes": 1 << 10, "mbytes": 1 << 20, "gbytes": 1 << 30}
 
 
@@ -23,10 +24,14 @@ def parse_stateful(name: str, inner: object) -> Statement | None:
         return _quota(inner)
     if name == "ct count":
         return _connection_limit(inner)
-    if name == "counter" and set(inner) <= {"packets", "bytes"}:
-        packets, count = _number(inner.get("packets", 0)), _number(inner.get("bytes", 0))
-        return Counter(packets, count) if packets is not None and count is not None else None
-    return None
+    return _counter(inner) if name == "counter" else None
+
+
+def _counter(inner: dict[str, object]) -> Counter | None:
+    if inner.keys() != _COUNTED:
+        return None
+    packets, count = _number(inner["packets"]), _number(inner["bytes"])
+    return Counter(packets, count) if packets is not None and count is not None else None
 
 
 def _number(value: object) -> int | None:

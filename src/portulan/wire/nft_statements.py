@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
 _SIMPLE = {kind.value: Verdict(kind) for kind in (VerdictKind.ACCEPT, VerdictKind.DROP, VerdictKind.CONTINUE, VerdictKind.RETURN)}
 _ALL = (1 << 128) - 1
+_PARTS = {"op", "left", "right"}
 _NAMED = ("counter", "limit", "quota", "ct helper", "ct timeout", "ct expectation", "synproxy", "secmark", "tunnel")
 _LOG = ("prefix", "group", "snaplen", "queue-threshold", "level")
 
@@ -54,7 +55,12 @@ def parse_statement(value: object, family: str) -> Statement:
     """One statement of a rule in a table of a family. Never fails."""
     if isinstance(value, dict) and len(value) == 1:
         ((name, inner),) = value.items()
-        found = _parse(name, inner, family)
+        if name == "match":
+            found: Statement | None = _match(inner, family)
+        elif inner is None and name in _SIMPLE:
+            return _SIMPLE[name]
+        else:
+            found = _parse(name, inner, family)
         if found is not None:
             return found
         if name == "xt":
@@ -76,10 +82,8 @@ def _of_text(text: str) -> Statement:
 
 
 def _parse(name: str, inner: object, family: str) -> Statement | None:
-    if name == "match":
-        return _match(inner, family)
-    if (verdict := parse_verdict({name: inner})) is not None:
-        return verdict
+    if name in ("jump", "goto"):
+        return parse_verdict({name: inner})
     if name in _NAMED and (isinstance(inner, str) or (isinstance(inner, dict) and "map" in inner)):
         return Use(name, Name(inner) if isinstance(inner, str) else _object_of(inner, family))
     if (stateful := parse_stateful(name, inner)) is not None:
@@ -116,7 +120,7 @@ def parse_arm(value: object) -> Verdict | tuple[Strange]:
 
 
 def _match(inner: object, family: str) -> Match | None:
-    if not isinstance(inner, dict) or set(inner) != {"op", "left", "right"}:
+    if not isinstance(inner, dict) or inner.keys() != _PARTS:
         return None
     left, right, operator = parse_expression(inner["left"], family), inner["right"], inner["op"]
     if isinstance(left, Field) and isinstance(right, bool):
