@@ -1,0 +1,94 @@
+"""Every rule of a network namespace as one Ruleset of one moment: `nft` lists, and the kernel says whether anything changed meanwhile."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from errno import EINVAL, EOPNOTSUPP, EPROTONOSUPPORT
+
+from portulan.errors import NotPermitted, failed
+from portulan.model.ruleset import Ruleset
+from portulan.system.firewall.iptables import add_legacy, translate_opaque
+from portulan.system.firewall.nft import find_nft, list_rules, read_sets
+from portulan.system.linux.namespaces import inside
+from portulan.system.linux.netlink import Netlink
+from portulan.wire.nf_tables import GET_CHAIN, GET_GENERATION, GET_TABLE, build_query, parse_chain, parse_generation, parse_table
+from portulan.wire.nft_sets import sets_in_rules
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from portulan.model.ruleset import Key
+    from portulan.system.linux.namespaces import Place
+
+    Wanted = Callable[[Ruleset], Iterable[Key]]
+
+NETFILTER = 12
+"""The netlink protocol."""
+_ATTEMPTS = 5
+_FEW_SETS = 8
+"""More of them are read by one whole listing."""
+
+
+def read_ruleset(place: Place | None = None, wanted: Wanted = sets_in_rules) -> Ruleset:
+    """The rules of a network namespace, this thread's own unless told.
+
+    Named sets are listed without their elements first, and then only the `wanted` ones read: as a rule all that rules refer to. Rules that changed while they
+    were read are read again (`read_again` says how often); where they never keep still, the last reading is marked `incomplete`.
+
+    Raises NotPermitted without CAP_NET_ADMIN, CannotTell where there are rules but no nft that can list them, ParseError, MachineFailed.
+    """
+    try:
+        with inside(place) if place is not None else nullcontext():
+            return _read(wanted)
+    except PermissionError as error:
+        raise NotPermitted("nft.forbidden", needs="CAP_NET_ADMIN") from error
+    except OSError as error:
+        raise failed("read", "the rules of a network namespace", error) from error
+
+
+def _read(wanted: Wanted) -> Ruleset:
+    try:
+        netlink = Netlink(NETFILTER)
+    except OSError as error:
+        if error.errno != EPROTONOSUPPORT:
+            raise
+        return add_legacy(Ruleset())
+    with netlink:
+        ruleset, before = Ruleset(), -1
+        for attempt in range(_ATTEMPTS):
+            before = _generation(netlink)
+            try:
+                ruleset = add_legacy(_read_once(netlink, wanted) if before >= 0 else Ruleset())
+            except FileNotFoundError:  # a table, chain or set went before it was listed
+                if attempt == _ATTEMPTS - 1:
+                    raise
+                continue
+            if _generation(netlink) == before:
+                return ruleset._replace(read_again=attempt)
+    return ruleset._replace(read_again=_ATTEMPTS - 1, incomplete=(*ruleset.incomplete, ("nft.changing", "")))
+
+
+def _generation(netlink: Netlink) -> int:
+    """The number of the rules' generation; -1 where this kernel has no nf_tables. Raises OSError."""
+    try:
+        return parse_generation(*netlink.get(GET_GENERATION, build_query()))
+    except OSError as error:
+        if error.errno in (EINVAL, EOPNOTSUPP):
+            return -1
+        raise
+
+
+def _read_once(netlink: Netlink, wanted: Wanted) -> Ruleset:
+    tables = [parse_table(*found) for found in netlink.dump(GET_TABLE, build_query())]
+    if not tables:
+        return Ruleset()
+    nft = find_nft()
+    chains = [parse_chain(*found) for found in netlink.dump(GET_CHAIN, build_query())]
+    ruleset = list_rules(nft, tables, chains, terse=True)
+    unread = [key for key in wanted(ruleset) if key in ruleset.sets and ruleset.sets[key].members is None]
+    if len(unread) > _FEW_SETS and len(unread) == len(ruleset.sets):
+        ruleset = list_rules(nft, tables, chains, terse=False)
+    else:
+        ruleset = read_sets(nft, ruleset, unread)
+    return translate_opaque(nft, ruleset)
