@@ -42,8 +42,21 @@ class Special(Enum):
 
 SOURCE, PORT, ABSENT, UNKNOWN = Special
 
+
+class OneOf(Record):
+    """One of the numbers first to last, both inside: NAT takes whichever it likes."""
+
+    first: int
+    last: int
+
+
 if TYPE_CHECKING:
-    Value: TypeAlias = int | str | Special
+    Value: TypeAlias = int | str | OneOf | Special
+
+
+def one_of(first: int, last: int) -> Value:
+    """A number, if there is only one to choose from."""
+    return first if first == last else OneOf(first, last)
 
 
 class Entry(Record):
@@ -260,12 +273,12 @@ class Facts:
             }.get(name, 0)
         if name == "helper":
             return UNKNOWN
+        version = name.partition(" ")[0]
+        if version in ("ip", "ip6") and version != self.header:
+            return ABSENT
+        end = name.rpartition(" ")[2]
         if field.direction == "original":
-            end = name.rpartition(" ")[2]
-            if name.partition(" ")[0] in ("ip", "ip6") and name.partition(" ")[0] != self.header:
-                return ABSENT
             return {"saddr": lane.source, "daddr": lane.entry.addresses[0], "proto-dst": PORT}.get(end, UNKNOWN)
-        if field.direction == "reply" and not lane.translated:
-            end = name.rpartition(" ")[2]
+        if field.direction == "reply":
             return {"saddr": lane.destination, "daddr": lane.source, "proto-src": lane.port}.get(end, UNKNOWN)
         return UNKNOWN

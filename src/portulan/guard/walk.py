@@ -136,10 +136,13 @@ class Walker:
             Layer(chain, moment, bits, (Paint(ALL, bits, ALL, DROP, False, place), Paint(ALL, bits, ALL, ACCEPT, True, place)))
         )
 
-    def refuse(self, chain: Chain, lanes: Iterable[Lane], moment: Moment) -> None:
-        """Adds a layer that drops everything: the kernel itself does."""
-        bits = _bits(lanes)
-        self.layers.append(Layer(chain, moment, bits, (Paint(ALL, bits, ALL, DROP, True, self._place(chain, None)),)))
+    def refuse(self, chain: Chain, lanes: Iterable[Lane], moment: Moment, senders: tuple[int, int] | None = None) -> None:
+        """Adds a layer that drops everything, or everything from these senders: the kernel itself does."""
+        bits, place = _bits(lanes), self._place(chain, None)
+        row = ALL if senders is None else self.rows.span(*senders)
+        self.layers.append(
+            Layer(chain, moment, bits, (Paint(row, bits, ALL, DROP, True, place), Paint(ALL, bits, ALL, ACCEPT, True, place)))
+        )
 
     def _place(self, chain: Chain, rule: Rule | None) -> int:
         key = id(chain if rule is None else rule)
@@ -379,7 +382,8 @@ class Walker:
             doubtful = [piece for piece in here if not piece[3]]
             moved += self._change(certain, place, lambda lane, value=value: _set(lane, field, value))  # type: ignore[misc]
             # It may or may not have been set: whoever compares it then cannot know. So these leave their lane for certain.
-            moved += self._change([(*box, True) for *box, _ in doubtful], place, lambda lane: _set(lane, field, UNKNOWN))  # type: ignore[misc]
+            leaving = self._change([(*box, True) for *box, _ in doubtful], place, lambda lane: _set(lane, field, UNKNOWN))  # type: ignore[misc]
+            moved += _unsure(leaving)  # what else the rule does is as doubtful as before
         return moved
 
     def _values(self, value: Expression | Range, chain: Chain) -> list[tuple[Box, tuple[Value, ...]]]:
@@ -395,8 +399,9 @@ class Walker:
         """NAT accepts as far as its base chain goes; a new destination is another lane from the next chain on."""
         place = self._place(chain, rule)
         if self._left is not None and nat.kind in ("dnat", "redirect") and nat.family in (None, self.matcher.facts.header):
-            pieces = self._pieces(boxes, arrivals, gone)
-            for where, address, port in self._targets_of(nat, chain):
+            pieces, where_to = self._pieces(boxes, arrivals, gone), self._targets_of(nat, chain)
+            boxes = self.matcher.product(boxes, [where for where, _, _ in where_to])
+            for where, address, port in where_to:
                 here = self.matcher.product(pieces, [where])
                 self._change(here, place, lambda lane, address=address, port=port: _send(lane, nat.kind, address, port), later=True)  # type: ignore[misc]
         self._paint(self._arrived(boxes, arrivals, gone), ACCEPT, place)
