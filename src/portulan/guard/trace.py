@@ -8,9 +8,9 @@ group), order (legacy and other chains of equal priority), devices, dormant, bri
 
 from __future__ import annotations
 
-from portulan.guard.course import Course, Free, TooManyBranchesError, cut, doubts_that_matter, merge
+from portulan.guard.course import Course, Free, TooManyBranchesError, cut, doubts_that_matter
 from portulan.guard.packet_fields import PROTOCOLS
-from portulan.guard.routing import BITS, Decision, Routing
+from portulan.guard.routing import Decision, Routing
 from portulan.guard.trace_chain import Hooks
 from portulan.guard.trace_rule import Rules
 from portulan.guard.values import spell
@@ -87,7 +87,7 @@ class Tracer:
 
     def _given_up(self, packet: Packet) -> Passage:
         step = Step(None, "maybe", {"why": "too-much"}, 0, sure=False)
-        return Passage(packet, Outcome.MAYBE, Way.NONE, (step,), None, None, None, (*dict.fromkeys(self.rules.doubts.values()), step))
+        return Passage(packet, Outcome.MAYBE, Way.NONE, (step,), None, None, None, (*self.rules.doubts.values(), step))
 
     # --- the way in ---
 
@@ -392,4 +392,4 @@ def _routed(course: Course, way: Way, link: str | None) -> Step:
     return Step(None, "routed", facts, 0, course.sure)
 
 
-__all__ = ["BITS", "Tracer", "merge", "trace", "trace_reply"]
+__all__ = ["Tracer", "trace", "trace_reply"]
