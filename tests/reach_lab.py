@@ -25,6 +25,8 @@ from portulan.wire.netlink import iterate_messages, parse_attributes
 
 NETFILTER = 12
 MOST_REFUSED = 30
+FIRST_NUMBER = 0x7A000000
+"""Packets are numbered from here: nothing else has such a number where TCP's sequence number or UDP's data are."""
 ETHERNET = {4: 0x0800, 6: 0x86DD}
 LINKS = ("eth0", "eth1")
 CONTAINER = "eth2"
@@ -103,7 +105,7 @@ class Lab:
         return ruleset, read_network(Place(self.host.netns_inode, self.host.netns_path))
 
     def send(self, packets):
-        """Each packet, its number (its place in the list) in TCP's sequence number or UDP's first four bytes; returns when the host has taken them all."""
+        """Each packet, its number (its place in the list, and FIRST_NUMBER) in TCP's sequence number or UDP's first four bytes; returns when the host has taken them all."""
         before = self._received()
         sockets = {}
         with self.sender.enter():
@@ -135,8 +137,8 @@ class Lab:
                 elements = next(each["set"] for each in listing["nftables"] if "set" in each).get("elem", [])
                 for element in elements:
                     number, port, address = element["concat"]
-                    assert number not in found
-                    found[number] = host.name, port, ip_address(address)
+                    assert number >= FIRST_NUMBER and number not in found
+                    found[number - FIRST_NUMBER] = host.name, port, ip_address(address)
         return found
 
 
@@ -172,11 +174,11 @@ def _frames(version, transport, numbers, packets, hardware):
     _put(segment, 0, [packet.source_port for packet in chosen], 2)
     _put(segment, 2, [packet.port for packet in chosen], 2)
     if tcp:
-        _put(segment, 4, numbers, 4)
+        _put(segment, 4, [FIRST_NUMBER + at for at in numbers], 4)
         segment[:, 12], segment[:, 13], segment[:, 14] = 0x50, 2, 0xFF
     else:
         segment[:, 5] = 12
-        _put(segment, 8, numbers, 4)
+        _put(segment, 8, [FIRST_NUMBER + at for at in numbers], 4)
     ends = numpy.frombuffer(b"".join(each.number.to_bytes(size) for packet in chosen for each in (packet.source, packet.destination)), numpy.uint8)
     ends = ends.reshape(count, 2 * size)
     protocol = 6 if tcp else 17
@@ -217,8 +219,8 @@ def _fold(total):
 # What the kernel says of each rule
 
 TRACE_GROUP, TRACE = 9, 0x0A << 8 | 17
-_TABLE, _CHAIN, _HANDLE, _TYPE, _VERDICT, _ID, _TRANSPORT = 1, 2, 3, 4, 5, 6, 9
-_POLICY, _RETURN, _RULE = 1, 2, 3
+_TABLE, _CHAIN, _HANDLE, _TYPE, _VERDICT, _ID, _LINK_HEADER, _TRANSPORT = 1, 2, 3, 4, 5, 6, 7, 9
+_POLICY, _RULE = 1, 3
 TRACED = """
 table netdev traced {
     chain eth0 { type filter hook ingress device "eth0" priority -2147483648; meta nftrace set 1; }
@@ -259,8 +261,13 @@ class Monitor:
         mark, what = facts[_ID], int.from_bytes(facts[_TYPE])
         header = facts.get(_TRANSPORT)
         if header is not None:  # with the first message of each base chain
-            number_of[mark] = int.from_bytes(header[4:8] if len(header) >= 20 else header[8:12])
-        if what == _RULE:
+            number = int.from_bytes(header[4:8] if len(header) >= 20 else header[8:12]) - FIRST_NUMBER
+            number_of[mark] = number if number >= 0 else None  # answers by ICMP
+        elif _LINK_HEADER in facts:
+            number_of[mark] = None  # ARP and the like
+        if number_of.get(mark) is None:
+            return
+        if what == _RULE and _HANDLE in facts:  # without one: the end of a chain was reached
             found[number_of[mark]].append((family, _text(facts[_TABLE]), _text(facts[_CHAIN]), int.from_bytes(facts[_HANDLE])))
         elif what == _POLICY:
             found[number_of[mark]].append((family, _text(facts[_TABLE]), _text(facts[_CHAIN]), None))

@@ -176,7 +176,7 @@ class Routing:
     def fib_link(self, version: int, address: int, link: str | None) -> str | None:
         """`fib … oif`: by which link a packet for an address would leave, with `link` only if by that one."""
         route = self.find(version, address, link if version == 6 else None)
-        if route is None or route.kind != "unicast" or not route.links:
+        if route is None or route.kind not in (("unicast", "broadcast") if version == 4 else ("unicast",)) or not route.links:
             return None
         if link is None:
             return route.links[0]
