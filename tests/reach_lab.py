@@ -12,7 +12,7 @@ from collections import defaultdict
 from ipaddress import ip_address
 from pathlib import Path
 
-import numpy
+import numpy as np
 
 from firewalls import load, read_there
 from portulan.model.network import Address
@@ -57,7 +57,9 @@ class Lab:
         self.sender, self.host = sandbox.host("sender", root=peers), sandbox.router("host", root=peers)
         self.container = sandbox.host("container", root=peers)
         for each in (0, 1):
-            sandbox.link(self.sender, self.host, (f"198.18.{each}.1/24", f"fd00:{each}::1/64"), (f"198.18.{each}.2/24", f"fd00:{each}::2/64"))
+            sandbox.link(
+                self.sender, self.host, (f"198.18.{each}.1/24", f"fd00:{each}::1/64"), (f"198.18.{each}.2/24", f"fd00:{each}::2/64")
+            )
         sandbox.link(self.host, self.container, ("198.18.2.1/24", "fd00:2::1/64"), ("198.18.2.2/24", "fd00:2::2/64"))
         for network, via in zip(CLOSED, ("198.18.2.2", "fd00:2::2"), strict=True):
             self.container.answer_for(network)
@@ -66,7 +68,10 @@ class Lab:
             for network, via in zip(networks, (f"198.18.{each}.1", f"fd00:{each}::1"), strict=True):
                 self.host.route(network, via)
         # Nobody answers: an answer would make connections established, and be in the way.
-        load(self.sender, "table inet quiet { chain c { type filter hook prerouting priority -500; policy drop; meta l4proto icmpv6 accept; }; }")
+        load(
+            self.sender,
+            "table inet quiet { chain c { type filter hook prerouting priority -500; policy drop; meta l4proto icmpv6 accept; }; }",
+        )
         load(self.container, JUDGE.format(hook="prerouting", priority=-500, fate="drop"))
         self.hardware = {each.name: each.hardware_address for each in read_interfaces(self.host.netlink)}
         self.refusals = []
@@ -137,7 +142,8 @@ class Lab:
                 elements = next(each["set"] for each in listing["nftables"] if "set" in each).get("elem", [])
                 for element in elements:
                     number, port, address = element["concat"]
-                    assert number >= FIRST_NUMBER and number not in found
+                    assert number >= FIRST_NUMBER
+                    assert number not in found
                     found[number - FIRST_NUMBER] = host.name, port, ip_address(address)
         return found
 
@@ -169,7 +175,7 @@ def frames(packets, hardware):
 def _frames(version, transport, numbers, packets, hardware):
     count, size = len(numbers), 4 if version == 4 else 16
     tcp = transport is Transport.TCP
-    segment = numpy.zeros((count, 20 if tcp else 12), numpy.uint8)
+    segment = np.zeros((count, 20 if tcp else 12), np.uint8)
     chosen = [packets[at] for at in numbers]
     _put(segment, 0, [packet.source_port for packet in chosen], 2)
     _put(segment, 2, [packet.port for packet in chosen], 2)
@@ -179,7 +185,9 @@ def _frames(version, transport, numbers, packets, hardware):
     else:
         segment[:, 5] = 12
         _put(segment, 8, [FIRST_NUMBER + at for at in numbers], 4)
-    ends = numpy.frombuffer(b"".join(each.number.to_bytes(size) for packet in chosen for each in (packet.source, packet.destination)), numpy.uint8)
+    ends = np.frombuffer(
+        b"".join(each.number.to_bytes(size) for packet in chosen for each in (packet.source, packet.destination)), np.uint8
+    )
     ends = ends.reshape(count, 2 * size)
     protocol = 6 if tcp else 17
     total = _sum(ends) + _sum(segment) + protocol + segment.shape[1]
@@ -188,26 +196,26 @@ def _frames(version, transport, numbers, packets, hardware):
     if not tcp:
         segment[(segment[:, 6] == 0) & (segment[:, 7] == 0), 6:8] = 0xFF
     if version == 4:
-        header = numpy.zeros((count, 20), numpy.uint8)
+        header = np.zeros((count, 20), np.uint8)
         header[:, 0], header[:, 3], header[:, 8], header[:, 9] = 0x45, 20 + segment.shape[1], 64, protocol
         header[:, 12:] = ends
         _put(header, 10, _fold(_sum(header)), 2)
     else:
-        header = numpy.zeros((count, 40), numpy.uint8)
+        header = np.zeros((count, 40), np.uint8)
         header[:, 0], header[:, 5], header[:, 6], header[:, 7] = 0x60, segment.shape[1], protocol, 64
         header[:, 8:] = ends
     away = b"\x02\0\0\0\0\1" + ETHERNET[version].to_bytes(2)
-    whole = numpy.concatenate([header, segment], axis=1)
+    whole = np.concatenate([header, segment], axis=1)
     return [hardware[packet.link] + away + row.tobytes() for packet, row in zip(chosen, whole, strict=True)]
 
 
 def _put(rows, at, values, size):
-    column = numpy.asarray(values, numpy.uint64).astype(">u8").view(numpy.uint8).reshape(-1, 8)
+    column = np.asarray(values, np.uint64).astype(">u8").view(np.uint8).reshape(-1, 8)
     rows[:, at : at + size] = column[:, 8 - size :]
 
 
 def _sum(rows):
-    return numpy.ascontiguousarray(rows).view(">u2").astype(numpy.uint64).sum(axis=1)
+    return np.ascontiguousarray(rows).view(">u2").astype(np.uint64).sum(axis=1)
 
 
 def _fold(total):

@@ -53,7 +53,7 @@ class Writer:
         return f"{{ {', '.join(disjoint(make() for _ in range(self.dice.randrange(1, 5))))} }}"
 
     def protocols(self, table):
-        if table == "inet" or table == "netdev":
+        if table in ("inet", "netdev"):
             return ("ip", "ip6")
         return (table,)
 
@@ -75,8 +75,12 @@ class Writer:
             lambda: f"meta l4proto {not_}{self.any(('tcp', 'udp', '{ tcp, udp }'))}",
             lambda: f"meta mark {not_}{self.any(MARKS):#x}",
             lambda: f"meta mark & {self.any((0xF, 0xF0, 0x3)):#x} {self.any(('==', '!='))} {self.any((0, 1, 2, 0x10)):#x}",
-            lambda: f"{family} saddr . tcp dport {not_}{{ {', '.join(disjoint_pairs((self.address(family, 'saddr'), self.ports()) for _ in range(self.dice.randrange(1, 4))))} }}",
-            lambda: f"{family} saddr & {'0.0.0.3' if family == 'ip' else '::3'} {self.any(('==', '!='))} {'0.0.0.1' if family == 'ip' else '::1'}",
+            lambda: (
+                f"{family} saddr . tcp dport {not_}{{ {', '.join(disjoint_pairs((self.address(family, 'saddr'), self.ports()) for _ in range(self.dice.randrange(1, 4))))} }}"
+            ),
+            lambda: (
+                f"{family} saddr & {'0.0.0.3' if family == 'ip' else '::3'} {self.any(('==', '!='))} {'0.0.0.1' if family == 'ip' else '::1'}"
+            ),
             lambda: self.in_set(family),
             lambda: f"tcp flags {self.any(('syn', '& (fin | syn | rst | ack) == syn', '! syn', '& ack == ack', '!= syn', '== syn'))}",
             lambda: f"@th,16,16 {not_}{self.port()}",
@@ -86,9 +90,19 @@ class Writer:
             made += [
                 lambda: f"iifname {not_}{self.any(('eth0', 'eth1', 'eth*', 'lo', '{ eth0, eth2 }', 'et*'))}",
                 lambda: f"iif {not_}{self.any(('eth0', 'eth1', '{ eth0, lo }'))}",
-                lambda: f"ct state {not_}{self.any(('new', 'established,related', 'invalid', 'untracked', 'new,untracked', '{ new, established }'))}",
-                lambda: f"fib daddr type {not_}{self.any(('local', 'unicast', '{ local, broadcast }'))}" if hook == "prerouting" else "meta pkttype host",
-                lambda: f"fib saddr . iif oif {self.any(('missing', 'exists', 'eth0'))}" if hook in ("prerouting", "input") else "meta pkttype != broadcast",
+                lambda: (
+                    f"ct state {not_}{self.any(('new', 'established,related', 'invalid', 'untracked', 'new,untracked', '{ new, established }'))}"
+                ),
+                lambda: (
+                    f"fib daddr type {not_}{self.any(('local', 'unicast', '{ local, broadcast }'))}"
+                    if hook == "prerouting"
+                    else "meta pkttype host"
+                ),
+                lambda: (
+                    f"fib saddr . iif oif {self.any(('missing', 'exists', 'eth0'))}"
+                    if hook in ("prerouting", "input")
+                    else "meta pkttype != broadcast"
+                ),
                 lambda: f"fib saddr type {not_}{self.any(('unicast', 'local'))}",
                 lambda: f"meta nfproto {self.any(('ipv4', 'ipv6'))}" if table == "inet" else "iiftype ether",
                 lambda: "iifgroup 0" if self.chance(50) else "iifgroup != 0",
@@ -152,13 +166,24 @@ class Writer:
         if hook in ("input", "forward") and table != "netdev":
             choices += ["reject", "reject"]
         if hook in ("prerouting", "ingress"):  # what is dropped early tells little of what comes later
-            choices = ["accept", "accept", "return", "continue", "drop" if self.chance(30) else "accept", "reject" if self.chance(20) and table != "netdev" else "return"]
+            choices = [
+                "accept",
+                "accept",
+                "return",
+                "continue",
+                "drop" if self.chance(30) else "accept",
+                "reject" if self.chance(20) and table != "netdev" else "return",
+            ]
         if targets:
             choices += [f"{self.any(('jump', 'goto'))} {self.any(targets)}" for _ in range(5)]
         return self.any(choices)
 
     def change(self, table, early):
-        choices = [f"meta mark set {self.any(MARKS):#x}", f"meta mark set meta mark | {self.any(MARKS):#x}", f"meta mark set meta mark & {self.any((0xFFFFFFF0, 0xF)):#x}"]
+        choices = [
+            f"meta mark set {self.any(MARKS):#x}",
+            f"meta mark set meta mark | {self.any(MARKS):#x}",
+            f"meta mark set meta mark & {self.any((0xFFFFFFF0, 0xF)):#x}",
+        ]
         if table != "netdev" and not early:
             choices += [f"ct mark set {self.any(MARKS):#x}", "meta mark set ct mark", "ct mark set meta mark"]
         if table in ("ip", "inet"):
@@ -171,7 +196,16 @@ class Writer:
         family, late = self.any(self.protocols(table)), hook not in ("prerouting", "ingress") or self.chance(30)
 
         def arm():
-            return self.any(["accept", "drop" if late else "accept", "return", "continue", *(f"jump {one}" for one in targets), *(f"goto {one}" for one in targets)])
+            return self.any(
+                [
+                    "accept",
+                    "drop" if late else "accept",
+                    "return",
+                    "continue",
+                    *(f"jump {one}" for one in targets),
+                    *(f"goto {one}" for one in targets),
+                ]
+            )
 
         form = self.any(("port", "address", "pair", "protocol", "mark"))
         if form == "port":
@@ -209,12 +243,27 @@ class Writer:
 
     def reject(self, table):
         if table == "inet":
-            return self.any(("reject", "reject with icmpx type admin-prohibited", "reject with icmp type host-prohibited", "reject with icmpv6 type no-route", "meta l4proto tcp reject with tcp reset"))
+            return self.any(
+                (
+                    "reject",
+                    "reject with icmpx type admin-prohibited",
+                    "reject with icmp type host-prohibited",
+                    "reject with icmpv6 type no-route",
+                    "meta l4proto tcp reject with tcp reset",
+                )
+            )
         return "reject" if table != "ip" else self.any(("reject", "reject with icmp type net-unreachable"))
 
     def translation(self, table, hook):
         family = self.any(self.protocols(table))
-        condition = self.any((f"{family} saddr {self.address(family, 'saddr')} ", f"{family} daddr {self.any(HOST4 if family == 'ip' else HOST6)} ", "iifname eth0 ", ""))
+        condition = self.any(
+            (
+                f"{family} saddr {self.address(family, 'saddr')} ",
+                f"{family} daddr {self.any(HOST4 if family == 'ip' else HOST6)} ",
+                "iifname eth0 ",
+                "",
+            )
+        )
         protocol = self.any(("tcp", "udp"))
         back = self.any(BACK4 if family == "ip" else BACK6)
         own = self.any(HOST4 if family == "ip" else HOST6)
@@ -281,7 +330,11 @@ class Writer:
         if early and self.chance(40):
             rules.append(f"{self.conditions(family, hook, early)} notrack")
         if hook == "prerouting" and kind == "filter" and self.chance(10):
-            rules.append("ip daddr 198.18.0.2 tcp dport 80 ip daddr set 198.18.64.1" if family in ("ip", "inet") else "tcp dport 443 tcp dport set 8443")
+            rules.append(
+                "ip daddr 198.18.0.2 tcp dport 80 ip daddr set 198.18.64.1"
+                if family in ("ip", "inet")
+                else "tcp dport 443 tcp dport set 8443"
+            )
         policy = "drop" if self.chance(25 if hook in ("input", "forward") else 5) else "accept"
         head = f"chain b{at} {{\n  type {kind} hook {hook} priority {priority}; policy {policy};\n  "
         return "\n".join([*text, head + "\n  ".join(rules) + "\n}"])
@@ -296,7 +349,11 @@ class Writer:
                 below = [f"d{at}"]
             rules = [self.rule("netdev", "ingress", True, below) for _ in range(self.dice.randrange(1, 6))]
             hook = "egress" if link == "eth2" else "ingress"
-            chains.append(f'chain b{at} {{\n  type filter hook {hook} device "{link}" priority {self.any((0, 5))}; policy accept;\n  ' + "\n  ".join(rules) + "\n}")
+            chains.append(
+                f'chain b{at} {{\n  type filter hook {hook} device "{link}" priority {self.any((0, 5))}; policy accept;\n  '
+                + "\n  ".join(rules)
+                + "\n}"
+            )
         return "table netdev nd {\n" + "\n".join([*self.sets, *chains]) + "\n}\n"
 
 
@@ -305,7 +362,12 @@ def clash(one, other):
 
     def asks(text):
         words = set(text.replace(".", " ").split())
-        return {group for group in (("ip", "ip6", "ipv4", "ipv6", "frag"), ("tcp", "udp", "l4proto", "th")) for word in group if word in words and (group, word)}, words
+        return {
+            group
+            for group in (("ip", "ip6", "ipv4", "ipv6", "frag"), ("tcp", "udp", "l4proto", "th"))
+            for word in group
+            if word in words and (group, word)
+        }, words
 
     first, second = asks(one)[1], asks(other)[1]
     for group in ({"ip", "ip6", "ipv4", "ipv6", "frag", "hdrlength"}, {"tcp", "udp", "l4proto", "th"}):
@@ -337,7 +399,9 @@ def disjoint_pairs(pairs):
     kept = []
     for pair in pairs:
         mine = [span(part) for part in pair]
-        if all(any(last < low or first > high for (first, last), (low, high) in zip(mine, map(span, other), strict=True)) for other in kept):
+        if all(
+            any(last < low or first > high for (first, last), (low, high) in zip(mine, map(span, other), strict=True)) for other in kept
+        ):
             kept.append(pair)
     return [" . ".join(pair) for pair in kept]
 
@@ -345,7 +409,7 @@ def disjoint_pairs(pairs):
 # Packets
 
 
-def draw_packets(dice, rules, count):
+def draw_packets(dice, count):
     """Packets whose ports and addresses lie at and around what the rules name; each with a source port of its own."""
     ports = sorted({number for port in PORTS for number in (port - 1, port, port + 1) if 0 < number < 65536})
     source_ports = dice.sample(range(1, 65536), count)
@@ -367,7 +431,9 @@ def draw_packets(dice, rules, count):
         port = dice.choice(ports) if dice.randrange(100) < 75 else dice.randrange(65536)
         transport = Transport.TCP if dice.randrange(100) < 60 else Transport.UDP
         link = dice.choice(("eth0", "eth0", "eth1"))
-        packets.append(Packet(transport, Address(version, source), Address(version, dice.choice(numbers[version])), port, source_ports[at], link))
+        packets.append(
+            Packet(transport, Address(version, source), Address(version, dice.choice(numbers[version])), port, source_ports[at], link)
+        )
     return packets
 
 

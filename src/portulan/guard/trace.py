@@ -185,10 +185,14 @@ class Tracer:
                 version = course.facts["version"]
                 assert isinstance(version, int)
                 parts = self._parts(value, version)
-                branches = self.hooks.fork(course, (name, course.facts["hook"]), value.why, "", len(parts)) if len(parts) > 1 else [course]
+                branches = (
+                    self.hooks.fork(course, (name, course.facts["hook"]), value.why, "", len(parts), value.origin)
+                    if len(parts) > 1
+                    else [course]
+                )
                 for branch, spans in zip(branches, parts, strict=True):
                     single = len(spans) == 1 and spans[0][0] == spans[0][1]
-                    branch.facts[name] = spans[0][0] if single else Free(spans, value.why)
+                    branch.facts[name] = spans[0][0] if single else value._replace(spans=spans)
                 return [
                     each
                     for branch in branches

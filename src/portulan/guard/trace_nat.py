@@ -57,6 +57,7 @@ def _translate(rules: Expressions, statement: Translate, course: Course, to: tup
         address = _mapped(statement.address, facts["daddr" if destination else "saddr"])
     if port is None and any("random" in flag for flag in statement.flags):
         port = Free(((1, 65535),), "choice")
+    address, port = (each._replace(origin=rules.place(rule, entry)) if isinstance(each, Free) else each for each in (address, port))
     _set(course, destination=destination, address=address, port=port)
     version = facts["version"]
     assert isinstance(version, int)
