@@ -8,9 +8,9 @@ group), order (legacy and other chains of equal priority), devices, dormant, bri
 
 from __future__ import annotations
 
-from portulan.guard.course import Course, Free, TooManyBranchesError, cut, doubts_that_matter, merge
+from portulan.guard.course import Course, Free, TooManyBranchesError, cut, doubts_that_matter
 from portulan.guard.packet_fields import PROTOCOLS
-from portulan.guard.routing import BITS, Decision, Routing
+from portulan.guard.routing import Decision, Routing
 from portulan.guard.trace_chain import Hooks
 from portulan.guard.trace_rule import Rules
 from portulan.guard.values import spell
@@ -87,7 +87,7 @@ class Tracer:
 
     def _given_up(self, packet: Packet) -> Passage:
         step = Step(None, "maybe", {"why": "too-much"}, 0, sure=False)
-        return Passage(packet, Outcome.MAYBE, Way.NONE, (step,), None, None, None, (*dict.fromkeys(self.rules.doubts.values()), step))
+        return Passage(packet, Outcome.MAYBE, Way.NONE, (step,), None, None, None, (*self.rules.doubts.values(), step))
 
     # --- the way in ---
 
@@ -185,10 +185,14 @@ class Tracer:
                 version = course.facts["version"]
                 assert isinstance(version, int)
                 parts = self._parts(value, version)
-                branches = self.hooks.fork(course, (name, course.facts["hook"]), value.why, "", len(parts)) if len(parts) > 1 else [course]
+                branches = (
+                    self.hooks.fork(course, (name, course.facts["hook"]), value.why, "", len(parts), value.origin)
+                    if len(parts) > 1
+                    else [course]
+                )
                 for branch, spans in zip(branches, parts, strict=True):
                     single = len(spans) == 1 and spans[0][0] == spans[0][1]
-                    branch.facts[name] = spans[0][0] if single else Free(spans, value.why)
+                    branch.facts[name] = spans[0][0] if single else value._replace(spans=spans)
                 return [
                     each
                     for branch in branches
@@ -392,4 +396,4 @@ def _routed(course: Course, way: Way, link: str | None) -> Step:
     return Step(None, "routed", facts, 0, course.sure)
 
 
-__all__ = ["BITS", "Tracer", "merge", "trace", "trace_reply"]
+__all__ = ["Tracer", "trace", "trace_reply"]

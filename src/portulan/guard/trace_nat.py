@@ -23,9 +23,7 @@ _DESTINATION = ("dnat", "redirect")
 
 def translate(rules: Expressions, statement: Translate, course: Course, entry: Entry, rule: Rule) -> Result:
     """NAT accepts the packet as far as its chain goes, and later chains of NAT do not see it."""
-    facts = course.facts
-    if statement.family is not None and statement.family != ("ip" if facts["version"] == 4 else "ip6"):
-        return GO  # passed over, nft_nat.c
+    other = statement.family is not None and statement.family != ("ip" if course.facts["version"] == 4 else "ip6")
     results: list[tuple[Course, Move]] = []
     for first, address in rules.values(statement.address, course, rule, entry, statement):
         if address == (None,) and statement.address is not None:
@@ -34,6 +32,9 @@ def translate(rules: Expressions, statement: Translate, course: Course, entry: E
         for branch, port in rules.values(statement.port, first, rule, entry, (statement, "port")):
             if port == (None,) and statement.port is not None:
                 results.append((branch, END))
+                continue
+            if other:  # passed over (nft_nat.c), after its map was asked
+                results.append((branch, GO))
                 continue
             given = port[0] if port[0] is not None else address[1] if len(address) > 1 else None
             _translate(rules, statement, branch, (address[0], given), entry, rule)
@@ -56,6 +57,7 @@ def _translate(rules: Expressions, statement: Translate, course: Course, to: tup
         address = _mapped(statement.address, facts["daddr" if destination else "saddr"])
     if port is None and any("random" in flag for flag in statement.flags):
         port = Free(((1, 65535),), "choice")
+    address, port = (each._replace(origin=rules.place(rule, entry)) if isinstance(each, Free) else each for each in (address, port))
     _set(course, destination=destination, address=address, port=port)
     version = facts["version"]
     assert isinstance(version, int)
@@ -77,12 +79,12 @@ def _set(course: Course, *, destination: bool, address: Value, port: Value) -> N
     new = address if address is not None else facts[f"original {at}"], port if port is not None else facts[f"original {at + 2}"]
     changed = new != (facts[f"original {at}"], facts[f"original {at + 2}"])
     facts["nat destination" if destination else "nat source"] = 1
-    if not changed:
-        return
-    facts[names[0]], facts[names[1]] = new
-    facts[f"reply {1 - at}"], facts[f"reply {3 - at}"] = new
+    bits = (DNAT_DONE if destination else SNAT_DONE) | ((DNAT if destination else SNAT) if changed else 0)
     status = facts["ct status"]
-    facts["ct status"] = (status | (DNAT if destination else SNAT)) if isinstance(status, int) else status
+    facts["ct status"] = status | bits if isinstance(status, int) else status
+    if changed:
+        facts[names[0]], facts[names[1]] = new
+        facts[f"reply {1 - at}"], facts[f"reply {3 - at}"] = new
 
 
 def _mapped(to: Range, address: Value) -> Value:
