@@ -120,7 +120,9 @@ class Matcher:
         tables: list[tuple[Value, int, int]] = []
         for lane in self.lanes:
             address = self.facts.value(lane, Field(self.facts.header, "saddr" if "saddr" in field.flags else "daddr"), moment)
-            for value, senders in self.router.fib(field, address, lane.iif, looped=lane.iif == "lo" and moment.hook == "prerouting"):
+            for value, senders in self.router.fib(
+                field, address, lane.iif, looped=lane.iif == "lo" and moment.hook in ("prerouting", "input")
+            ):
                 if senders == ALL:
                     constants[value] = constants.get(value, 0) | lane.bit
                 else:

@@ -135,8 +135,9 @@ class Paths:
         if not asked:
             return lanes
         early = hook in ("prerouting", "output") and base.type != "nat" and base.priority < BEFORE_TRACKING
+        late = base.type != "nat" and base.priority >= _NAT_AT.get(hook, 1 << 31)
         sure = self.dormant.get((chain.family, chain.table)) is not None and base.devices is not None
-        went = self.walker.run(chain, asked, Moment(hook, early, reply), sure=sure)
+        went = self.walker.run(chain, asked, Moment(hook, early, reply, late), sure=sure)
         return [*went, *(lane for lane in lanes if lane.translated)] if asked is not lanes else went
 
     def _hook(self, hook: str, lanes: list[Lane], *, nat: bool = True) -> list[Lane]:
@@ -208,7 +209,7 @@ class Paths:
         if route is None or route.kind != "unicast":
             (self.walker.refuse if isinstance(address, int) else self.walker.doubt)(NO_ROUTE, [lane], Moment("prerouting"))
             return "nowhere"
-        if self.version == 6:
+        if self.version == 6 and lane.iif not in route.links:
             self.walker.refuse(MARTIAN, [lane], Moment("prerouting"), _LINK_LOCAL)
         if len(route.links) != 1 or self.network.policy_routing:
             self.walker.doubt(NO_ROUTE, [lane], Moment("prerouting"))

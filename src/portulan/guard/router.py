@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 SIZES = {4: 1 << 32, 6: 1 << 128}
 _NEVER = {
-    4: ((0, 0x00FFFFFF), (0x7F000000, 0x7FFFFFFF), (0xE0000000, 0xEFFFFFFF), (0xFFFFFFFF, 0xFFFFFFFF)),
+    4: ((0, 0), (0x7F000000, 0x7FFFFFFF), (0xE0000000, 0xEFFFFFFF), (0xFFFFFFFF, 0xFFFFFFFF)),
     6: ((0, 1), (0xFFFF << 32, (0xFFFF << 32) | 0xFFFFFFFF), (0xFF << 120, (1 << 128) - 1)),
 }
-"""Senders that the kernel refuses from outside: this network, loopback, multicast, broadcast; of IPv6 :: and ::1, IPv4-mapped, multicast."""
+"""Senders that the kernel refuses from outside: 0.0.0.0 (of 0.0.0.0/8 it alone, since Linux 5.3), loopback, multicast, broadcast; of IPv6 :: and ::1, IPv4-mapped, multicast."""
 _STRICT, _LOOSE = 1, 2
 
 
@@ -102,7 +102,7 @@ class Router:
         return found
 
     def fib(self, field: Field, address: Value, iif: str, *, looped: bool = False) -> Iterator[tuple[Value, int]]:
-        """What `fib` tells of an address or of every sender: (value, senders). `looped`: a packet from lo, asked about in prerouting."""
+        """What `fib` tells of an address or of every sender: (value, senders). `looped`: a packet that came by lo."""
         if address is SOURCE:
             yield from self._fib_of_senders(field, iif, looped=looped)
         elif not isinstance(address, int) or not self.network.links:
@@ -142,7 +142,7 @@ class Router:
             return UNKNOWN
         links = route.links if route is not None and route.kind == "unicast" else ()
         if looped:
-            links = ("lo",)  # nft_fib_is_loopback: what comes in by lo goes back by it
+            links = ("lo",)  # what comes in by lo is taken to belong there
         if "iif" in field.flags:
             links = (iif,) if iif in links else ()
         if field.exists:
