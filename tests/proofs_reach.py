@@ -46,7 +46,9 @@ def by_trace(ruleset, network, packets):
 def predict_one(passage):
     doubts = tuple(step.place.text if step.place is not None else f"({step.facts['why']})" for step in passage.doubts)
     where = "container" if passage.way is Way.FORWARD else "host"
-    return Prediction(passage.outcome.value, (where, passage.port or passage.packet.port), doubts)
+    # One of several ports or addresses: which one, nobody knows.
+    several = any("-" in f"{step.facts.get('port', '')}{step.facts.get('address', '')}" for step in passage.steps if step.action == "dnat")
+    return Prediction(passage.outcome.value, None if several else (where, passage.port or passage.packet.port), doubts)
 
 
 ENGINES = {"trace": by_trace}

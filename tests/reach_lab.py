@@ -91,7 +91,8 @@ class Lab:
         lines = rules.split("\n")
         while (done := self.host.run(["nft", "-f", "-"], text="\n".join(lines))).returncode:
             found = re.match(r"/dev/stdin:(\d+):", done.stderr)
-            assert found and refused < MOST_REFUSED, f"{done.stderr}\n{rules}"
+            assert found is not None, f"{done.stderr}\n{rules}"
+            assert refused < MOST_REFUSED, self.refusals
             self.refusals.append((lines[int(found[1]) - 1], done.stderr.split("\n")[0]))
             lines[int(found[1]) - 1] = ""
             refused += 1

@@ -239,6 +239,8 @@ class Writer:
             parts.append(self.verdict(table, hook, targets))
         if reject and parts[-1] == "reject":
             parts[-1] = self.reject(table)
+            if "tcp reset" in parts[-1] and "nfproto" in " ".join(parts):
+                parts[-1] = "drop"  # nft 1.0.6 leaves `meta nfproto` out of what it prints of such a rule
         return " ".join(part for part in parts if part)
 
     def reject(self, table):
@@ -286,9 +288,7 @@ class Writer:
 
     def write(self):
         """The text of a set of rules."""
-        tables = []
-        for number in range(self.any((1, 1, 2, 2, 3))):
-            tables.append(self.table(self.any(("inet", "inet", "ip", "ip6")), number))
+        tables = [self.table(self.any(("inet", "inet", "ip", "ip6")), number) for number in range(self.any((1, 1, 2, 2, 3)))]
         if self.chance(30):
             tables.append(self.device_table())
         return "\n".join(tables)

@@ -11,6 +11,8 @@ from portulan.model.rule import Range
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from portulan.guard.course import Course, Value
     from portulan.guard.routing import Routing
     from portulan.guard.trace_expression import Entry, Expressions, Move, Result
@@ -51,7 +53,7 @@ def _translate(rules: Expressions, statement: Translate, course: Course, to: tup
             course.end(Outcome.DROP, rules.step(rule, entry, course, "drop", why="redirect"))
             return
     elif statement.kind == "masquerade":
-        address = _address_of_link(rules.routing, facts["oif"], facts["version"])
+        address = _address_of_link(rules.routing, facts)
     destination = statement.kind in _DESTINATION
     if isinstance(statement.address, Range) and "netmap" in statement.flags:
         address = _mapped(statement.address, facts["daddr" if destination else "saddr"])
@@ -83,6 +85,8 @@ def _set(course: Course, *, destination: bool, address: Value, port: Value) -> N
     status = facts["ct status"]
     facts["ct status"] = status | bits if isinstance(status, int) else status
     if changed:
+        if destination:
+            facts["reroute"] = 1
         facts[names[0]], facts[names[1]] = new
         facts[f"reply {1 - at}"], facts[f"reply {3 - at}"] = new
 
@@ -113,10 +117,13 @@ def own_address(routing: Routing, course: Course, hook: str) -> int | None:
     return None
 
 
-def _address_of_link(routing: Routing, name: Value, version: Value) -> Value:
-    """One of the addresses of the link it leaves by."""
+def _address_of_link(routing: Routing, facts: Mapping[str, Value]) -> Value:
+    """One of the addresses of the link it leaves by; a link-local one only where it goes to such."""
+    name, version, to = facts["oif"], facts["version"], facts["daddr"]
+    here = isinstance(to, int) and is_link_local(6, to)
+    own = routing.link(name if isinstance(name, str) else None).addresses
     found = sorted(
-        {address.number for address, _ in routing.link(name if isinstance(name, str) else None).addresses if address.version == version}
+        {address.number for address, _ in own if address.version == version and (version == 4 or is_link_local(6, address.number) == here)}
     )
     if len(found) == 1:
         return found[0]

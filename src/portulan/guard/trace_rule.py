@@ -168,6 +168,8 @@ class Rules(Expressions):
         if isinstance(value, Free) and value.origin is None:
             value = value._replace(origin=self.place(rule, entry))
         facts[slot] = value
+        if entry.type == "route" and slot in ("mark", "saddr", "daddr"):
+            facts["reroute"] = 1
         if field.name == "mark":
             course.add(self.step(rule, entry, course, "mark", **{"mark" if field.group == "meta" else "ct mark": spell(value)}))
         elif slot in ("saddr", "daddr", "sport", "dport"):
