@@ -1,12 +1,8 @@
-"""How a door stands: who can get to it, in values that a program can read and a face can word. These names are the JSON contract of `portulan reach` and of `reach` in `portulan ls`."""
+"""How a door stands: who can get to it, in values that a program can read and a face can word. These names are part of the JSON contract of `portulan ls`, `who` and `reach`."""
 
 from __future__ import annotations
 
-from datetime import datetime
-
-from portulan.model.chart import Gap, Namespace
-from portulan.model.port import Transport
-from portulan.model.reach import Outcome, Passage, Place, Way
+from portulan.model.reach import Outcome, Place, Way
 from portulan.model.record import Record
 
 
@@ -66,49 +62,3 @@ class Standing(Record):
     grants: tuple[Grant, ...] = ()
     """All groups that were told apart, those that get in first."""
     unread: tuple[UnreadSet, ...] = ()
-
-
-class Door(Record):
-    """A port of a network namespace: somebody listens there, or the rules send what comes there elsewhere."""
-
-    transport: Transport
-    port: int
-    addresses: tuple[str, ...]
-    """Where it is bound; of a port that is only forwarded: none."""
-    service: str | None
-    netns: int | None
-    netns_name: str | None
-    holder: str | None
-    """The program, unit or container that holds it, in a word."""
-    standing: Standing | None
-    """None: unknown (the reason is among the gaps)."""
-    published: str | None = None
-    """`172.17.0.2:80`: where rules send it, so that whoever listens here is not asked."""
-    behind: str | None = None
-    """The holder of the port over there, where that namespace was seen."""
-    shut_here: Place | None = None
-    """Of a published port: the rule that would shut it if the packets came to this host itself."""
-
-
-class ReachAnswer(Record):
-    """What `reach` found."""
-
-    host: str
-    taken_at: datetime
-    doors: tuple[Door, ...]
-    gaps: tuple[Gap, ...] = ()
-    namespaces: tuple[Namespace, ...] = ()
-    source: str = ""
-
-
-class Asked(Record):
-    """One packet's way, as it was asked for."""
-
-    host: str
-    taken_at: datetime
-    passage: Passage
-    service: str | None
-    netns: int | None = None
-    beyond: Passage | None = None
-    """Its way in the namespace behind a published port, where that was seen."""
-    gaps: tuple[Gap, ...] = ()

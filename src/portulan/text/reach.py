@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from portulan.model.doors import Door, MatrixAnswer, ReachAnswer
 from portulan.model.reach import Outcome, Passage, Place, Step, Way
-from portulan.model.standing import Door, Senders, Standing, UnreadSet
+from portulan.model.standing import Senders, Standing, UnreadSet
 from portulan.text.clean import clean
 from portulan.text.voice import Voice, mark
 
@@ -97,7 +98,16 @@ def place(voice: Voice, where: Place) -> str:
         name = voice.say("{rule} (made by {author})", rule=name, author=where.author)
     if where.handle is not None:
         name = voice.say("{rule}, handle {handle}", rule=name, handle=where.handle)
-    return f"{name}:  {clean(where.text, 4 * _LONGEST)}"
+    return f"{name}:  {clean(_uncounted(where.text), 4 * _LONGEST)}"
+
+
+def _uncounted(text: str) -> str:
+    """A rule without what it counted so far."""
+    words = text.split(" ")
+    for at in range(len(words) - 5, -1, -1):
+        if words[at] == "counter" and words[at + 1] == "packets" and words[at + 3] == "bytes":
+            del words[at : at + 5]
+    return " ".join(words)
 
 
 KERNEL: dict[str, str] = {
@@ -145,10 +155,35 @@ ACTIONS: dict[str, str] = {
     "masquerade": mark("its sender becomes this host"),
     "mark": mark("gets mark {mark}"),
     "notrack": mark("is not tracked"),
-    "routed": mark("routed by {link}"),
+    "input": mark("is for this host itself"),
+    "forward": mark("goes on by {link}"),
+    "local": mark("stays on this host"),
+    "rewrite": mark("is rewritten"),
+    "fwd": mark("leaves by {link} at once"),
     "martian": mark("refused by the kernel: no packet with this sender may come by this interface"),
     "no-route": mark("refused by the kernel: there is no route for it"),
     "maybe": mark("cannot be known beforehand"),
+}
+WHYS: dict[str, str] = {
+    "sender": mark("it depends on what the sender chooses"),
+    "random": mark("chance decides"),
+    "time": mark("it depends on the time of day"),
+    "limit": mark("it depends on how much came before: a rate limit"),
+    "quota": mark("it depends on how much came before: a quota"),
+    "connections": mark("it depends on how many connections there are"),
+    "set": mark("it depends on a set that packets or time change"),
+    "set-room": mark("it depends on whether a set is full"),
+    "unread-set": mark("it depends on a set that was not read"),
+    "opaque": mark("this rule is not understood"),
+    "unknown": mark("this rule is not understood"),
+    "choice": mark("one of several is chosen"),
+    "queue": mark("a program decides"),
+    "socket": mark("it depends on open sockets"),
+    "routing": mark("routing rules decide"),
+    "paths": mark("several ways share the load"),
+    "order": mark("the order of iptables-legacy and other rules is not known"),
+    "bridge": mark("rules of a bridge have a say"),
+    "incomplete": mark("not all rules could be read"),
 }
 _DECIDES = (
     "accept",
@@ -182,12 +217,19 @@ def headline(voice: Voice, passage: Passage) -> str:
 def rows(voice: Voice, passage: Passage, *, whole: bool = False) -> list[tuple[str, str, str, str]]:
     """(number, hook, rule, what it does) of the steps that matter, or with `whole` of all."""
     found: list[tuple[str, str, str, str]] = []
+    doubted = {step.place for step in passage.doubts}
     for step in passage.steps:
-        if whole or step.action in _DECIDES:
+        if whole or _matters(step, doubted):
             where = "" if step.place is None else place(voice, step.place)
             hook = "" if step.place is None else step.place.hook or ""
             found.append((str(len(found) + 1), hook, "  " * step.depth * whole + where, action(voice, step)))
     return found
+
+
+def _matters(step: Step, doubted: set[Place | None]) -> bool:
+    if step.action == "maybe":
+        return step.place in doubted
+    return step.action in _DECIDES and not (step.action == "policy" and step.facts.get("verdict") == "accept")
 
 
 def action(voice: Voice, step: Step) -> str:
@@ -198,7 +240,12 @@ def action(voice: Voice, step: Step) -> str:
         if "port" in step.facts:
             shown = f"[{shown}]:{step.facts['port']}" if ":" in shown else f"{shown}:{step.facts['port']}"
         facts["target"] = shown
-    words = voice.say(ACTIONS[step.action], **facts) if step.action in ACTIONS else clean(step.action, _LONGEST)
+    name = str(facts.get("way", "input")) if step.action == "routed" else step.action
+    words = voice.say(ACTIONS[name], **facts) if name in ACTIONS else clean(name, _LONGEST)
+    if step.action == "policy" and "verdict" in facts:
+        words = voice.say("the chain's policy: {verdict}", verdict=facts["verdict"])
+    elif step.action in ("maybe", "martian", "no-route") and str(facts.get("why", "")) in WHYS:
+        words = f"{words} ({voice.say(WHYS[str(facts['why'])])})"
     return words if step.sure else voice.say("perhaps: {what}", what=words)
 
 
@@ -246,3 +293,102 @@ def close_it(voice: Voice, door: Door) -> str | None:
         return None
     inner = door.published.rpartition(":")[2]
     return voice.say("publish it on this host only:  -p 127.0.0.1:{port}:{inner}", port=door.port, inner=inner)
+
+
+# --- doors ---
+
+
+def headline_of_doors(voice: Voice, answer: ReachAnswer) -> str:
+    """`web-01   12 ports · 3 can be reached by everyone`."""
+    parts = [voice.count("{n} port", "{n} ports", len(answer.doors))]
+    for words, one, many in (
+        (("everyone",), mark("{n} can be reached by everyone"), mark("{n} can be reached by everyone")),
+        (("this-host", "nobody"), mark("{n} by this host only, or by nobody"), mark("{n} by this host only, or by nobody")),
+    ):
+        number = sum(door.standing is not None and door.standing.wide in words for door in answer.doors)
+        if number:
+            parts.append(voice.count(one, many, number))
+    return f"{clean(answer.host, _LONGEST)}   {' · '.join(parts)}"
+
+
+def line_of(voice: Voice, door: Door) -> tuple[str, str, str, str, str]:
+    """(port, service, holder, who, namespace) of a door, for a table."""
+    holder = clean(door.behind or door.holder or "-", _LONGEST)
+    if door.published is not None:
+        holder = (
+            voice.say("{holder} at {target}", holder=holder, target=door.published)
+            if holder != "-"
+            else voice.say("sent to {target}", target=door.published)
+        )
+    text = who(voice, door.standing)
+    if door.shut_here is not None:
+        text += " !"
+    namespace = clean(door.netns_name, _LONGEST) if door.netns_name else voice.say("this one")
+    return f"{door.port}/{door.transport.value}", clean(door.service or "-", _LONGEST), holder, text, namespace
+
+
+def reasons(voice: Voice, door: Door, *, whole: bool) -> list[tuple[str, str]]:
+    """(who, verdict and rule) of each group of senders; without `whole` only of those that get in from outside."""
+    if door.standing is None:
+        return []
+    told = []
+    for grant in door.standing.grants:
+        outside = grant.links != ("lo",)
+        if not whole and not (outside and grant.verdict in (Outcome.ACCEPT, Outcome.MAYBE)):
+            continue
+        if not outside:
+            label = voice.say("this host")
+        elif set(grant.networks) <= {"0.0.0.0/0", "::/0"}:
+            label = (
+                voice.say("everyone")
+                if len(grant.networks) > 1
+                else voice.say("{who} by IPv{version}", who=voice.say("everyone"), version=6 if "::/0" in grant.networks else 4)
+            )
+        else:
+            label = networks(voice, grant.networks, _FEW)
+        text = voice.say(VERDICTS[grant.verdict])
+        if grant.target is not None:
+            text += " " + voice.say("and sent to {target}", target=grant.target)
+        if grant.rule is not None:
+            text += "   " + place(voice, grant.rule)
+        elif grant.verdict is Outcome.ACCEPT:
+            text += "   " + voice.say("(no rule is against it)")
+        told.append((label, text))
+        told += [("", voice.say("it depends on:  {rule}", rule=place(voice, doubt))) for doubt in grant.doubts]
+    return told
+
+
+def close_packet(voice: Voice, passage: Passage) -> str | None:
+    """How a port is closed that a packet got through by being sent elsewhere."""
+    if passage.way is not Way.FORWARD or passage.port is None or passage.outcome not in (Outcome.ACCEPT, Outcome.MAYBE):
+        return None
+    return voice.say("publish it on this host only:  -p 127.0.0.1:{port}:{inner}", port=passage.packet.port, inner=passage.port)
+
+
+def matrix_lines(voice: Voice, answer: MatrixAnswer) -> list[tuple[str, str, str]]:
+    """(who, interfaces, ports) of each group of ports."""
+    return [
+        (
+            who(voice, Standing("", row.sure, row.perhaps)),
+            ", ".join(clean(link, _LONGEST) for link in row.links),
+            row.ports.replace(",", ", "),
+        )
+        for row in answer.rows
+    ]
+
+
+SENTENCES: dict[str, str] = {
+    "reach.matrix-ports": mark("--matrix shows all ports: name none."),
+    "reach.link": mark("there is no interface {text} here: one of {known} was expected."),
+    "reach.sender": mark("{text} is no sender: an address, everyone, this-host or the name of an interface was expected."),
+    "reach.no-way": mark("no route leads back to {sender}, so it cannot be told by which interface it would come in."),
+    "reach.no-address": mark("this host has no IPv{version} address there that a packet could be sent to."),
+    "reach.nobody-comes": mark("nobody can send here from outside: no interface is up, or none has an address."),
+    "reach.one": mark("--from is about one packet: name one port, as in  portulan reach 443 --from 203.0.113.9"),
+    "reach.needs-from": mark("{option} is about one packet: say who sends it, with --from."),
+}
+"""For the table of errors."""
+
+WAYS_OUT: dict[str, str] = {
+    "reach.no-way": mark("name the interface:  --via"),
+}

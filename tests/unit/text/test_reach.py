@@ -2,10 +2,11 @@
 
 import pytest
 
+from portulan.model.doors import Door
 from portulan.model.network import Address
 from portulan.model.port import Transport
 from portulan.model.reach import Outcome, Packet, Passage, Place, Step, Way
-from portulan.model.standing import Door, Grant, Senders, Standing, UnreadSet
+from portulan.model.standing import Grant, Senders, Standing, UnreadSet
 from portulan.text.reach import close_it, deciding, headline, networks, place, rows, target, warning, way, who
 from portulan.text.voice import Voice
 
@@ -88,7 +89,7 @@ PASSAGE = Passage(
     (
         Step(NAT, "jump", {"target": "DOCKER"}),
         Step(NAT, "dnat", {"address": "172.17.0.2", "port": 80}, depth=1),
-        Step(None, "routed", {"link": "docker0"}),
+        Step(None, "routed", {"way": "forward", "link": "docker0"}),
         Step(UFW, "accept", sure=False),
         Step(None, "strange\x1b"),
     ),
@@ -100,7 +101,7 @@ PASSAGE = Passage(
 def test_a_passage_step_by_step():
     voice = Voice()
     assert headline(voice, PASSAGE) == "8080/tcp from 203.0.113.9, coming in by eth0: accepted."
-    assert [row[3] for row in rows(voice, PASSAGE)] == ["goes to 172.17.0.2:80, not to this host", "routed by docker0", "perhaps: accept"]
+    assert [row[3] for row in rows(voice, PASSAGE)] == ["goes to 172.17.0.2:80, not to this host", "goes on by docker0", "perhaps: accept"]
     assert [row[3] for row in rows(voice, PASSAGE, whole=True)][0::4] == ["go to DOCKER", "strange\\x1b"]
     assert way(voice, PASSAGE) == "(The input rules are never asked: the packet goes on to 172.17.0.2:80.)"
     assert way(voice, PASSAGE._replace(way=Way.INPUT)) is None
