@@ -2,7 +2,7 @@
 
 A lane is all packets that differ in nothing but their source address and the port they were sent to: one way in (interface and destination), one transport, and
 everything that rules gave them on the way (marks, a translated destination). Whatever a rule may ask about them is then the source address itself, the port itself, a
-constant, nothing at all, or not to be known. Ports of lane n are the numbers n x 65,536 to n x 65,536 + 65,535 of one axis.
+constant, nothing at all, or not to be known. Lanes are told apart by their bit, so that a set of lanes is one number.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 TCP, UDP = 6, 17
 BEFORE_TRACKING = -200
 """NF_IP_PRI_CONNTRACK of include/uapi/linux/netfilter_ipv4.h: chains before it see no connection."""
-_SHIFT = 16
 
 
 class Special(Enum):
@@ -66,6 +65,7 @@ class Lane:
         self.transport = transport
         self.senders = senders
         self.active = active
+        self.bit = 1 << number
         self.iif = entry.links[0].name
         self.oif: Value = ""
         self.source: Value = entry.addresses[0] if entry.local else SOURCE
@@ -94,16 +94,6 @@ class Lane:
         made.parent = self
         self.children.append(made)
         return made
-
-    @property
-    def first(self) -> int:
-        """Number of its port 0 on the axis."""
-        return self.number << _SHIFT
-
-    @property
-    def span(self) -> tuple[int, int]:
-        """All its ports on the axis."""
-        return self.first, self.first + 0xFFFF
 
 
 class Moment(Record):

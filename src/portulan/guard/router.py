@@ -96,10 +96,10 @@ class Router:
             found = self.rows.both(found, self.rows.union([where for route, where in self.parts if route.kind == "unicast"]))
         return found
 
-    def fib(self, field: Field, address: Value, iif: str, rows: Sets) -> Iterator[tuple[Value, int]]:
-        """What `fib` tells of an address or of every sender: (value, senders). `rows` are the senders' sets."""
+    def fib(self, field: Field, address: Value, iif: str) -> Iterator[tuple[Value, int]]:
+        """What `fib` tells of an address or of every sender: (value, senders)."""
         if address is SOURCE:
-            yield from self._fib_of_senders(field, iif, rows)
+            yield from self._fib_of_senders(field, iif)
         elif not isinstance(address, int) or not self.network.links:
             yield UNKNOWN, ALL
         else:
@@ -109,7 +109,7 @@ class Router:
             else:
                 yield self._device(field, route, iif), ALL
 
-    def _fib_of_senders(self, field: Field, iif: str, rows: Sets) -> Iterator[tuple[Value, int]]:
+    def _fib_of_senders(self, field: Field, iif: str) -> Iterator[tuple[Value, int]]:
         if not self.network.links or (self.network.policy_routing and field.name != "type"):
             yield UNKNOWN, ALL
             return
@@ -124,7 +124,7 @@ class Router:
         for value, sets in where.items():
             found = self.rows.union(sets)
             if found != EMPTY:
-                yield value, rows.put(self.rows.edges[found])
+                yield value, found
 
     def _type(self, route: Route | None) -> str:
         if route is None:
