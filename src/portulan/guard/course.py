@@ -203,4 +203,4 @@ def doubts_that_matter(courses: Sequence[Course], doubts: Mapping[Doubt, Step]) 
             if len(apart) == 1:
                 found.add(apart[0])
     chosen = [step for doubt, step in doubts.items() if doubt in found] if found else list(doubts.values())
-    return tuple(dict.fromkeys(chosen))
+    return tuple(step for at, step in enumerate(chosen) if step not in chosen[:at])

@@ -93,9 +93,7 @@ def _of_version(outside: Iterable[Access], version: int, outcome: Outcome) -> li
         if one.sure:
             alike[one.key()].append(link)
     return [
-        _brief(
-            merge(by[links[0]].sure), merge(by[links[0]].shut), merge(by[links[0]].unanswered), version, tuple(sorted(links)), whole=whole
-        )
+        _brief(merge(by[links[0]].sure), merge(by[links[0]].shut), merge(by[links[0]].unanswered), version, tuple(sorted(links)))
         for links in alike.values()
     ]
 

@@ -212,7 +212,14 @@ def headline(voice: Voice, chart: Chart) -> str:
     here = {(item.transport, item.port) for item in serving if not item.netns_name}
     wide = {(item.transport, item.port) for item in serving if not item.netns_name and item.exposure is Exposure.ALL}
     parts = [voice.count("{n} port", "{n} ports", len(here))]
-    if wide:
+    if any(item.reach is not None for item in serving):
+        for_all = {
+            (item.transport, item.port)
+            for item in serving
+            if not item.netns_name and item.reach is not None and item.reach.wide == "everyone"
+        }
+        parts.append(voice.count("{n} can be reached by everyone", "{n} can be reached by everyone", len(for_all)))
+    elif wide:
         parts.append(voice.count("{n} on all addresses", "{n} on all addresses", len(wide)))
     others = sum(item.state not in SERVING for item in chart.items)
     if others:

@@ -49,6 +49,8 @@ def gap_sentence(voice: Voice, gap: Gap) -> str:  # noqa: C901, PLR0911, PLR0912
             )
         case "reach.linux-only":
             return voice.say("Who can reach these ports is not shown: the rules are read on Linux only, and not with the source psutil.")
+        case "reach.group":
+            return voice.say("Who can reach ports that are bound to a group's address (multicast) is not told.")
         case "reach.unreadable":
             return _unreadable(voice, gap)
         case "reach.incomplete":

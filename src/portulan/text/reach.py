@@ -184,6 +184,11 @@ WHYS: dict[str, str] = {
     "order": mark("the order of iptables-legacy and other rules is not known"),
     "bridge": mark("rules of a bridge have a say"),
     "incomplete": mark("not all rules could be read"),
+    "tracking": mark("it depends on connections that are there already"),
+    "devices": mark("it is not known at which interfaces these rules are"),
+    "dormant": mark("it is not known whether this table is asleep"),
+    "strange-chain": mark("this kind of chain is not understood"),
+    "too-much": mark("there are too many possibilities"),
 }
 _DECIDES = (
     "accept",
@@ -222,7 +227,8 @@ def rows(voice: Voice, passage: Passage, *, whole: bool = False) -> list[tuple[s
         if whole or _matters(step, doubted):
             where = "" if step.place is None else place(voice, step.place)
             hook = "" if step.place is None else step.place.hook or ""
-            found.append((str(len(found) + 1), hook, "  " * step.depth * whole + where, action(voice, step)))
+            said = step.sure and step.action in ("accept", "drop", "reject", "policy", "return")  # the rule itself says it
+            found.append((str(len(found) + 1), hook, where, "" if said and where else action(voice, step)))
     return found
 
 
@@ -301,13 +307,11 @@ def close_it(voice: Voice, door: Door) -> str | None:
 def headline_of_doors(voice: Voice, answer: ReachAnswer) -> str:
     """`web-01   12 ports · 3 can be reached by everyone`."""
     parts = [voice.count("{n} port", "{n} ports", len(answer.doors))]
-    for words, one, many in (
-        (("everyone",), mark("{n} can be reached by everyone"), mark("{n} can be reached by everyone")),
-        (("this-host", "nobody"), mark("{n} by this host only, or by nobody"), mark("{n} by this host only, or by nobody")),
-    ):
-        number = sum(door.standing is not None and door.standing.wide in words for door in answer.doors)
-        if number:
-            parts.append(voice.count(one, many, number))
+    wide = sum(door.standing is not None and door.standing.wide == "everyone" for door in answer.doors)
+    shut = sum(door.standing is not None and door.standing.wide in ("this-host", "nobody") for door in answer.doors)
+    parts.append(voice.count("{n} can be reached by everyone", "{n} can be reached by everyone", wide))
+    if shut:
+        parts.append(voice.count("{n} by this host only, or by nobody", "{n} by this host only, or by nobody", shut))
     return f"{clean(answer.host, _LONGEST)}   {' · '.join(parts)}"
 
 

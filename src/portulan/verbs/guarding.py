@@ -187,6 +187,9 @@ class Guard:
         if not address.number:
             found = space.door(kind, item.port, None, v4=address.version == 4 or six_too, v6=address.version == 6)
         elif is_multicast(address):
+            if not space.ruled:
+                return space.door(kind, item.port, None, v4=address.version == 4, v6=address.version == 6)
+            self._note_gap(Gap("reach.group"))
             return None
         else:
             found = space.door(kind, item.port, (address,), v4=True, v6=True)

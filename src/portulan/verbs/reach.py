@@ -304,16 +304,18 @@ def _anybody(ruleset: Ruleset, network: Network, transport: Transport, port: int
     reached = simulate(ruleset, network, ports={transport: PortSet.of([PortRange(port, port)])}).door(
         transport, port, None if target is None else [target]
     )
-    best, most = None, -1
+    best, most = None, (-1, -1)
     for access in reached.accesses:
-        size = sum(last - first + 1 for first, last in access.sources.v4) * (1 << 96) + sum(
-            last - first + 1 for first, last in access.sources.v6
-        )
+        size = _number(access.sources.v4), _number(access.sources.v6)
         if access.links != ("lo",) and access.witness is not None and (via is None or via in access.links) and size > most:
             best, most = access.witness._replace(link=via or access.witness.link), size
     if best is None:
         raise CannotTell("reach.nobody-comes")
     return best
+
+
+def _number(spans: Iterable[tuple[int, int]]) -> int:
+    return sum(last - first + 1 for first, last in spans)
 
 
 def _beyond(way: Passage) -> Passage | None:
