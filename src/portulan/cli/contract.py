@@ -13,6 +13,8 @@ from portulan.model.assignment import About, Entry, Update
 from portulan.model.binding import Answer
 from portulan.model.chart import Endpoint, Namespace
 from portulan.model.declared import Declared, Finding, Problem
+from portulan.model.finding import Finding as AuditFinding
+from portulan.model.finding import Ignore, Unjudged
 from portulan.model.free import FreePort
 from portulan.model.lease import Lease
 from portulan.model.picture import Stretch
@@ -43,6 +45,13 @@ ENVELOPES: dict[str, tuple[type, dict[str, Any]]] = {
         {
             "host": str, "declared": tuple[Declared, ...], "files": tuple[str, ...], "problems": tuple[Problem, ...],
             "ephemeral": tuple[int, int] | None,
+        },
+    ),
+    "audit": (
+        AuditFinding,
+        {
+            "host": str, "source": str, "doors": int, "elsewhere": int, "policy": str | None, "authors": tuple[str, ...], "unjudged": tuple[Unjudged, ...],
+            "unused": tuple[Ignore, ...],
         },
     ),
     "lookup": (Entry, {"unknown": tuple[str, ...]}),
