@@ -1,0 +1,312 @@
+"""The ways of new packets through the kernel: which base chains they meet in which order, from every way in, to this host or on to a container.
+
+Order of hooks and priorities: include/uapi/linux/netfilter.h, netfilter_ipv4.h; NAT chains all run where the kernel's NAT hook stands, whatever their own
+priority (net/netfilter/nf_nat_core.c, nf_nat_register_fn), and the first that translates a connection ends the others.
+"""
+
+from __future__ import annotations
+
+from portulan.guard.lanes import BEFORE_TRACKING, TCP, UDP, Entry, Facts, Lane, Moment
+from portulan.guard.match import Matcher
+from portulan.guard.router import Router
+from portulan.guard.sets import Sets
+from portulan.guard.walk import Walker
+from portulan.model.rule import Assign, Field, Match, Name, NoTrack, Spans, Update
+from portulan.model.ruleset import Base, Chain
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from portulan.model.network import Link, Network
+    from portulan.model.ruleset import Ruleset
+
+_AXIS = 1 << 40
+_DESTINATION_NAT, _SOURCE_NAT = -100, 100
+"""NF_IP_PRI_NAT_DST and NF_IP_PRI_NAT_SRC."""
+_NAT_AT = {"prerouting": _DESTINATION_NAT, "output": _DESTINATION_NAT, "input": _SOURCE_NAT, "postrouting": _SOURCE_NAT}
+KERNEL = "kernel"
+"""Family of the chains that stand for what the kernel decides without a rule."""
+_MOST_CLASSES = 64
+
+
+def _kernel_chain(name: str) -> Chain:
+    return Chain(KERNEL, "", name)
+
+
+MARTIAN, NO_ROUTE, NOT_FORWARDED, UNREAD, BRIDGE = map(_kernel_chain, ("martian", "no-route", "not-forwarded", "unread", "bridge"))
+
+
+class Mentioned:
+    """What the rules of a ruleset compare and write, gathered in one pass."""
+
+    def __init__(self, ruleset: Ruleset) -> None:
+        """Of all its chains."""
+        self.read: set[tuple[str, str]] = set()
+        self.written: set[tuple[str, str, str]] = set()
+        self.names: set[tuple[str, bool]] = set()
+        self.marks = self.untracked = False
+        for chain in ruleset.chains:
+            for rule in chain.rules:
+                for statement in rule.statements:
+                    kind = statement.__class__
+                    if kind is Match and statement.left.__class__ is Field and statement.right.__class__ is not Name:  # type: ignore[union-attr]
+                        field: Field = statement.left  # type: ignore[union-attr]
+                        self.read.add((field.group, field.name))
+                        self._look(statement.right)  # type: ignore[union-attr]
+                        continue
+                    if isinstance(statement, Update):
+                        self.written.add((chain.family, chain.table, statement.set))
+                    elif isinstance(statement, Assign):
+                        self.marks |= statement.field.group in ("meta", "ct")
+                        self._look(statement.value)
+                        continue
+                    elif isinstance(statement, NoTrack):
+                        self.untracked = True
+                    self._look(statement)
+        for known in ruleset.sets.values():
+            if "ifname" in known.types or "iface_index" in known.types:
+                self._look(known.members or ())
+
+    def _look(self, value: object) -> None:
+        if isinstance(value, Field):
+            self.read.add((value.group, value.name))
+        elif isinstance(value, Name):
+            self.names.add((value.text, value.prefix))
+        elif isinstance(value, tuple) and not isinstance(value, Spans):
+            for part in value:
+                if isinstance(part, tuple):
+                    self._look(part)
+
+    def tells_apart(self, link: Link) -> tuple[object, ...]:
+        """What rules can see of a link: those with the same answer are one class."""
+        names = frozenset(name for name in self.names if link.name == name[0] or (name[1] and link.name.startswith(name[0])))
+        numbers = (link.type, link.group, link.kind) if any(name[1:] in ("iftype", "ifgroup", "ifkind") for _, name in self.read) else ()
+        return names, numbers
+
+    @property
+    def destinations(self) -> bool:
+        """Whether any rule looks at where a packet goes to."""
+        return any(name.rpartition(" ")[2] == "daddr" or group in ("fib", "raw") for group, name in self.read)
+
+
+class Paths:
+    """All ways of new packets of one IP version, walked. `layers` of the walker are then in the order met by every lane."""
+
+    def __init__(
+        self,
+        ruleset: Ruleset,
+        network: Network,
+        version: int,
+        mentioned: Mentioned,
+        ports: Mapping[int, tuple[tuple[int, int], ...]] | None,
+    ) -> None:
+        """`ports`: for each transport's number the spans that are asked about; None: all of TCP and UDP."""
+        self.ruleset, self.network, self.version, self.mentioned = ruleset, network, version, mentioned
+        self.ports = ports if ports is not None else {TCP: ((0, 65_535),), UDP: ((0, 65_535),)}
+        self.router = Router(version, network)
+        self.rows = self.router.rows
+        self.columns = Sets(_AXIS)
+        self.facts = Facts(version, self.router.links)
+        self.facts.marks = mentioned.marks
+        self.matcher = Matcher(ruleset, self.facts, self.rows, self.columns, self.router)
+        self.matcher.written = frozenset(mentioned.written)
+        self.walker = Walker(ruleset, self.matcher, frozenset(mentioned.read))
+        self.lanes = self.walker.lanes
+        self.dormant = {(table.family, table.name): table.dormant for table in ruleset.tables}
+        self._walk()
+
+    # --- ways in ---
+
+    def entries(self) -> Iterator[Entry]:
+        """Every way in that rules can tell from the others."""
+        own = self.router.own
+        outside = list(dict.fromkeys(number for number, link in own if link.kind != "loopback" or not self._only_local(number)))
+        groups: dict[tuple[object, ...], list[Link]] = {}
+        for link in self.network.links:
+            if link.up and link.kind != "loopback" and link.master is None:
+                devices = tuple(
+                    self._met(chain, link) for chain in self.ruleset.chains if chain.base is not None and chain.base.devices != ()
+                )
+                key = (
+                    self.mentioned.tells_apart(link),
+                    devices,
+                    self.router.senders(link),
+                    link.forwards4,
+                    link.forwards6,
+                    link.kind == "bridge" and self._bridged,
+                )
+                groups.setdefault(key, []).append(link)
+        classes = self._classes(outside)
+        for links in groups.values():
+            for addresses in classes:
+                yield Entry(tuple(links), addresses)
+        lo = self.router.links.get("lo")
+        if lo is not None and lo.up:
+            for addresses in self._classes(list(dict.fromkeys(number for number, _ in own)), local=True):
+                yield Entry((lo,), addresses, local=True)
+
+    def _only_local(self, number: int) -> bool:
+        """Loopback addresses are refused from outside."""
+        return number >> 24 == 127 if self.version == 4 else number == 1
+
+    def _classes(self, addresses: list[int], *, local: bool = False) -> list[tuple[int, ...]]:
+        """Own addresses that no rule tells apart. As sender, too, where this host speaks to itself."""
+        seen = self.mentioned.destinations or (local and any(name.rpartition(" ")[2] == "saddr" for _, name in self.mentioned.read))
+        if not seen:
+            loopback = tuple(number for number in addresses if self._only_local(number))
+            rest = tuple(number for number in addresses if not self._only_local(number))
+            return [each for each in (rest, loopback) if each]
+        if len(addresses) <= _MOST_CLASSES:
+            return [(number,) for number in addresses]
+        return [(number,) for number in addresses[:_MOST_CLASSES]]
+
+    @property
+    def _bridged(self) -> bool:
+        return any(chain.family == "bridge" and chain.base is not None and chain.rules for chain in self.ruleset.chains)
+
+    # --- hooks ---
+
+    def chains(self, hook: str, *, nat: bool = True) -> list[Chain]:
+        """The base chains of a hook in the order the kernel asks them."""
+        families = ("inet", "ip" if self.version == 4 else "ip6")
+        found = [
+            chain
+            for chain in self.ruleset.chains
+            if chain.base is not None
+            and chain.base.hook == hook
+            and chain.family in (("netdev", "inet") if hook in ("ingress", "egress") else families)
+            and (nat or chain.base.type != "nat")
+            and self.dormant.get((chain.family, chain.table)) is not True
+        ]
+        return sorted(found, key=lambda chain: _order(chain.base, hook))
+
+    def _met(self, chain: Chain, link: Link) -> bool:
+        devices = chain.base.devices if chain.base is not None else ()
+        return devices is None or link.name in devices
+
+    def _ask(self, chain: Chain, lanes: list[Lane], hook: str, *, reply: bool = False) -> list[Lane]:
+        base = chain.base
+        assert base is not None
+        asked = [lane for lane in lanes if not lane.translated] if base.type == "nat" and hook in ("prerouting", "output") else lanes
+        if not asked:
+            return lanes
+        early = hook in ("prerouting", "output") and base.type != "nat" and base.priority < BEFORE_TRACKING
+        sure = self.dormant.get((chain.family, chain.table)) is not None and base.devices is not None
+        went = self.walker.run(chain, asked, Moment(hook, early, reply), sure=sure)
+        return [*went, *(lane for lane in lanes if lane.translated)] if asked is not lanes else went
+
+    def _hook(self, hook: str, lanes: list[Lane], *, nat: bool = True) -> list[Lane]:
+        for chain in self.chains(hook, nat=nat):
+            lanes = self._ask(chain, lanes, hook)
+        return lanes
+
+    def _walk(self) -> None:
+        outside: list[Lane] = []
+        inside: list[Lane] = []
+        senders: dict[str, int] = {}
+        for entry in self.entries():
+            link = entry.links[0]
+            if entry.local:
+                senders[link.name] = self.rows.spans((number, number) for number in entry.addresses)
+            elif link.name not in senders:
+                senders[link.name] = self.router.senders(link)
+            for transport in self.ports:
+                first = len(self.lanes) << 16
+                active = self.columns.spans((first + low, first + high) for low, high in self.ports[transport])
+                lane = Lane(len(self.lanes), entry, transport, senders[link.name], active)
+                self.lanes.append(lane)
+                (inside if entry.local else outside).append(lane)
+        if self.ruleset.incomplete or self.ruleset.opaque:
+            self.walker.doubt(UNREAD, self.lanes, Moment("prerouting"))
+        self._from_outside(outside)
+        self._from_inside(inside)
+
+    def _from_outside(self, lanes: list[Lane]) -> None:
+        bridged = [lane for lane in lanes if lane.entry.links[0].kind == "bridge"] if self._bridged else []
+        if bridged:
+            self.walker.doubt(BRIDGE, bridged, Moment("prerouting"))
+        for chain in self.chains("ingress"):
+            met = [lane for lane in lanes if self._met(chain, lane.entry.links[0])]
+            rest = [lane for lane in lanes if not self._met(chain, lane.entry.links[0])]
+            lanes = [*self._ask(chain, met, "ingress"), *rest]
+        lanes = self._hook("prerouting", lanes)
+        here: list[Lane] = []
+        on: list[Lane] = []
+        for lane in lanes:
+            way = self._route(lane)
+            (here if way == "input" else on if way == "forward" else []).append(lane)
+        self._replies(self._hook("input", here))
+        on = self._hook("postrouting", self._hook("forward", on))
+        for chain in self.chains("egress"):
+            self._ask(chain, [lane for lane in on if (link := self.router.links.get(str(lane.oif))) and self._met(chain, link)], "egress")
+
+    def _route(self, lane: Lane) -> str:  # noqa: PLR0911 - one for each fate
+        """Where the kernel sends what came through prerouting: input, forward, or nowhere."""
+        if "redirect" in {name for name, _, _ in lane.facts}:
+            link = lane.entry.links[0]
+            lane.destination = next(
+                (address.number for address, _ in link.addresses if address.version == self.version), lane.entry.addresses[0]
+            )
+            return "input"
+        address = lane.destination
+        if not isinstance(address, int):
+            self.walker.doubt(NO_ROUTE, [lane], Moment("prerouting"))
+            return "nowhere"
+        if address == lane.entry.addresses[0] or self.rows.holds(self.router.mine, address):
+            if self._only_local(address) and not lane.entry.links[0].route_localnet:
+                self.walker.refuse(MARTIAN, [lane], Moment("prerouting"))
+                return "nowhere"
+            return "input"
+        link = lane.entry.links[0]
+        if not (link.forwards4 if self.version == 4 else link.forwards6):
+            self.walker.refuse(NOT_FORWARDED, [lane], Moment("prerouting"))
+            return "nowhere"
+        route = self.router.route(address)
+        if route is None or route.kind != "unicast":
+            self.walker.refuse(NO_ROUTE, [lane], Moment("prerouting"))
+            return "nowhere"
+        if len(route.links) != 1 or self.network.policy_routing:
+            self.walker.doubt(NO_ROUTE, [lane], Moment("prerouting"))
+        lane.oif = route.links[0] if route.links else ""
+        port = lane.port if isinstance(lane.port, int) else None
+        lane.target = address_text(address, self.version) if port is None else f"{address_text(address, self.version, bracket=True)}:{port}"
+        return "forward"
+
+    def _replies(self, lanes: list[Lane]) -> None:
+        """Answers have to get out as well: chains of output and postrouting, asked about an established connection's answer."""
+        tcp = [lane for lane in lanes if lane.transport == TCP and not lane.entry.local]
+        for hook in ("output", "postrouting"):
+            for chain in self.chains(hook, nat=False):
+                self._ask(chain, tcp, hook, reply=True)
+
+    def _from_inside(self, lanes: list[Lane]) -> None:
+        for lane in lanes:
+            lane.oif = "lo"
+        lanes = self._hook("output", lanes)
+        here = []
+        for lane in lanes:
+            if "redirect" in {name for name, _, _ in lane.facts}:
+                lane.destination = 0x7F000001 if self.version == 4 else 1
+            if isinstance(lane.destination, int) and self.rows.holds(self.router.mine, lane.destination):
+                here.append(lane)
+            elif lane.translated:
+                lane.target = address_text(lane.destination, self.version) if isinstance(lane.destination, int) else None
+        here = self._hook("postrouting", here)
+        for chain in self.chains("prerouting", nat=False):
+            here = self._ask(chain, here, "prerouting")
+        self._hook("input", here)
+
+
+def _order(base: Base | None, hook: str) -> tuple[int, int]:
+    """NAT chains at the place of the kernel's NAT hook, among themselves by their own priority."""
+    assert base is not None
+    return (_NAT_AT.get(hook, base.priority), base.priority) if base.type == "nat" else (base.priority, -(1 << 31))
+
+
+def address_text(number: int, version: int, *, bracket: bool = False) -> str:
+    """As people read it."""
+    from portulan.model.address import format_address
+
+    text = format_address(number.to_bytes(4 if version == 4 else 16))
+    return f"[{text}]" if bracket and version == 6 else text

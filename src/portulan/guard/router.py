@@ -1,0 +1,145 @@
+"""Where packets of one IP version go on, and which senders the kernel lets in by which interface: routes and settings of a network namespace as sets.
+
+Sources: net/ipv4/fib_frontend.c (fib_validate_source), net/ipv4/route.c (ip_route_input_slow: martians), net/ipv6/ip6_input.c (ip6_rcv_core), net/ipv4/netfilter/nft_fib_ipv4.c.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from portulan.guard.lanes import SOURCE, UNKNOWN
+from portulan.guard.sets import ALL, EMPTY, Sets
+from portulan.model.rule_words import FIB_TYPES
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from portulan.guard.lanes import Value
+    from portulan.model.network import Link, Network, Route
+    from portulan.model.rule import Field
+
+SIZES = {4: 1 << 32, 6: 1 << 128}
+_NEVER = {
+    4: ((0, 0x00FFFFFF), (0x7F000000, 0x7FFFFFFF), (0xE0000000, 0xEFFFFFFF), (0xFFFFFFFF, 0xFFFFFFFF)),
+    6: ((0, 1), (0xFFFF << 32, (0xFFFF << 32) | 0xFFFFFFFF), (0xFF << 120, (1 << 128) - 1)),
+}
+"""Senders that the kernel refuses from outside: this network, loopback, multicast, broadcast; of IPv6 :: and ::1, IPv4-mapped, multicast."""
+_STRICT, _LOOSE = 1, 2
+
+
+class Router:
+    """Routes of one version."""
+
+    def __init__(self, version: int, network: Network) -> None:
+        """Of a network as it is now."""
+        self.version = version
+        self.network = network
+        self.links = {link.name: link for link in network.links}
+        self.rows = Sets(SIZES[version])
+
+    @cached_property
+    def own(self) -> list[tuple[int, Link]]:
+        """The namespace's own addresses on links that are up, with their links, in order."""
+        return [
+            (address.number, link)
+            for link in self.network.links
+            if link.up
+            for address, _ in link.addresses
+            if address.version == self.version
+        ]
+
+    @cached_property
+    def mine(self) -> int:
+        """The set of them."""
+        return self.rows.spans((number, number) for number, _ in self.own)
+
+    @cached_property
+    def _routes(self) -> list[Route]:
+        found = [route for route in self.network.routes if route.version == self.version]
+        return sorted(found, key=lambda route: (route.kind not in ("local", "broadcast", "anycast"), -route.prefix, route.metric))
+
+    @cached_property
+    def parts(self) -> list[tuple[Route, int]]:
+        """Each route that is ever taken, with the addresses it is taken for."""
+        bits = 32 if self.version == 4 else 128
+        left, found = ALL, []
+        for route in self._routes:
+            mine = self.rows.spans([(route.first, route.first + (1 << (bits - route.prefix)) - 1)])
+            if taken := self.rows.both(mine, left):
+                found.append((route, taken))
+                left = self.rows.minus(left, taken)
+        return found
+
+    def route(self, address: int) -> Route | None:
+        """The route of one address; None where there is none."""
+        return next((route for route, where in self.parts if self.rows.holds(where, address)), None)
+
+    @cached_property
+    def routed(self) -> int:
+        """All addresses that packets can be sent to."""
+        return self.rows.union([where for route, where in self.parts if route.kind in ("unicast", "local")])
+
+    def behind(self, link: str) -> int:
+        """The addresses that packets go to by this link."""
+        return self.rows.union([where for route, where in self.parts if route.kind == "unicast" and link in route.links])
+
+    def senders(self, link: Link) -> int:
+        """From which addresses packets are let in by a link."""
+        refused = self.rows.spans(span for span in _NEVER[self.version] if not (link.route_localnet and span[0] == 0x7F000000))
+        if not (self.version == 4 and link.accept_local):
+            refused = self.rows.either(refused, self.mine)
+        found = self.rows.outside(refused)
+        if self.version == 4 and link.reverse_filter == _STRICT and not self.network.policy_routing:
+            found = self.rows.both(found, self.behind(link.name))
+        elif self.version == 4 and link.reverse_filter == _LOOSE:
+            found = self.rows.both(found, self.rows.union([where for route, where in self.parts if route.kind == "unicast"]))
+        return found
+
+    def fib(self, field: Field, address: Value, iif: str, rows: Sets) -> Iterator[tuple[Value, int]]:
+        """What `fib` tells of an address or of every sender: (value, senders). `rows` are the senders' sets."""
+        if address is SOURCE:
+            yield from self._fib_of_senders(field, iif, rows)
+        elif not isinstance(address, int) or not self.network.links:
+            yield UNKNOWN, ALL
+        else:
+            route = self.route(address)
+            if field.name == "type":
+                yield (FIB_TYPES.get(self._type(route), UNKNOWN)), ALL
+            else:
+                yield self._device(field, route, iif), ALL
+
+    def _fib_of_senders(self, field: Field, iif: str, rows: Sets) -> Iterator[tuple[Value, int]]:
+        if not self.network.links or (self.network.policy_routing and field.name != "type"):
+            yield UNKNOWN, ALL
+            return
+        where: dict[Value, list[int]] = {}
+        left = ALL
+        for route, mine in self.parts:
+            value = FIB_TYPES.get(self._type(route), UNKNOWN) if field.name == "type" else self._device(field, route, iif)
+            where.setdefault(value, []).append(mine)
+            left = self.rows.minus(left, mine)
+        value = FIB_TYPES[self._type(None)] if field.name == "type" else self._device(field, None, iif)
+        where.setdefault(value, []).append(left)
+        for value, sets in where.items():
+            found = self.rows.union(sets)
+            if found != EMPTY:
+                yield value, rows.put(self.rows.edges[found])
+
+    def _type(self, route: Route | None) -> str:
+        if route is None:
+            return "unicast" if self.version == 4 else "unreachable"
+        return route.kind if self.version == 6 or route.kind in ("local", "broadcast", "anycast", "multicast") else "unicast"
+
+    def _device(self, field: Field, route: Route | None, iif: str) -> Value:
+        """`fib saddr . iif oif`: the interface back, if it is this one; 1 or 0 where only that is asked."""
+        if self.network.policy_routing:
+            return UNKNOWN
+        links = route.links if route is not None and route.kind == "unicast" else ()
+        if iif == "lo":
+            links = ("lo",)  # nft_fib_is_loopback: what comes in by lo goes back by it
+        if "iif" in field.flags:
+            links = (iif,) if iif in links else ()
+        if field.exists:
+            return int(bool(links))
+        return links[0] if len(links) == 1 else UNKNOWN if links else ""
