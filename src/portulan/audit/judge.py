@@ -291,7 +291,6 @@ def _joined(operator: str, left: Value, right: Value) -> Value:
     return done.get(operator, UNKNOWN)
 
 
-
 def _lies_in(value: Value, members: Members) -> bool | None:
     """Whether a value is among the members of a set."""
     if value is UNKNOWN:

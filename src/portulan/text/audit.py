@@ -299,7 +299,9 @@ def unjudged_sentence(voice: Voice, one: Unjudged) -> str:
     count = int(facts.get("count", 0))
     match one.code:
         case "rules.opaque":
-            return voice.say("The firewall holds things beside rules that Portulan does not know ({count}): what they do was not judged.", **facts)
+            return voice.say(
+                "The firewall holds things beside rules that Portulan does not know ({count}): what they do was not judged.", **facts
+            )
         case "reach.unknown":
             return voice.count(
                 "Who can reach {n} port could not be told: it is taken to be as open as its address.",
