@@ -1,4 +1,4 @@
-"""Fuzz interfaces, addresses and routes of rtnetlink, and the ports that generic netlink tells."""
+"""Fuzz interfaces, addresses, routes and routing rules of rtnetlink, elements of sets, and the ports that generic netlink tells."""
 
 from __future__ import annotations
 
@@ -14,14 +14,17 @@ if TYPE_CHECKING:
 def load() -> Callable[[bytes], None]:
     """Every parser reads the same payload."""
     from portulan.errors import ParseError
-    from portulan.wire import kernel_ports, rtnetlink
+    from portulan.wire import kernel_ports, routing_rules, rtnetlink
+    from portulan.wire.nf_sets import parse_elements, parse_set
 
     parsers: list[Callable[[bytes, int, int], object]] = [
         getattr(room, name)
-        for room in (rtnetlink, kernel_ports)
+        for room in (rtnetlink, routing_rules, kernel_ports)
         for name in sorted(vars(room))
         if name.startswith("parse_") and name not in ("parse_nfsd_ports", "parse_attributes")
     ]
+
+    parsers += [parse_set, lambda data, start, end: parse_elements(data, start, end, 4)]
 
     def target(data: bytes) -> None:
         for parse in parsers:
@@ -48,8 +51,16 @@ def seeds() -> list[bytes]:
         build_route(Route(b"\x0a\0\0\0", 8, (Hop(b"\x0a\0\0\1", 2), Hop(b"\x0a\0\0\2", 3)))),
         build_route(Route(bytes(16), 0, (Hop(b"\xfe\x80" + bytes(13) + b"\1", 2),))),
     ]
-    generic = [bytes(4) + attribute(1, number(0x22, 2)) + attribute(6, number(51820, 2))]
-    return [*tunnels, *routes, *generic, build_address(2, b"\x0a\0\0\5", 24), build_address(2, bytes(15) + b"\1", 128)]
+    rule = (
+        bytes([2, 0, 8, 0, 254, 0, 0, 1, 0, 0, 0, 0])
+        + attribute(6, number(100, 4))
+        + attribute(15, number(1000, 4))
+        + attribute(14, b"\xff" * 4)
+    )
+    generic = [rule, bytes(4) + attribute(1, number(0x22, 2)) + attribute(6, number(51820, 2))]
+    key = attribute(0x8001, attribute(1, b"\x0a\0\0\1"))
+    elements = [bytes(4) + attribute(0x8003, attribute(0x8001, key) * 3 + attribute(0x8001, key + attribute(3, number(1, 4, "big"))))]
+    return [*elements, *tunnels, *routes, *generic, build_address(2, b"\x0a\0\0\5", 24), build_address(2, bytes(15) + b"\1", 128)]
 
 
 if __name__ == "__main__":

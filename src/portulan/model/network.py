@@ -42,7 +42,10 @@ class Link(Record):
 
 
 class Route(Record):
-    """What happens to packets for the addresses `first` to `last` of one version. The longest prefix counts, then the lowest metric."""
+    """What happens to packets for the addresses of one version that begin with the first `prefix` bits of `first`.
+
+    The longest prefix counts, then the table (local, main, default), then the lowest metric; of IPv6 the table comes first (`guard.routes` looks up).
+    """
 
     version: int
     first: int
@@ -52,6 +55,8 @@ class Route(Record):
     links: tuple[str, ...] = ()
     """Where they go out; several share the load."""
     metric: int = 0
+    table: int = 254
+    """255 local, 254 main, 253 default."""
 
 
 class Network(Record):

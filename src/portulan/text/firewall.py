@@ -10,6 +10,7 @@ SENTENCES: dict[str, str] = {
     "nft.failed": mark("nft could not list the rules: {reason}."),
     "nft.garbled": mark("this nft does not know all that the rules here are made of, and lists them wrongly: {reason}."),
     "nft.forbidden": mark("reading the firewall rules needs {needs}."),
+    "network.forbidden": mark("reading the addresses and routes of another network namespace needs {needs}."),
     "nft.not-json": mark("nft's listing of the rules is damaged at byte {offset} of {size}."),
     "nft.foreign": mark("this is JSON, but no listing of firewall rules by nft."),
     "nft.damaged": mark("nft's listing of the rules has a {what} that cannot be."),
@@ -27,6 +28,7 @@ WAYS_OUT: dict[str, str] = {
     "nft.no-json": mark("install a newer one:  apt install nftables, or dnf install nftables"),
     "nft.garbled": mark("install a newer one:  apt install nftables, or dnf install nftables"),
     "nft.forbidden": mark("to allow it:  sudo"),
+    "network.forbidden": mark("to allow it:  sudo"),
 }
 """What to do about it."""
 

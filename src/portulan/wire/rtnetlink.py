@@ -34,6 +34,9 @@ _HOP = Struct("=HBBi")  # rtnexthop: length, flags, hops, index
 # Attributes of a link
 _L_ADDRESS, _L_NAME, _L_MTU, _L_MASTER, _L_PEER, _L_STATE, _L_INFO, _L_PEER_NAMESPACE, _L_NAMESPACE_FD = 1, 3, 4, 10, 5, 16, 18, 37, 28
 _L_XDP, _XDP_FD, _XDP_FLAGS, _XDP_GENERIC = 43, 1, 3, 1 << 1
+_L_GROUP, _L_FAMILIES = 27, 26
+# IFLA_AF_SPEC -> one attribute a family -> its settings as an array of u32: IFLA_INET_CONF, IFLA_INET6_CONF.
+_SETTINGS = {AF_INET: 1, AF_INET6: 2}
 _INFO_KIND, _INFO_DATA = 1, 2
 _VETH_PEER = 1
 _VXLAN_ID, _VXLAN_PORT = 1, 15
@@ -45,7 +48,8 @@ _FIXED_PORTS = {"gtp": (2152, 3386)}
 _A_ADDRESS, _A_LOCAL, _A_FLAGS = 1, 2, 8
 _NO_DUPLICATE_DETECTION, _TENTATIVE = 0x02, 0x40
 # Attributes of a route
-_R_DESTINATION, _R_OUTPUT, _R_GATEWAY, _R_MULTIPATH, _R_TABLE = 1, 4, 5, 9, 15
+_R_DESTINATION, _R_OUTPUT, _R_GATEWAY, _R_METRIC, _R_MULTIPATH, _R_TABLE = 1, 4, 5, 6, 9, 15
+_HOP_DEAD = 1
 _MAIN, _LOCAL_TABLE, _STATIC, _SCOPE_LINK, _SCOPE_HOST = 254, 255, 4, 253, 254
 
 UNICAST, LOCAL, BLACKHOLE, UNREACHABLE, PROHIBIT = 1, 2, 6, 7, 8
@@ -76,6 +80,13 @@ class Interface(Record):
     """Network identifier of a VXLAN or GENEVE interface."""
     udp_ports: tuple[int, ...]
     """The ports that the kernel itself listens on for this tunnel."""
+    type: int = 1
+    """ARPHRD number: 1 ethernet, 772 loopback."""
+    group: int = 0
+    settings4: tuple[int, ...] = ()
+    """Its own net.ipv4.conf values in the order of include/uapi/linux/ip.h (IPV4_DEVCONF_*), the first at 0; empty where it has no IPv4."""
+    settings6: tuple[int, ...] = ()
+    """Its own net.ipv6.conf values in the order of include/uapi/linux/ipv6.h (DEVCONF_*)."""
 
 
 class InterfaceAddress(Record):
@@ -104,6 +115,11 @@ class Route(Record):
     hops: tuple[Hop, ...] = ()
     kind: int = UNICAST
     table: int = _MAIN
+    metric: int = 0
+    dead: bool = False
+    """No hop of it can be used: the interface is down."""
+    special: bool = False
+    """It serves only packets of a type of service, or from some senders (IPv6)."""
 
 
 def build_get(family: int = AF_UNSPECIFIED) -> bytes:
@@ -202,15 +218,23 @@ def parse_link(data: bytes, start: int, end: int) -> Interface:
     """One interface. Raises ParseError."""
     if end - start < _LINK.size:
         raise ParseError("netlink.truncated", offset=start)
-    _, _, index, flags, _ = _LINK.unpack_from(data, start)
+    _, type_, index, flags, _ = _LINK.unpack_from(data, start)
     found = parse_attributes(data, start + _LINK.size, end)
     kind, tunnel, ports = _parse_information(found.get(_L_INFO, b""))
     return Interface(
         number=index, name=_text(found.get(_L_NAME, b"")), kind=kind, up=bool(flags & _IFF_UP),
         operational=found.get(_L_STATE, b"")[:1] == bytes([_OPERATIONAL]), mtu=_number(found.get(_L_MTU)) or 0,
         hardware_address=found.get(_L_ADDRESS, b""), master=_number(found.get(_L_MASTER)), peer=_number(found.get(_L_PEER)),
-        peer_namespace=_number(found.get(_L_PEER_NAMESPACE)), tunnel=tunnel, udp_ports=ports,
+        peer_namespace=_number(found.get(_L_PEER_NAMESPACE)), tunnel=tunnel, udp_ports=ports, type=type_, group=_number(found.get(_L_GROUP)) or 0,
+        settings4=_settings(found.get(_L_FAMILIES, b""), AF_INET), settings6=_settings(found.get(_L_FAMILIES, b""), AF_INET6),
     )  # fmt: skip
+
+
+def _settings(data: bytes, family: int) -> tuple[int, ...]:
+    """One family's part of IFLA_AF_SPEC. Raises ParseError."""
+    of_family = parse_attributes(data, 0, len(data)).get(family, b"")
+    values = parse_attributes(of_family, 0, len(of_family)).get(_SETTINGS[family], b"")
+    return Struct(f"={len(values) // 4}I").unpack_from(values)
 
 
 def _text(value: bytes) -> str:
@@ -247,24 +271,31 @@ def parse_route(data: bytes, start: int, end: int) -> Route:
     """One route. Raises ParseError."""
     if end - start < _ROUTE.size:
         raise ParseError("netlink.truncated", offset=start)
-    family, prefix, _, _, table, _, _, kind, _ = _ROUTE.unpack_from(data, start)
+    family, prefix, source_prefix, tos, table, _, _, kind, flags = _ROUTE.unpack_from(data, start)
     found = parse_attributes(data, start + _ROUTE.size, end)
     hops = [Hop(found.get(_R_GATEWAY), _number(found.get(_R_OUTPUT)))] if found.keys() & {_R_GATEWAY, _R_OUTPUT} else []
+    dead = bool(flags & _HOP_DEAD)
     if _R_MULTIPATH in found:
-        hops = _parse_hops(found[_R_MULTIPATH])
+        hops, dead = _parse_hops(found[_R_MULTIPATH])
     nowhere = bytes(4 if family == AF_INET else 16)
     number = _number(found.get(_R_TABLE))
-    return Route(found.get(_R_DESTINATION, nowhere), prefix, tuple(hops), kind, table if number is None else number)
+    return Route(
+        found.get(_R_DESTINATION, nowhere), prefix, tuple(hops), kind, table if number is None else number,
+        metric=_number(found.get(_R_METRIC)) or 0, dead=dead, special=bool(tos or source_prefix),
+    )  # fmt: skip
 
 
-def _parse_hops(data: bytes) -> list[Hop]:
-    """RTA_MULTIPATH: records of a length of their own, each with attributes. Raises ParseError."""
-    hops, at = [], 0
+def _parse_hops(data: bytes) -> tuple[list[Hop], bool]:
+    """RTA_MULTIPATH: records of a length of their own, each with attributes; those that are dead are left out. Returns whether all are. Raises ParseError."""
+    hops, at, dead = [], 0, False
     while at + _HOP.size <= len(data):
-        length, _, weight, index = _HOP.unpack_from(data, at)
+        length, flags, weight, index = _HOP.unpack_from(data, at)
         if not _HOP.size <= length <= len(data) - at:
             raise ParseError("netlink.truncated", offset=at)
         found = parse_attributes(data, at + _HOP.size, at + length)
-        hops.append(Hop(found.get(_R_GATEWAY), index or None, weight + 1))
+        if flags & _HOP_DEAD:
+            dead = True
+        else:
+            hops.append(Hop(found.get(_R_GATEWAY), index or None, weight + 1))
         at += length + 3 & ~3
-    return hops
+    return hops, dead and not hops

@@ -1,5 +1,6 @@
 from contextlib import suppress
 from ipaddress import ip_address
+from struct import pack
 
 import pytest
 from hypothesis import given
@@ -86,6 +87,32 @@ def test_links_say_what_they_are():
     assert (bridge.name, bridge.kind, bridge.tunnel, bridge.udp_ports) == ("lan", "bridge", None, ())
     veth = whole(parse_link, build_veth("eth0", "eth1", 7, 9000))
     assert (veth.name, veth.kind, veth.mtu) == ("eth0", "veth", 9000)
+
+
+def test_a_link_says_its_group_and_the_settings_of_its_addresses():
+    settings = build_attribute(2, build_attribute(1, pack("=3I", 1, 0, 7))) + build_attribute(10, build_attribute(2, pack("=2I", 5, 6)))
+    found = whole(parse_link, pack("=BxHiII", 0, 772, 1, 1, 0) + build_attribute(27, 42) + build_attribute(26, settings))
+    assert (found.type, found.group, found.settings4, found.settings6) == (772, 42, (1, 0, 7), (5, 6))
+    bare = whole(parse_link, build_bridge("lan"))
+    assert (bare.group, bare.settings4, bare.settings6) == (0, (), ())
+
+
+def test_a_route_says_what_keeps_it_from_serving_everybody():
+    head = bytes([2, 8, 0, 0, 254, 4, 0, 1])
+    found = whole(parse_route, head + pack("=I", 0) + build_attribute(6, 600) + build_attribute(4, 3) + build_attribute(15, 1000))
+    assert (found.metric, found.table, found.dead, found.special, found.hops) == (600, 1000, False, False, (Hop(None, 3),))
+    assert whole(parse_route, head + pack("=I", 1)).dead
+    assert whole(parse_route, bytes([2, 8, 0, 16, 254, 4, 0, 1]) + bytes(4)).special
+    assert whole(parse_route, bytes([10, 8, 64, 0, 254, 4, 0, 1]) + bytes(4)).special
+
+
+def test_dead_hops_are_left_out():
+    hops = pack("=HBBi", 8, 1, 0, 3) + pack("=HBBi", 8, 0, 0, 4)
+    head = bytes([2, 8, 0, 0, 254, 4, 0, 1]) + bytes(4)
+    found = whole(parse_route, head + build_attribute(9, hops))
+    assert (found.hops, found.dead) == ((Hop(None, 4),), False)
+    found = whole(parse_route, head + build_attribute(9, hops[:8]))
+    assert (found.hops, found.dead) == ((), True)
 
 
 def test_a_change_names_its_interface():
