@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from portulan.audit.facts import EVERYONE, openness, place_of, rule_facts
+from portulan.audit.facts import EVERYONE, leads_to, openness, rule_facts
 from portulan.audit.fixes import authors, first_firewall, input_chain, refuse_by_default
 from portulan.audit.judge import ACCEPT, DROP, Sample, outcomes
 from portulan.audit.risks import risk_of
+from portulan.guard.reach import place_of
 from portulan.model.finding import Doubt, Evidence, Finding, Fix, Level, Subject
 from portulan.model.rule import Field, Match, Members, Opaque, Queue, Reject, Synproxy, Verdict, VerdictKind
 
@@ -62,15 +63,8 @@ def _decides(ruleset: Ruleset) -> bool:
                     or _drops(part)
                 ):
                     return True
-                todo += [(key[0], key[1], target) for target in _targets(part)]
+                todo += [(key[0], key[1], target) for target in leads_to(part)]
     return False
-
-
-def _targets(part: object) -> list[str]:
-    """The chains that a statement leads to."""
-    if isinstance(part, Verdict):
-        return [part.target] if part.target else []
-    return [target for each in part for target in _targets(each)] if isinstance(part, tuple) else []
 
 
 def _drops(part: object) -> bool:

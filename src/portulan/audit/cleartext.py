@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from portulan.audit.facts import EVERYONE, NOBODY, THIS_HOST, door_finding, openness
 from portulan.audit.fixes import close_door
-from portulan.model.finding import Evidence, Level
+from portulan.audit.risks import program_names
+from portulan.model.finding import Evidence, Fix, Level
 from portulan.model.port import Transport
 from portulan.model.record import Record
 
@@ -80,9 +81,20 @@ def find_cleartext(facts: Facts) -> Iterator[Finding]:
             facts,
             doubt=doubt,
             evidence=evidence,
-            fixes=close_door(door, facts) if pair.always else (),
+            fixes=close_door(door, facts) if pair.always else _encrypt(pair, door),
             more=more,
         )
+
+
+def _encrypt(pair: Pair, door: Door) -> tuple[Fix, ...]:
+    """A certificate for a web server, by whichever it is; else the line that its port stands in, to put the encrypted one beside."""
+    if pair.key != "http":
+        return (Fix("find-config", "portulan conflicts --all"),)
+    program = next((name for name in sorted(program_names(door)) if name in _CERTBOT), "")
+    return (Fix("certificate", f"apt install certbot && certbot {_CERTBOT.get(program, 'certonly --standalone')}"),)
+
+
+_CERTBOT = {"nginx": "--nginx", "apache2": "--apache", "httpd": "--apache"}
 
 
 def _is_there(twin: Door | None) -> bool:

@@ -104,4 +104,11 @@ def find_unreached(facts: Facts) -> Iterator[Finding]:
     """Listeners on addresses of the network that nobody from there gets to: the firewall does what their address could."""
     for door in facts.doors:
         if door.items and door.exposure is not Exposure.LOOPBACK and door.reached is not None and door.reached.wide in (NOBODY, THIS_HOST):
-            yield door_finding("door.unreached", Level.INFO, door, facts, fixes=(), more={"wide": door.reached.wide})
+            yield door_finding(
+                "door.unreached",
+                Level.INFO,
+                door,
+                facts,
+                fixes=(Fix("find-config", "portulan conflicts --all"),),
+                more={"wide": door.reached.wide},
+            )

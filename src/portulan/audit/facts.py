@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import date
 
@@ -12,19 +13,18 @@ from portulan.model.network import Address, Network
 from portulan.model.port import Transport
 from portulan.model.reach import Access, Outcome, Place, Reached, Sources, Way
 from portulan.model.record import Record
+from portulan.model.rule import Verdict
 from portulan.model.ruleset import Chain, Ruleset
-from portulan.wire.nft_authors import author_of
-from portulan.wire.nft_text import rule_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from portulan.audit.wanted import Wanted
-    from portulan.model.rule import Rule
 
 EVERYONE, NETWORKS, THIS_HOST, NOBODY, MAYBE, UNKNOWN = "everyone", "networks", "this-host", "nobody", "maybe", "unknown"
 """The words of `Reached.wide`."""
+_COUNTER = re.compile(r" ?counter packets \d+ bytes \d+")
 _NO_CHAINS: Mapping[int, tuple[Ancestor, ...]] = {}
 _NO_PROGRAMS: Mapping[int, bool] = {}
 
@@ -42,6 +42,8 @@ class Door(Record):
     """The registry's names of the port."""
     parents: Mapping[int, tuple[Ancestor, ...]] = _NO_CHAINS
     """pid -> its parent chain."""
+    routed: bool = True
+    """Whether this namespace has a route to the internet: without one "everyone" is not to be had."""
     replaced: Mapping[int, bool] = _NO_PROGRAMS
     """pid of a holder whose program's file is gone -> whether another file has taken its place."""
 
@@ -74,6 +76,8 @@ class Facts(Record):
     root: bool = True
     """Whether a command needs no sudo before it."""
     today: date | None = None
+    outgoing: frozenset[tuple[str, str, str]] = frozenset()
+    """(family, table, name) of the chains that only what leaves comes through: answers on their way, not who lets in."""
     useless: tuple[tuple[str, Place, Mapping[str, str | int]], ...] = ()
     """Rules that never match or change nothing, as the engine proved it: (`shadowed` or `redundant`, the rule, the facts of the proof)."""
 
@@ -92,12 +96,16 @@ def openness(door: Door) -> tuple[str, Doubt | None]:
     if door.reached is None or door.reached.wide == UNKNOWN:
         by_address = {Exposure.LOOPBACK: THIS_HOST, Exposure.PRIVATE: NETWORKS}.get(door.exposure, EVERYONE)
         return by_address, None if by_address == THIS_HOST else Doubt.UNREAD
-    if door.reached.wide == MAYBE:
-        return EVERYONE if _any_wide(door.reached, (Outcome.ACCEPT, Outcome.MAYBE)) else NETWORKS, Doubt.DEPENDS
+    if door.reached.wide in (NETWORKS, MAYBE):
+        if door.routed and _is_wide(door.reached, (Outcome.ACCEPT,)):
+            return EVERYONE, None
+        if door.routed and _is_wide(door.reached, (Outcome.ACCEPT, Outcome.MAYBE)):
+            return EVERYONE, Doubt.DEPENDS
+        return NETWORKS, None if door.reached.wide == NETWORKS else Doubt.DEPENDS
     return door.reached.wide, None
 
 
-def _any_wide(reached: Reached, outcomes: tuple[Outcome, ...]) -> bool:
+def _is_wide(reached: Reached, outcomes: tuple[Outcome, ...]) -> bool:
     return any(covers(reached, version, outcomes) > _MOST for version in (4, 6))
 
 
@@ -144,22 +152,47 @@ def forwarded(reached: Reached | None) -> tuple[Access, ...]:
 # --- evidence ---
 
 
-def place_of(chain: Chain, rule: Rule | None) -> Place:
-    """Where a rule stands, or (None) a chain's policy."""
-    author = author_of(chain.table, chain.name) or ("iptables-legacy" if chain.table.startswith("legacy:") else None)
-    hook = chain.base.hook if chain.base else None
-    if rule is None:
-        policy = chain.base.policy.value if chain.base else ""
-        return Place(chain.family, chain.table, chain.name, None, f"policy {policy}", hook, author, policy=True)
-    return Place(chain.family, chain.table, chain.name, rule.handle, rule_text(rule, chain.family), hook, author)
-
-
 def rule_facts(place: Place) -> Mapping[str, str | int]:
     """A rule as facts of an evidence."""
-    facts: dict[str, str | int] = {"family": place.family, "table": place.table, "chain": place.chain, "text": place.text}
+    text = _COUNTER.sub("", place.text)  # what it counted makes it another text each time
+    facts: dict[str, str | int] = {"family": place.family, "table": place.table, "chain": place.chain, "text": text}
     if place.handle is not None:
         facts["handle"] = place.handle
+    if place.author is not None:
+        facts["author"] = place.author
     return facts
+
+
+def entered(ruleset: Ruleset, *hooks: str) -> list[Chain]:
+    """The chains that a packet at these hooks may come through: base chains, and those they lead to."""
+    by_name = {(chain.family, chain.table, chain.name): chain for chain in ruleset.chains}
+    todo = [chain for chain in ruleset.chains if chain.base and chain.base.hook in hooks and chain.family in ("ip", "ip6", "inet")]
+    found: dict[tuple[str, str, str], Chain] = {}
+    while todo:
+        chain = todo.pop(0)
+        key = (chain.family, chain.table, chain.name)
+        if key in found:
+            continue
+        found[key] = chain
+        names = [name for rule in chain.rules for part in rule.statements for name in leads_to(part)]
+        todo += [by_name[chain.family, chain.table, name] for name in names if (chain.family, chain.table, name) in by_name]
+    return list(found.values())
+
+
+def leads_to(part: object) -> list[str]:
+    """The chains that a statement jumps or goes to, by itself or in a verdict map."""
+    if isinstance(part, Verdict):
+        return [part.target] if part.target else []
+    return [name for each in part for name in leads_to(each)] if isinstance(part, tuple) else []
+
+
+def only_outgoing(ruleset: Ruleset) -> frozenset[tuple[str, str, str]]:
+    """The chains that only what leaves comes through."""
+    keys = [
+        {(chain.family, chain.table, chain.name) for chain in entered(ruleset, *hooks)}
+        for hooks in (("output", "postrouting"), ("ingress", "prerouting", "input", "forward"))
+    ]
+    return frozenset(keys[0] - keys[1])
 
 
 def holder_evidence(door: Door) -> list[Evidence]:
@@ -176,7 +209,7 @@ def holder_evidence(door: Door) -> list[Evidence]:
     return [Evidence("listens", {"name": names, "pids": pids, "addresses": addresses})]
 
 
-def reach_evidence(door: Door, *, limit: int = 2) -> list[Evidence]:
+def reach_evidence(door: Door, outgoing: frozenset[tuple[str, str, str]] = frozenset(), *, limit: int = 2) -> list[Evidence]:
     """By which rules strangers get in; or why that is not known."""
     if door.reached is None or door.reached.wide == UNKNOWN:
         return [Evidence("reach.unread", {"exposure": door.exposure.value})]
@@ -189,7 +222,13 @@ def reach_evidence(door: Door, *, limit: int = 2) -> list[Evidence]:
         elif access.outcome is Outcome.ACCEPT:
             if access.target:
                 found.append(Evidence("sent-on", {"target": access.target}))
-            found.append(Evidence("let-in", rule_facts(access.rule)) if access.rule else Evidence("let-in.no-rule"))
+            if access.rule is None:
+                found.append(Evidence("let-in.no-rule"))
+            elif (
+                access.rule.hook not in ("postrouting", "output")
+                and (access.rule.family, access.rule.table, access.rule.chain) not in outgoing
+            ):
+                found.append(Evidence("let-in", rule_facts(access.rule)))
     return _once(found)[: 2 * limit]
 
 
@@ -219,8 +258,6 @@ def door_finding(
     more: Mapping[str, str | int] | None = None,
 ) -> Finding:  # fmt: skip
     """A finding about who gets to a port: with its holder, the rules that let in, and what the word everyone is worth here."""
-    seen = [*holder_evidence(door), *reach_evidence(door), *evidence]
-    if private_only(facts.network) and openness(door)[0] == EVERYONE:
-        seen.append(Evidence("network.private-only"))
+    seen = [*holder_evidence(door), *reach_evidence(door, facts.outgoing), *evidence]
     told: dict[str, str | int] = {"port": f"{door.port}/{door.transport.value}", **(more or {})}
     return Finding(id_, level, subject(door), tuple(seen), fixes, told, doubt)

@@ -5,14 +5,13 @@ from __future__ import annotations
 from portulan.audit.chains import find_firewall
 from portulan.audit.cleartext import find_cleartext
 from portulan.audit.doors import find_open, find_ssh, find_unreached
-from portulan.audit.facts import UNKNOWN
+from portulan.audit.facts import EVERYONE, UNKNOWN, only_outgoing, openness
 from portulan.audit.foreign import find_foreign
 from portulan.audit.icmp6 import find_icmp6
 from portulan.audit.ipv6 import find_open_by_ipv6
 from portulan.audit.processes import find_by_hand, find_old_programs
 from portulan.audit.published import find_published
 from portulan.audit.reverse import find_empty_doors, find_useless
-from portulan.model.address import Exposure
 from portulan.model.finding import LEVELS, Level, Unjudged
 
 TYPE_CHECKING = False
@@ -28,6 +27,8 @@ _FAMILIES = (
 
 def find_all(facts: Facts) -> tuple[Finding, ...]:
     """Every finding, the worst first, then by port; each once."""
+    if facts.ruleset is not None:
+        facts = facts._replace(outgoing=only_outgoing(facts.ruleset))
     found: dict[str, Finding] = {}
     for family in _FAMILIES:
         for one in family(facts):
@@ -44,9 +45,7 @@ def find_unjudged(facts: Facts) -> tuple[Unjudged, ...]:
         found += [Unjudged("rules.incomplete", {"code": code, "text": text}) for code, text in facts.ruleset.incomplete]
         if facts.ruleset.opaque:
             found.append(Unjudged("rules.opaque", {"count": len(facts.ruleset.opaque)}))
-    unknown = [
-        door for door in facts.doors if (door.reached is None or door.reached.wide == UNKNOWN) and door.exposure is not Exposure.LOOPBACK
-    ]
+    unknown = [door for door in facts.doors if (door.reached is None or door.reached.wide == UNKNOWN) and openness(door)[0] == EVERYONE]
     if unknown and facts.ruleset is not None:
         found.append(Unjudged("reach.unknown", {"count": len(unknown)}))
     unseen = [door for door in facts.doors if any(item.owners is None and not item.held_by_kernel for item in door.items)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from portulan.audit.facts import subject
 from portulan.audit.risks import program_names
 from portulan.model.address import Exposure
-from portulan.model.finding import Evidence, Finding, Level
+from portulan.model.finding import Evidence, Finding, Fix, Level
 from portulan.model.port import LAST_SYSTEM
 
 TYPE_CHECKING = False
@@ -68,4 +68,4 @@ def find_foreign(facts: Facts) -> Iterator[Finding]:
         names = ", ".join(door.assigned[:3])
         evidence = (Evidence("registry.other", {"port": f"{door.port}/{door.transport.value}", "names": names}),)
         told: dict[str, str | int] = {"port": f"{door.port}/{door.transport.value}", "name": program, "names": names}
-        yield Finding("port.foreign", level, subject(door), evidence, (), told)
+        yield Finding("port.foreign", level, subject(door), evidence, (Fix("find-config", "portulan conflicts --all"),), told)

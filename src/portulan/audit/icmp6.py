@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from portulan.audit.facts import place_of, rule_facts
+from portulan.audit.facts import rule_facts
 from portulan.audit.judge import ACCEPT, Sample, base_outcomes, outcomes
+from portulan.guard.reach import place_of
 from portulan.model.finding import Doubt, Evidence, Finding, Fix, Level, Subject
 from portulan.model.record import Record
 from portulan.model.rule import VerdictKind

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from portulan.audit.facts import door_finding, open_to_everyone
 from portulan.audit.fixes import close_door
+from portulan.guard.paths import KERNEL
 from portulan.model.finding import Level
 from portulan.model.reach import Outcome
 
@@ -49,6 +50,10 @@ def _shut_by_rules(door: Door) -> bool:
     if open_to_everyone(door.reached, 4):
         return False
     return any(
-        access.outcome in (Outcome.DROP, Outcome.REJECT) and access.sources.v4 and access.rule is not None and access.links != ("lo",)
+        access.outcome in (Outcome.DROP, Outcome.REJECT)
+        and access.sources.v4
+        and access.rule is not None
+        and access.rule.family != KERNEL
+        and access.links != ("lo",)
         for access in door.reached.accesses
     )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from portulan.audit.chains import stranger
-from portulan.audit.facts import EVERYONE, door_finding, forwarded, open_to_everyone, openness, place_of, rule_facts
+from portulan.audit.facts import EVERYONE, door_finding, forwarded, open_to_everyone, openness, rule_facts
 from portulan.audit.judge import ACCEPT, outcomes
+from portulan.guard.reach import place_of
 from portulan.model.finding import Evidence, Fix, Level
 from portulan.model.port import Transport
 from portulan.model.record import Record

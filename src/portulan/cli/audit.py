@@ -86,7 +86,7 @@ def run(options: argparse.Namespace, face: Face) -> int:
 def envelope_facts(answer: Audit) -> dict[str, object]:
     """What the envelope tells besides its items."""
     return {
-        "host": answer.host, "source": answer.source, "doors": answer.doors, "elsewhere": answer.elsewhere, "policy": answer.policy,
+        "host": answer.host, "source": answer.source, "doors": answer.doors, "elsewhere": answer.elsewhere, "private": answer.private, "policy": answer.policy,
         "authors": answer.authors, "unjudged": answer.unjudged, "unused": answer.unused,
     }  # fmt: skip
 
@@ -115,6 +115,10 @@ def exit_status(answer: Audit, level: Level | None) -> int:
 def tell(face: Face, answer: Audit, *, everything: bool) -> None:
     """The findings, the worst first."""
     face.line(text.headline(face.voice, answer))
+    worth = text.worth_of_everyone(face.voice, answer)
+    if worth and answer.items:
+        for line in wrap(worth, face.width - 1):
+            face.line(" " + line)
     for finding in answer.items:
         if finding.ignored is None or everything:
             face.line()

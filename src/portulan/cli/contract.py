@@ -50,7 +50,7 @@ ENVELOPES: dict[str, tuple[type, dict[str, Any]]] = {
     "audit": (
         AuditFinding,
         {
-            "host": str, "source": str, "doors": int, "elsewhere": int, "policy": str | None, "authors": tuple[str, ...], "unjudged": tuple[Unjudged, ...],
+            "host": str, "source": str, "doors": int, "elsewhere": int, "private": bool, "policy": str | None, "authors": tuple[str, ...], "unjudged": tuple[Unjudged, ...],
             "unused": tuple[Ignore, ...],
         },
     ),

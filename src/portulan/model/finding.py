@@ -134,6 +134,8 @@ class Audit(Record):
     unjudged: tuple[Unjudged, ...] = ()
     unused: tuple[Ignore, ...] = ()
     """Ignores that match nothing, or whose day has passed."""
+    private: bool = False
+    """This host is known to have no address that the internet routes to: "everyone" is whoever is in its networks, or behind what forwards to it."""
     policy: str | None = None
     """The file of wanted ports, if one was given."""
     authors: tuple[str, ...] = ()

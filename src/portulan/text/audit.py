@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from portulan.model.finding import LEVELS, Audit, Doubt, Evidence, Finding, Fix, Level, Unjudged
+from portulan.model.reach import Place
 from portulan.model.record import Record
 from portulan.text.clean import clean
 from portulan.text.firewall import SENTENCES as OF_FIREWALLS
 from portulan.text.firewall import incomplete_sentence
+from portulan.text.reach import place
 from portulan.text.risks import REASONS
 from portulan.text.voice import Voice, mark
 
@@ -50,9 +52,9 @@ TITLES: dict[str, str] = {
     "firewall.default-accept": mark("The firewall lets in what no rule names ({versions})."),
     "firewall.two": mark("Two firewalls speak at once: rules of iptables-legacy and of nftables."),
     "icmp6.blocked": mark("The firewall drops messages that IPv6 needs: {types}."),
-    "process.by-hand": mark("{port} is held with root's rights by {name}, which somebody started by hand."),
-    "process.old-program": mark("{port} is held by {name}, which still runs a program whose file was deleted or replaced."),
-    "process.no-file": mark("{port} is held by {name}, which runs a program that never was a file."),
+    "process.by-hand": mark("{name} holds {port} with root's rights, and somebody started it by hand."),
+    "process.old-program": mark("{name} holds {port}, and still runs a program whose file was deleted or replaced."),
+    "process.no-file": mark("{name} holds {port}, and runs a program that never was a file."),
     "port.foreign": mark("{name} listens on {port}, which the registry gives to {names}."),
     "ssh.famous-port": mark("ssh is open to everyone on its famous port."),
     "door.unreached": mark("{port} listens to the network, but nobody from there can reach it."),
@@ -128,9 +130,6 @@ EVIDENCE: dict[str, str] = {
     "sent-on": mark("it is sent on to {target}"),
     "let-in": mark("let in by  {rule}"),
     "let-in.no-rule": mark("no firewall rule has a say"),
-    "network.private-only": mark(
-        "this machine has no public address: everyone is whoever is in its networks, or behind what forwards to it"
-    ),
     "not-wanted": mark("no line of {path} names it"),
     "wanted.for": mark("{path}, line {line}: {sources}"),
     "twin.none": mark("nobody whom strangers can reach listens on {twin} ({name})"),
@@ -144,7 +143,7 @@ EVIDENCE: dict[str, str] = {
     "chain.example": mark("tried with a packet from the internet to {port}/tcp, which no rule names"),
     "icmp6.dropped": mark("coming in by {links}: {types}"),
     "icmp6.by": mark("dropped in  {rule}"),
-    "by-hand.chain": mark("started from {chain}"),
+    "by-hand.chain": mark("started from {above}"),
     "by-hand.session": mark("started in the login session {unit}"),
     "program.replaced": mark("{path} is another file now (pid {pids} runs the old one)"),
     "program.deleted": mark("{path} is there no more (pid {pids} runs it still)"),
@@ -172,6 +171,8 @@ FIXES: dict[str, str] = {
     "restart": mark("start it anew"),
     "stop-and-start": mark("stop it, and start it as before"),
     "undo": mark("take the rule away"),
+    "find-config": mark("find the file and line that its port stands in"),
+    "certificate": mark("get a certificate, and serve https"),
     "ssh.choose": mark("1 choose a free port"),
     "ssh.configure": mark("2 let sshd listen on both"),
     "ssh.open": mark("3 open the new one"),
@@ -213,6 +214,13 @@ def headline(voice: Voice, answer: Audit) -> str:
     ports = voice.count("{n} port", "{n} ports", answer.doors)
     about = f"{ports}, {voice.say('rules of {names}', names=', '.join(answer.authors))}" if answer.authors else ports
     return f"{clean(answer.host, 60)}   {what}   ({about})"
+
+
+def worth_of_everyone(voice: Voice, answer: Audit) -> str:
+    """What the word everyone means on a machine that the internet has no address of; empty where it means what it says."""
+    if not answer.private:
+        return ""
+    return voice.say("This machine has no public address: everyone is whoever is in its networks, or behind what forwards to it.")
 
 
 def blocks(voice: Voice, answer: Audit, *, ignored: bool = False) -> list[Block]:
@@ -259,11 +267,14 @@ def evidence(voice: Voice, one: Evidence) -> str:
 
 def rule_words(voice: Voice, facts: dict[str, str | int]) -> str:
     """`inet filter input, handle 12:  tcp dport 22 accept`."""
-    place = " ".join(str(facts.get(name, "")) for name in ("family", "table", "chain"))
-    if "handle" in facts:
-        place = voice.say("{place}, handle {handle}", place=place, handle=facts["handle"])
-    text = str(facts.get("text", ""))
-    return clean(f"{place}:  {text}" if text else place, _LONGEST)
+    if "family" not in facts:
+        return ""
+    handle, author = facts.get("handle"), facts.get("author")
+    where = Place(
+        str(facts["family"]), str(facts["table"]), str(facts["chain"]), handle if isinstance(handle, int) else None, str(facts["text"]),
+        author=str(author) if author else None,
+    )  # fmt: skip
+    return place(voice, where).removesuffix(":  ")
 
 
 def fix(voice: Voice, one: Fix) -> tuple[str, str]:
@@ -286,7 +297,7 @@ def missing(voice: Voice, answer: Audit) -> list[str]:
     return [*dict.fromkeys((*(unjudged_sentence(voice, one) for one in answer.unjudged), *said))]
 
 
-def unjudged_sentence(voice: Voice, one: Unjudged) -> str:
+def unjudged_sentence(voice: Voice, one: Unjudged) -> str:  # noqa: PLR0911 - a table of sentences
     """One thing that was not judged."""
     facts = dict(one.facts)
     if one.code == "rules.incomplete":
