@@ -2,7 +2,7 @@
 
 A lane is all packets that differ in nothing but their source address and the port they were sent to: one way in (interface and destination), one transport, and
 everything that rules gave them on the way (marks, a translated destination). Whatever a rule may ask about them is then the source address itself, the port itself, a
-constant, nothing at all, or not to be known. Ports of lane n are the numbers n x 65,536 to n x 65,536 + 65,535 of one axis.
+constant, nothing at all, or not to be known. Lanes are told apart by their bit, so that a set of lanes is one number.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 TCP, UDP = 6, 17
 BEFORE_TRACKING = -200
 """NF_IP_PRI_CONNTRACK of include/uapi/linux/netfilter_ipv4.h: chains before it see no connection."""
-_SHIFT = 16
 
 
 class Special(Enum):
@@ -43,8 +42,21 @@ class Special(Enum):
 
 SOURCE, PORT, ABSENT, UNKNOWN = Special
 
+
+class OneOf(Record):
+    """One of the numbers first to last, both inside: NAT takes whichever it likes."""
+
+    first: int
+    last: int
+
+
 if TYPE_CHECKING:
-    Value: TypeAlias = int | str | Special
+    Value: TypeAlias = int | str | OneOf | Special
+
+
+def one_of(first: int, last: int) -> Value:
+    """A number, if there is only one to choose from."""
+    return first if first == last else OneOf(first, last)
 
 
 class Entry(Record):
@@ -66,6 +78,7 @@ class Lane:
         self.transport = transport
         self.senders = senders
         self.active = active
+        self.bit = 1 << number
         self.iif = entry.links[0].name
         self.oif: Value = ""
         self.source: Value = entry.addresses[0] if entry.local else SOURCE
@@ -94,16 +107,6 @@ class Lane:
         made.parent = self
         self.children.append(made)
         return made
-
-    @property
-    def first(self) -> int:
-        """Number of its port 0 on the axis."""
-        return self.number << _SHIFT
-
-    @property
-    def span(self) -> tuple[int, int]:
-        """All its ports on the axis."""
-        return self.first, self.first + 0xFFFF
 
 
 class Moment(Record):
@@ -270,12 +273,12 @@ class Facts:
             }.get(name, 0)
         if name == "helper":
             return UNKNOWN
+        version = name.partition(" ")[0]
+        if version in ("ip", "ip6") and version != self.header:
+            return ABSENT
+        end = name.rpartition(" ")[2]
         if field.direction == "original":
-            end = name.rpartition(" ")[2]
-            if name.partition(" ")[0] in ("ip", "ip6") and name.partition(" ")[0] != self.header:
-                return ABSENT
             return {"saddr": lane.source, "daddr": lane.entry.addresses[0], "proto-dst": PORT}.get(end, UNKNOWN)
-        if field.direction == "reply" and not lane.translated:
-            end = name.rpartition(" ")[2]
+        if field.direction == "reply":
             return {"saddr": lane.destination, "daddr": lane.source, "proto-src": lane.port}.get(end, UNKNOWN)
         return UNKNOWN

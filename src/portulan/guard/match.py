@@ -1,15 +1,15 @@
-"""Which new packets a comparison holds for: rectangles of senders x ports on the axes of `lanes`, each certain or only possible."""
+"""Which new packets a comparison holds for: boxes of senders x lanes x ports, each certain or only possible."""
 
 from __future__ import annotations
 
-from portulan.guard.lanes import ABSENT, PORT, SOURCE, UNKNOWN, Facts, Moment
+from portulan.guard.lanes import ABSENT, PORT, SOURCE, UNKNOWN, Facts, Moment, OneOf, one_of
 from portulan.guard.sets import ALL, EMPTY, Sets
 from portulan.model.record import Record
 from portulan.model.rule import Binary, Concat, Field, Lookup, Members, Name, Named, Number, Range, Strange
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from typing import TypeAlias
 
     from portulan.guard.lanes import Lane, Value
@@ -17,45 +17,48 @@ if TYPE_CHECKING:
     from portulan.model.rule import Element, Expression, Match
     from portulan.model.ruleset import NamedSet, Ruleset
 
-    Rectangle: TypeAlias = tuple[int, int, bool]
-    """(set of senders, set of ports of lanes, whether it is certain)."""
+    Box: TypeAlias = tuple[int, int, int, bool]
+    """(set of senders, lanes as bits, set of ports, whether it is certain)."""
 
-EVERYTHING: list[Rectangle] = [(ALL, ALL, True)]
+EVERY_LANE = -1
+EVERYTHING: list[Box] = [(ALL, EVERY_LANE, ALL, True)]
 
 
 class Domain(Record):
-    """What an expression is, lane by lane: sets of lanes' ports by the value they have."""
+    """What an expression is, lane by lane: lanes as bits."""
 
-    source: int = EMPTY
+    source: int = 0
     """Where it is the sender's address."""
-    ports: tuple[Lane, ...] = ()
+    ports: int = 0
     """Where it is the port."""
     constants: dict[Value, int] = {}  # noqa: RUF012 - never written to
     by_sender: tuple[tuple[Value, int, int], ...] = ()
-    """(value, senders, ports), where it depends on the sender."""
-    unknown: int = EMPTY
-    exists: int = EMPTY
+    """(value, senders, lanes), where it depends on the sender."""
+    unknown: int = 0
+    exists: int = 0
     """Where it is anything at all."""
     mask: int | None = None
     """The address or port is masked with it before it is compared."""
+    bits: int | None = None
+    """What is unknown has no other bits than these."""
 
 
 class Matcher:
     """Comparisons in one IP version, over the lanes that are on their way now. Answers are remembered until the lanes change."""
 
-    def __init__(self, ruleset: Ruleset, facts: Facts, rows: Sets, columns: Sets, router: Router) -> None:
-        """Rows are senders, columns ports of lanes."""
+    def __init__(self, ruleset: Ruleset, facts: Facts, router: Router) -> None:
+        """Senders are rows of the router's sets."""
         self.ruleset = ruleset
         self.facts = facts
-        self.rows = rows
-        self.columns = columns
         self.router = router
+        self.rows = router.rows
+        self.ports = Sets(65_536)
         self.written: frozenset[tuple[str, str, str]] = frozenset()
         """Named sets that rules write into: nobody knows what is in them when the packet comes."""
         self.lanes: tuple[Lane, ...] = ()
-        self._domains: dict[tuple[Moment, Expression], Domain] = {}
-        self._hits: dict[tuple[int, int, Moment, bool], tuple[object, object, list[Rectangle]]] = {}
-        self._spans: dict[int, tuple[object, int]] = {}
+        self._domains: dict[tuple[Expression, Moment], Domain] = {}
+        self._hits: dict[tuple[int, int, Moment], tuple[object, list[Box]]] = {}
+        self._rows: dict[int, tuple[object, int]] = {}
 
     def use(self, lanes: Iterable[Lane]) -> None:
         """From now on, about these lanes."""
@@ -67,11 +70,10 @@ class Matcher:
 
     def domain(self, expression: Expression, moment: Moment) -> Domain:
         """What it is, lane by lane."""
-        if isinstance(expression, Concat | Lookup | Strange) or (
-            isinstance(expression, Binary) and not isinstance(expression.left, Field | Binary)
-        ):
-            return Domain(unknown=self._all(), exists=self._all())
-        key = moment, expression
+        kind = expression.__class__
+        if kind is not Field and not (kind is Binary and isinstance(expression.left, Field | Binary)):  # type: ignore[union-attr]
+            return self._make_domain(expression, moment)
+        key = expression, moment
         found = self._domains.get(key)
         if found is None:
             found = self._domains[key] = self._make_domain(expression, moment)
@@ -80,70 +82,65 @@ class Matcher:
     def _make_domain(self, expression: Expression, moment: Moment) -> Domain:
         if isinstance(expression, Field):
             return self._field_domain(expression, moment)
-        if isinstance(expression, Binary) and isinstance(expression.right, Number):
+        if isinstance(expression, Binary) and isinstance(expression.right, Number) and isinstance(expression.left, Field | Binary):
             return self._binary_domain(self.domain(expression.left, moment), expression.operator, expression.right.value)
+        everywhere = self._all()
         if isinstance(expression, Number | Name):
             value = expression.value if isinstance(expression, Number) else expression.text
-            return Domain(constants={value: self._all()}, exists=self._all())
-        return Domain(unknown=self._all(), exists=self._all())
+            return Domain(constants={value: everywhere}, exists=everywhere)
+        return Domain(unknown=everywhere, exists=everywhere)
 
     def _all(self) -> int:
-        return self.columns.spans(lane.span for lane in self.lanes)
+        bits = 0
+        for lane in self.lanes:
+            bits |= lane.bit
+        return bits
 
     def _field_domain(self, field: Field, moment: Moment) -> Domain:
         if field.group == "fib":
             return self._routing_domain(field, moment)
-        source: list[tuple[int, int]] = []
-        ports: list[Lane] = []
-        spans: dict[Value, list[tuple[int, int]]] = {}
+        source = ports = exists = 0
+        constants: dict[Value, int] = {}
         for lane in self.lanes:
             value = self.facts.value(lane, field, moment)
+            if value is ABSENT:
+                continue
+            exists |= lane.bit
             if value is SOURCE:
-                source.append(lane.span)
+                source |= lane.bit
             elif value is PORT:
-                ports.append(lane)
-            elif value is not ABSENT:
-                spans.setdefault(value, []).append(lane.span)
-        unknown = self.columns.spans(spans.pop(UNKNOWN, ()))
-        constants = {value: self.columns.spans(where) for value, where in spans.items()}
-        rows = self.columns.spans(source)
-        exists = self.columns.union([rows, unknown, *constants.values(), self.columns.spans(lane.span for lane in ports)])
-        return Domain(rows, tuple(ports), constants, (), unknown, exists)
+                ports |= lane.bit
+            else:
+                constants[value] = constants.get(value, 0) | lane.bit
+        return Domain(source, ports, constants, (), constants.pop(UNKNOWN, 0), exists)
 
     def _routing_domain(self, field: Field, moment: Moment) -> Domain:
         """`fib … type`, `fib … oif`: by the network's routes, for the sender or for the destination."""
-        constants: dict[Value, list[int]] = {}
+        constants: dict[Value, int] = {}
         tables: list[tuple[Value, int, int]] = []
-        unknown: list[int] = []
         for lane in self.lanes:
-            column = self.columns.spans([lane.span])
             address = self.facts.value(lane, Field(self.facts.header, "saddr" if "saddr" in field.flags else "daddr"), moment)
-            for value, senders in self.router.fib(field, address, lane.iif, self.rows):
-                if value is UNKNOWN:
-                    unknown.append(self.columns.both(column, column))
-                elif senders == ALL:
-                    constants.setdefault(value, []).append(column)
+            for value, senders in self.router.fib(field, address, lane.iif, looped=lane.iif == "lo" and moment.hook == "prerouting"):
+                if senders == ALL:
+                    constants[value] = constants.get(value, 0) | lane.bit
                 else:
-                    tables.append((value, senders, column))
-        where = {value: self.columns.union(columns) for value, columns in constants.items()}
-        return Domain(EMPTY, (), where, tuple(tables), self.columns.union(unknown), self._all())
+                    tables.append((value, senders, lane.bit))
+        return Domain(0, 0, constants, tuple(tables), constants.pop(UNKNOWN, 0), self._all())
 
     def _binary_domain(self, left: Domain, operator: str, number: int) -> Domain:
-        constants: dict[Value, list[int]] = {}
-        unknown = [left.unknown]
-        for value, columns in left.constants.items():
+        constants: dict[Value, int] = {}
+        unknown = left.unknown
+        for value, lanes in left.constants.items():
             if isinstance(value, int):
-                constants.setdefault(apply(operator, value, number), []).append(columns)
+                value = apply(operator, value, number)  # noqa: PLW2901 - the same, reckoned
+                constants[value] = constants.get(value, 0) | lanes
             else:
-                unknown.append(columns)
-        masked = operator == "&" and left.mask is None
-        if not masked:
-            unknown += [left.source, self.columns.spans(lane.span for lane in left.ports)]
-        unknown += [columns for _, _, columns in left.by_sender]
-        return Domain(
-            left.source if masked else EMPTY, left.ports if masked else (), {value: self.columns.union(each) for value, each in constants.items()}, (),
-            self.columns.union(unknown), left.exists, number if masked else None,
-        )  # fmt: skip
+                unknown |= lanes
+        for _, _, lanes in left.by_sender:
+            unknown |= lanes
+        if operator == "&" and left.mask is None:
+            return Domain(left.source, left.ports, constants, (), unknown, left.exists, number, number)
+        return Domain(0, 0, constants, (), unknown | left.source | left.ports, left.exists, None, number if operator == "&" else None)
 
     # --- what it is compared with ---
 
@@ -151,99 +148,125 @@ class Matcher:
         """What is in a set; None where that was not read or cannot be known."""
         if not isinstance(right, Named):
             return right, None
-        known = self.ruleset.sets.get((family, table, right.name))
-        if known is None or (family, table, right.name) in self.written:
+        key = family, table, right.name
+        known = self.ruleset.sets.get(key)
+        if known is None or key in self.written:
             return None, known
         return known.members, known
 
-    def match(self, match: Match, family: str, table: str, moment: Moment) -> list[Rectangle]:
+    def match(self, match: Match, family: str, table: str, moment: Moment) -> list[Box]:
         """Where the comparison holds."""
-        key = id(match.left), id(match.right), moment, match.negated
+        key = id(match), id(table), moment
         found = self._hits.get(key)
-        if found is None:
-            members, _ = self.members(match.right, family, table)
-            if members is None:
-                exists = self._exists(match.left, moment)
-                hits = [(ALL, exists, False)] if exists else []
-            else:
-                hits = self._compare(match.left, members, moment)
-                if match.negated:
-                    hits = self._negated(hits, self._exists(match.left, moment))
-            found = self._hits[key] = match.left, match.right, hits  # what an id names must live as long as the id is a key
-        return found[2]
+        if found is not None:
+            return found[1]
+        members, _ = self.members(match.right, family, table)
+        if members is None:
+            exists = self._exists(match.left, moment)
+            hits = [(ALL, exists, ALL, False)] if exists else []
+        else:
+            hits = self._compare(match.left, members, moment)
+            if match.negated:
+                hits = self._negated(hits, self._exists(match.left, moment))
+        self._hits[key] = (match, table), hits  # what an id names must live as long as the id is a key
+        return hits
 
     def _exists(self, left: Expression, moment: Moment) -> int:
         parts = left.parts if isinstance(left, Concat) else (left,)
-        found = ALL
+        found = EVERY_LANE
         for part in parts:
-            found = self.columns.both(found, self.domain(part, moment).exists)
+            found &= self.domain(part, moment).exists
         return found
 
-    def _negated(self, hits: list[Rectangle], exists: int) -> list[Rectangle]:
+    def _negated(self, hits: list[Box], exists: int) -> list[Box]:
         """Everything that exists and surely does not hold; what may hold may also not hold."""
-        rest: list[Rectangle] = [(ALL, exists, True)] if exists else []
-        for row, column, sure in hits:
-            rest = self.cut(rest, row, column, sure)
+        rest: list[Box] = [(ALL, exists, ALL, True)] if exists else []
+        for hit in hits:
+            rest = self.cut(rest, hit)
         return rest
 
-    def cut(self, pieces: list[Rectangle], row: int, column: int, sure: bool) -> list[Rectangle]:  # noqa: FBT001 - a part of a rectangle
-        """The pieces without a rectangle; where that is not certain they stay there, uncertain."""
-        rows, columns = self.rows, self.columns
-        left: list[Rectangle] = []
-        for a, b, certain in pieces:
-            x, y = rows.both(a, row), columns.both(b, column)
-            if not (x and y):
-                left.append((a, b, certain))
+    def cut(self, pieces: list[Box], away: Box) -> list[Box]:
+        """The pieces without a box; where that is not certain they stay there, uncertain."""
+        rows, ports = self.rows, self.ports
+        row, lanes, port, sure = away
+        left: list[Box] = []
+        for piece in pieces:
+            a, b, c, certain = piece
+            y = b & lanes
+            x = rows.both(a, row) if y else EMPTY
+            z = ports.both(c, port) if x else EMPTY
+            if not z:
+                left.append(piece)
                 continue
             if y != b:
-                left.append((a, columns.minus(b, column), certain))
+                left.append((a, b & ~y, c, certain))
+            if z != c:
+                left.append((a, y, ports.minus(c, port), certain))
             if x != a:
-                left.append((rows.minus(a, row), y, certain))
+                left.append((rows.minus(a, row), y, z, certain))
             if not sure:
-                left.append((x, y, False))
+                left.append((x, y, z, False))
         return left
 
-    def _compare(self, left: Expression, members: Members, moment: Moment) -> list[Rectangle]:
-        if isinstance(left, Concat) or members.elements is not None:
-            found = [(row, column, sure) for row, column, sure, _ in self.look_up(left, members, moment)]
-            return merge(found, self.rows, self.columns)
+    def product(self, left: list[Box], right: list[Box]) -> list[Box]:
+        """Where both hold."""
+        rows, ports = self.rows.both, self.ports.both
+        return [
+            (x, y, z, sure and certain)
+            for a, b, c, sure in left
+            for d, e, f, certain in right
+            if (y := b & e) and (x := rows(a, d)) and (z := ports(c, f))
+        ]
+
+    def _compare(self, left: Expression, members: Members, moment: Moment) -> list[Box]:
+        if members.elements is not None or left.__class__ is Concat:
+            return self.merge([(*box, sure) for *box, sure, _ in self.look_up(left, members, moment)])  # type: ignore[misc]
         domain = self.domain(left, moment)
         if members.spans is not None:
-            return self._numbers(domain, tuple(zip(members.spans.first, members.spans.last, strict=True)), members.spans)
+            return self._numbers(domain, list(zip(members.spans.first, members.spans.last, strict=True)), members.spans)
         return self._names(domain, members.names.names if members.names is not None else ())
 
-    def _numbers(self, domain: Domain, spans: Sequence[tuple[int, int]], owner: object = None) -> list[Rectangle]:
+    def _numbers(self, domain: Domain, spans: Sequence[tuple[int, int]], owner: object = None) -> list[Box]:
         """Where a value lies in the spans."""
-        hits: list[Rectangle] = []
+        hits: list[Box] = []
         if domain.source:
             row, sure = self._senders(spans, owner, domain.mask)
             if row:
-                hits.append((row, domain.source, sure))
-        columns: list[int] = []
-        if domain.ports:
-            lying = [(max(first, 0), min(last, 0xFFFF)) for first, last in spans if first <= 0xFFFF]
-            if domain.mask is not None:
-                lying = [(port, port) for port in range(65_536) if any(first <= port & domain.mask <= last for first, last in lying)]
-            columns.append(self.columns.spans((lane.first + first, lane.first + last) for lane in domain.ports for first, last in lying))
-        if len(spans) == 1 and spans[0][0] == spans[0][1]:
-            columns.append(domain.constants.get(spans[0][0], EMPTY))
-        else:
-            columns += [where for value, where in domain.constants.items() if isinstance(value, int) and lies_in(value, spans)]
-        if column := self.columns.union(columns):
-            hits.append((ALL, column, True))
-        hits += [(row, column, True) for value, row, column in domain.by_sender if isinstance(value, int) and lies_in(value, spans)]
-        if domain.unknown:
-            hits.append((ALL, domain.unknown, False))
+                hits.append((row, domain.source, ALL, sure))
+        if domain.ports and (port := self._some_ports(spans, domain.mask)):
+            hits.append((ALL, domain.ports, port, True))
+        if domain.constants:
+            lanes, perhaps = _constant_in(domain.constants, spans)
+            if lanes:
+                hits.append((ALL, lanes, ALL, True))
+            if perhaps:
+                hits.append((ALL, perhaps, ALL, False))
+        if domain.by_sender:
+            hits += [(row, lanes, ALL, True) for value, row, lanes in domain.by_sender if isinstance(value, int) and lies_in(value, spans)]
+        if domain.unknown and not (domain.bits is not None and all(first == last and first & ~domain.bits for first, last in spans)):
+            hits.append((ALL, domain.unknown, ALL, False))
         return hits
+
+    def _some_ports(self, spans: Sequence[tuple[int, int]], mask: int | None) -> int:
+        if mask is not None:
+            return self.ports.spans((port, port) for port in range(65_536) if lies_in(port & mask, spans))
+        if len(spans) == 1:
+            first, last = spans[0]
+            return self.ports.span(first, min(65535, last)) if first <= 0xFFFF else EMPTY
+        return self.ports.spans((first, min(last, 0xFFFF)) for first, last in spans if first <= 0xFFFF)
 
     def _senders(self, spans: Sequence[tuple[int, int]], owner: object, mask: int | None) -> tuple[int, bool]:
         """The set of senders whose address, masked, lies in the spans; an odd mask cannot be solved."""
         if mask is None:
-            if owner is None:
-                return self.rows.spans(self._fitting(spans)), True
-            found = self._spans.get(id(owner))
+            if len(spans) == 1:
+                first, last = spans[0]
+                top = self.rows.size - 1
+                return (self.rows.span(first, min(top, last)) if first <= top else EMPTY), True
+            found = self._rows.get(id(owner)) if owner is not None else None
             if found is None:
-                found = self._spans[id(owner)] = owner, self.rows.spans(self._fitting(spans))
+                found = owner, self.rows.spans(self._fitting(spans))
+                if owner is not None:
+                    self._rows[id(owner)] = found
             return found[1], True
         host = (self.rows.size - 1) ^ mask
         if host & (host + 1):
@@ -255,92 +278,93 @@ class Matcher:
             if -(-first >> bits) <= last >> bits
         ), True
 
-    def _fitting(self, spans: Iterable[tuple[int, int]]) -> Iterable[tuple[int, int]]:
+    def _fitting(self, spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
         return ((first, min(last, self.rows.size - 1)) for first, last in spans if first < self.rows.size)
 
-    def _names(self, domain: Domain, names: Sequence[Name]) -> list[Rectangle]:
+    def _names(self, domain: Domain, names: Sequence[Name]) -> list[Box]:
         def among(value: Value) -> bool:
             return isinstance(value, str) and any(
                 value == name.text or (name.prefix and value.startswith(name.text)) for name in names if name.interface is None
             )
 
-        hits: list[Rectangle] = []
-        if column := self.columns.union([where for value, where in domain.constants.items() if among(value)]):
-            hits.append((ALL, column, True))
-        hits += [(row, column, True) for value, row, column in domain.by_sender if among(value)]
-        rest = [where for value, where in domain.constants.items() if not isinstance(value, str)]
-        if unknown := self.columns.union([domain.unknown, *rest]):
-            hits.append((ALL, unknown, False))
+        lanes, unknown = 0, domain.unknown
+        for value, where in domain.constants.items():
+            if not isinstance(value, str):
+                unknown |= where
+            elif among(value):
+                lanes |= where
+        hits: list[Box] = [(ALL, lanes, ALL, True)] if lanes else []
+        hits += [(row, where, ALL, True) for value, row, where in domain.by_sender if among(value)]
+        if unknown:
+            hits.append((ALL, unknown, ALL, False))
         return hits
 
     # --- sets and maps of several fields ---
 
-    def look_up(self, key: Expression, members: Members, moment: Moment) -> list[tuple[int, int, bool, Element | None]]:
+    def look_up(self, key: Expression, members: Members, moment: Moment) -> list[tuple[int, int, int, bool, Element | None]]:
         """Where each element fits; `*` where no other does."""
         parts = key.parts if isinstance(key, Concat) else (key,)
         if members.elements is None:
             return [(*hit, None) for hit in self._compare(key, members, moment)]
         domains = [self.domain(part, moment) for part in parts]
-        found: list[tuple[int, int, bool, Element | None]] = []
+        found: list[tuple[int, int, int, bool, Element | None]] = []
         wild: Element | None = None
         for element in members.elements:
             if element.wildcard:
                 wild = element
                 continue
-            hits: list[Rectangle] = [(ALL, ALL, not element.statements)]
+            hits: list[Box] = EVERYTHING if not element.statements else [(ALL, EVERY_LANE, ALL, False)]
             for domain, part in zip(domains, element.key, strict=False):
-                hits = self.product(hits, self._part(domain, part))
+                here = self._part(domain, part)
+                hits = here if hits is EVERYTHING else self.product(hits, here)
                 if not hits:
                     break
             found += [(*hit, element) for hit in hits]
         if wild is not None:
-            rest: list[Rectangle] = [(ALL, self._exists(key, moment), not wild.statements)]
-            for row, column, sure in merge([(row, column, sure) for row, column, sure, _ in found], self.rows, self.columns):
-                rest = self.cut(rest, row, column, sure)
+            rest: list[Box] = [(ALL, self._exists(key, moment), ALL, not wild.statements)]
+            for hit in self.merge([(*box, sure) for *box, sure, _ in found]):  # type: ignore[misc]
+                rest = self.cut(rest, hit)
             found += [(*piece, wild) for piece in rest]
         return found
 
-    def _part(self, domain: Domain, part: Range | Name | Strange) -> list[Rectangle]:
+    def _part(self, domain: Domain, part: Range | Name | Strange) -> list[Box]:
         if isinstance(part, Range):
             return self._numbers(domain, ((part.first, part.last),))
         if isinstance(part, Name):
             return self._names(domain, (part,))
-        return [(ALL, domain.exists, False)] if domain.exists else []
+        return [(ALL, domain.exists, ALL, False)] if domain.exists else []
 
-    def product(self, left: list[Rectangle], right: list[Rectangle]) -> list[Rectangle]:
-        """Where both hold."""
-        rows, columns = self.rows, self.columns
-        return [
-            (x, y, sure and certain)
-            for a, b, sure in left
-            for c, d, certain in right
-            if (x := rows.both(a, c)) and (y := columns.both(b, d))
-        ]
+    def merge(self, hits: list[Box]) -> list[Box]:
+        """The same in fewer boxes: those that differ in their senders only are joined, then those that differ in their ports only."""
+        if len(hits) < 2:
+            return hits
+        by_port: dict[tuple[int, int, bool], list[int]] = {}
+        for row, lanes, port, sure in hits:
+            by_port.setdefault((lanes, port, sure), []).append(row)
+        by_row: dict[tuple[int, int, bool], list[int]] = {}
+        for (lanes, port, sure), found in by_port.items():
+            by_row.setdefault((self.rows.union(found), lanes, sure), []).append(port)
+        return [(row, lanes, self.ports.union(found), sure) for (row, lanes, sure), found in by_row.items()]
 
     # --- what a value may be ---
 
-    def values(
-        self, expression: Expression | Range, family: str, table: str, moment: Moment
-    ) -> list[tuple[int, int, bool, tuple[Value, ...]]]:
-        """What is assigned, or translated to: (senders, ports, certain, values); several values where a map gives address and port."""
+    def values(self, expression: Expression | Range, family: str, table: str, moment: Moment) -> list[tuple[Box, tuple[Value, ...]]]:
+        """What is assigned, or translated to, and where; several values where a map gives address and port."""
         if isinstance(expression, Range):
-            same = expression.first == expression.last
-            return [(ALL, ALL, True, (expression.first if same else UNKNOWN,))]
+            return [(EVERYTHING[0], (one_of(expression.first, expression.last),))]
         if isinstance(expression, Lookup):
             members, _ = self.members(expression.map, family, table)
             if members is None:
-                return [(ALL, self._exists(expression.key, moment), False, (UNKNOWN,))]
-            return [
-                (row, column, sure, _data(element))
-                for row, column, sure, element in self.look_up(expression.key, members, moment)
-                if element is not None
-            ]
+                return [((ALL, self._exists(expression.key, moment), ALL, False), (UNKNOWN,))]
+            hits = self.look_up(expression.key, members, moment)
+            return [((row, lanes, port, sure), _data(element)) for row, lanes, port, sure, element in hits if element is not None]
         domain = self.domain(expression, moment)
-        found: list[tuple[int, int, bool, tuple[Value, ...]]] = [
-            (ALL, columns, True, (value,)) for value, columns in domain.constants.items()
-        ]
-        if rest := self.columns.minus(domain.exists, self.columns.union(list(domain.constants.values()))):
-            found.append((ALL, rest, True, (UNKNOWN,)))
+        found: list[tuple[Box, tuple[Value, ...]]] = [((ALL, lanes, ALL, True), (value,)) for value, lanes in domain.constants.items()]
+        rest = domain.exists
+        for lanes in domain.constants.values():
+            rest &= ~lanes
+        if rest:
+            found.append(((ALL, rest, ALL, True), (UNKNOWN,)))
         return found
 
 
@@ -349,13 +373,23 @@ def _data(element: Element) -> tuple[Value, ...]:
     if not isinstance(data, tuple) or not data or not all(isinstance(part, Range | Name | Strange) for part in data):
         return (UNKNOWN,)
     return tuple(
-        (part.first if part.first == part.last else UNKNOWN)
-        if isinstance(part, Range)
-        else part.text
-        if isinstance(part, Name)
-        else UNKNOWN
-        for part in data
+        one_of(part.first, part.last) if isinstance(part, Range) else part.text if isinstance(part, Name) else UNKNOWN for part in data
     )
+
+
+def _constant_in(constants: dict[Value, int], spans: Sequence[tuple[int, int]]) -> tuple[int, int]:
+    """(lanes whose constant surely lies in the spans, lanes whose constant may)."""
+    lanes = perhaps = 0
+    for value, where in constants.items():
+        if isinstance(value, int):
+            if lies_in(value, spans):
+                lanes |= where
+        elif isinstance(value, OneOf) and any(first <= value.last and value.first <= last for first, last in spans):
+            if any(first <= value.first and value.last <= last for first, last in spans):
+                lanes |= where
+            else:
+                perhaps |= where
+    return lanes, perhaps
 
 
 def lies_in(value: int, spans: Iterable[tuple[int, int]]) -> bool:
@@ -372,16 +406,3 @@ def apply(operator: str, left: int, right: int) -> int:
     if operator == "^":
         return left ^ right
     return left << right if operator == "<<" else left >> right
-
-
-def merge(hits: list[Rectangle], rows: Sets, columns: Sets) -> list[Rectangle]:
-    """The same in fewer rectangles: those with equal columns joined, then those with equal rows."""
-    if len(hits) < 2:
-        return hits
-    by_column: dict[tuple[int, bool], list[int]] = {}
-    for row, column, sure in hits:
-        by_column.setdefault((column, sure), []).append(row)
-    by_row: dict[tuple[int, bool], list[int]] = {}
-    for (column, sure), found in by_column.items():
-        by_row.setdefault((rows.union(found), sure), []).append(column)
-    return [(row, columns.union(found), sure) for (row, sure), found in by_row.items()]

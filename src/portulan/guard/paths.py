@@ -6,28 +6,27 @@ priority (net/netfilter/nf_nat_core.c, nf_nat_register_fn), and the first that t
 
 from __future__ import annotations
 
-from portulan.guard.lanes import BEFORE_TRACKING, TCP, UDP, Entry, Facts, Lane, Moment
+from portulan.guard.lanes import BEFORE_TRACKING, TCP, UDP, Entry, Facts, Lane, Moment, OneOf
 from portulan.guard.match import Matcher
 from portulan.guard.router import Router
-from portulan.guard.sets import Sets
 from portulan.guard.walk import Walker
-from portulan.model.rule import Assign, Field, Match, Name, NoTrack, Spans, Update
 from portulan.model.ruleset import Base, Chain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from portulan.guard.mentioned import Mentioned
     from portulan.model.network import Link, Network
     from portulan.model.ruleset import Ruleset
 
-_AXIS = 1 << 40
 _DESTINATION_NAT, _SOURCE_NAT = -100, 100
 """NF_IP_PRI_NAT_DST and NF_IP_PRI_NAT_SRC."""
 _NAT_AT = {"prerouting": _DESTINATION_NAT, "output": _DESTINATION_NAT, "input": _SOURCE_NAT, "postrouting": _SOURCE_NAT}
+_LINK_LOCAL = 0xFE80 << 112, (0xFEC0 << 112) - 1
+"""Senders that IPv6 does not forward (net/ipv6/ip6_output.c, ip6_forward)."""
 KERNEL = "kernel"
 """Family of the chains that stand for what the kernel decides without a rule."""
-_MOST_CLASSES = 64
 
 
 def _kernel_chain(name: str) -> Chain:
@@ -35,59 +34,6 @@ def _kernel_chain(name: str) -> Chain:
 
 
 MARTIAN, NO_ROUTE, NOT_FORWARDED, UNREAD, BRIDGE = map(_kernel_chain, ("martian", "no-route", "not-forwarded", "unread", "bridge"))
-
-
-class Mentioned:
-    """What the rules of a ruleset compare and write, gathered in one pass."""
-
-    def __init__(self, ruleset: Ruleset) -> None:
-        """Of all its chains."""
-        self.read: set[tuple[str, str]] = set()
-        self.written: set[tuple[str, str, str]] = set()
-        self.names: set[tuple[str, bool]] = set()
-        self.marks = self.untracked = False
-        for chain in ruleset.chains:
-            for rule in chain.rules:
-                for statement in rule.statements:
-                    kind = statement.__class__
-                    if kind is Match and statement.left.__class__ is Field and statement.right.__class__ is not Name:  # type: ignore[union-attr]
-                        field: Field = statement.left  # type: ignore[union-attr]
-                        self.read.add((field.group, field.name))
-                        self._look(statement.right)  # type: ignore[union-attr]
-                        continue
-                    if isinstance(statement, Update):
-                        self.written.add((chain.family, chain.table, statement.set))
-                    elif isinstance(statement, Assign):
-                        self.marks |= statement.field.group in ("meta", "ct")
-                        self._look(statement.value)
-                        continue
-                    elif isinstance(statement, NoTrack):
-                        self.untracked = True
-                    self._look(statement)
-        for known in ruleset.sets.values():
-            if "ifname" in known.types or "iface_index" in known.types:
-                self._look(known.members or ())
-
-    def _look(self, value: object) -> None:
-        if isinstance(value, Field):
-            self.read.add((value.group, value.name))
-        elif isinstance(value, Name):
-            self.names.add((value.text, value.prefix))
-        elif isinstance(value, tuple) and not isinstance(value, Spans):
-            for part in value:
-                if isinstance(part, tuple):
-                    self._look(part)
-
-    def tells_apart(self, link: Link) -> tuple[object, ...]:
-        """What rules can see of a link: those with the same answer are one class."""
-        names = frozenset(name for name in self.names if link.name == name[0] or (name[1] and link.name.startswith(name[0])))
-        numbers = (link.type, link.group, link.kind) if any(name[1:] in ("iftype", "ifgroup", "ifkind") for _, name in self.read) else ()
-        return names, numbers
-
-    @property
-    def destinations(self) -> bool:
-        """Whether any rule looks at where a packet goes to."""
-        return any(name.rpartition(" ")[2] == "daddr" or group in ("fib", "raw") for group, name in self.read)
 
 
 class Paths:
@@ -106,10 +52,9 @@ class Paths:
         self.ports = ports if ports is not None else {TCP: ((0, 65_535),), UDP: ((0, 65_535),)}
         self.router = Router(version, network)
         self.rows = self.router.rows
-        self.columns = Sets(_AXIS)
         self.facts = Facts(version, self.router.links)
         self.facts.marks = mentioned.marks
-        self.matcher = Matcher(ruleset, self.facts, self.rows, self.columns, self.router)
+        self.matcher = Matcher(ruleset, self.facts, self.router)
         self.matcher.written = frozenset(mentioned.written)
         self.walker = Walker(ruleset, self.matcher, frozenset(mentioned.read))
         self.lanes = self.walker.lanes
@@ -152,14 +97,11 @@ class Paths:
 
     def _classes(self, addresses: list[int], *, local: bool = False) -> list[tuple[int, ...]]:
         """Own addresses that no rule tells apart. As sender, too, where this host speaks to itself."""
-        seen = self.mentioned.destinations or (local and any(name.rpartition(" ")[2] == "saddr" for _, name in self.mentioned.read))
-        if not seen:
-            loopback = tuple(number for number in addresses if self._only_local(number))
-            rest = tuple(number for number in addresses if not self._only_local(number))
-            return [each for each in (rest, loopback) if each]
-        if len(addresses) <= _MOST_CLASSES:
-            return [(number,) for number in addresses]
-        return [(number,) for number in addresses[:_MOST_CLASSES]]
+        found: dict[object, list[int]] = {}
+        ends = ("daddr", "saddr") if local else ("daddr",)
+        for number in addresses:
+            found.setdefault((self._only_local(number), str(self.mentioned.sees(number, *ends))), []).append(number)
+        return [tuple(numbers) for numbers in found.values()]
 
     @property
     def _bridged(self) -> bool:
@@ -179,11 +121,12 @@ class Paths:
             and (nat or chain.base.type != "nat")
             and self.dormant.get((chain.family, chain.table)) is not True
         ]
+        found.reverse()  # of equal priority the one that came last is asked first (net/netfilter/core.c, nf_hook_entries_grow)
         return sorted(found, key=lambda chain: _order(chain.base, hook))
 
     def _met(self, chain: Chain, link: Link) -> bool:
         devices = chain.base.devices if chain.base is not None else ()
-        return devices is None or link.name in devices
+        return devices is None or any(link.name == name or (name.endswith("*") and link.name.startswith(name[:-1])) for name in devices)
 
     def _ask(self, chain: Chain, lanes: list[Lane], hook: str, *, reply: bool = False) -> list[Lane]:
         base = chain.base
@@ -205,6 +148,7 @@ class Paths:
         outside: list[Lane] = []
         inside: list[Lane] = []
         senders: dict[str, int] = {}
+        active = {transport: self.matcher.ports.spans(spans) for transport, spans in self.ports.items()}
         for entry in self.entries():
             link = entry.links[0]
             if entry.local:
@@ -212,9 +156,7 @@ class Paths:
             elif link.name not in senders:
                 senders[link.name] = self.router.senders(link)
             for transport in self.ports:
-                first = len(self.lanes) << 16
-                active = self.columns.spans((first + low, first + high) for low, high in self.ports[transport])
-                lane = Lane(len(self.lanes), entry, transport, senders[link.name], active)
+                lane = Lane(len(self.lanes), entry, transport, senders[link.name], active[transport])
                 self.lanes.append(lane)
                 (inside if entry.local else outside).append(lane)
         if self.ruleset.incomplete or self.ruleset.opaque:
@@ -250,10 +192,10 @@ class Paths:
             )
             return "input"
         address = lane.destination
-        if not isinstance(address, int):
+        if not isinstance(address, int | OneOf):
             self.walker.doubt(NO_ROUTE, [lane], Moment("prerouting"))
             return "nowhere"
-        if address == lane.entry.addresses[0] or self.rows.holds(self.router.mine, address):
+        if isinstance(address, int) and self.rows.holds(self.router.mine, address):
             if self._only_local(address) and not lane.entry.links[0].route_localnet:
                 self.walker.refuse(MARTIAN, [lane], Moment("prerouting"))
                 return "nowhere"
@@ -262,16 +204,27 @@ class Paths:
         if not (link.forwards4 if self.version == 4 else link.forwards6):
             self.walker.refuse(NOT_FORWARDED, [lane], Moment("prerouting"))
             return "nowhere"
-        route = self.router.route(address)
+        route = self.router.route(address) if isinstance(address, int) else self.router.route_of_all(address.first, address.last)
         if route is None or route.kind != "unicast":
-            self.walker.refuse(NO_ROUTE, [lane], Moment("prerouting"))
+            (self.walker.refuse if isinstance(address, int) else self.walker.doubt)(NO_ROUTE, [lane], Moment("prerouting"))
             return "nowhere"
+        if self.version == 6:
+            self.walker.refuse(MARTIAN, [lane], Moment("prerouting"), _LINK_LOCAL)
         if len(route.links) != 1 or self.network.policy_routing:
             self.walker.doubt(NO_ROUTE, [lane], Moment("prerouting"))
         lane.oif = route.links[0] if route.links else ""
-        port = lane.port if isinstance(lane.port, int) else None
-        lane.target = address_text(address, self.version) if port is None else f"{address_text(address, self.version, bracket=True)}:{port}"
+        lane.target = self._target(lane)
         return "forward"
+
+    def _target(self, lane: Lane) -> str | None:
+        address, port = lane.destination, lane.port
+        if isinstance(address, OneOf):
+            return f"{address_text(address.first, self.version)}-{address_text(address.last, self.version)}"
+        if not isinstance(address, int):
+            return None
+        return (
+            f"{address_text(address, self.version, bracket=True)}:{port}" if isinstance(port, int) else address_text(address, self.version)
+        )
 
     def _replies(self, lanes: list[Lane]) -> None:
         """Answers have to get out as well: chains of output and postrouting, asked about an established connection's answer."""
@@ -291,7 +244,7 @@ class Paths:
             if isinstance(lane.destination, int) and self.rows.holds(self.router.mine, lane.destination):
                 here.append(lane)
             elif lane.translated:
-                lane.target = address_text(lane.destination, self.version) if isinstance(lane.destination, int) else None
+                lane.target = self._target(lane)
         here = self._hook("postrouting", here)
         for chain in self.chains("prerouting", nat=False):
             here = self._ask(chain, here, "prerouting")

@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 from portulan.guard.lanes import TCP, UDP
-from portulan.guard.paths import KERNEL, Mentioned, Paths
+from portulan.guard.mentioned import Mentioned
+from portulan.guard.paths import KERNEL, Paths
 from portulan.guard.sets import EMPTY, Sets
 from portulan.guard.walk import ACCEPT, REJECT
 from portulan.model.network import Address
 from portulan.model.port import Transport
-from portulan.model.reach import Access, Outcome, Packet, Place, Reached, Sources, Way
+from portulan.model.reach import Access, Group, Outcome, Packet, Place, Reached, Sources, Way
 from portulan.model.record import Record
 
 TYPE_CHECKING = False
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from portulan.guard.lanes import Lane
+    from portulan.guard.summary import Verdicts
     from portulan.guard.walk import Paint
     from portulan.model.network import Network
     from portulan.model.portset import PortSet
@@ -57,10 +59,10 @@ class Doors:
     def __init__(self, paths: Paths) -> None:
         """Of walked paths."""
         self.paths = paths
-        self.rows, self.columns = paths.rows, paths.columns
+        self.rows, self.ports = paths.rows, paths.matcher.ports
         self.layers = paths.walker.layers
         self.places = paths.walker.places
-        self._by_column: list[dict[int, list[int]] | None] = [None] * len(self.layers)
+        self._by_port: list[dict[int, list[int]] | None] = [None] * len(self.layers)
 
     def regions(self, lane: Lane, port: int, rows: int | None = None) -> list[Region]:
         """What becomes of the packets of all senders (or of these) to one port of a lane that the kernel lets in by it."""
@@ -69,15 +71,13 @@ class Doors:
 
     def _follow(self, lane: Lane, port: int, alive: list[_Live], layer: int) -> list[Region]:
         done: list[Region] = []
-        column = lane.first + port
-        children = [child for child in lane.children if self.columns.holds(child.active, child.first + port)]
+        children = [child for child in lane.children if self.ports.holds(child.active, port)]
         for at in range(layer, len(self.layers)):
             alive = self._leave(children, at, port, alive, done)
             if not alive:
                 return done
-            found = self.layers[at]
-            if self.columns.holds(found.columns, column):
-                alive = self._ask(at, column, lane, alive, done)
+            if self.layers[at].lanes & lane.bit:
+                alive = self._ask(at, port, lane, alive, done)
         alive = self._leave(children, len(self.layers), port, alive, done)
         done += [Region(live.rows, Outcome.MAYBE if live.doubts else Outcome.ACCEPT, live.place, lane, live.doubts) for live in alive]
         return done
@@ -108,27 +108,28 @@ class Doors:
                 ]
         return alive
 
-    def _paints(self, at: int, column: int) -> list[Paint]:
-        """The rectangles of a layer that a column lies in, first match first."""
-        layer = self.layers[at]
-        index = self._by_column[at]
+    def _paints(self, at: int, port: int, lane: Lane) -> list[Paint]:
+        """The boxes of a layer that a port of a lane lies in, first match first."""
+        paints = self.layers[at].paints
+        index = self._by_port[at]
         if index is None:
-            index = self._by_column[at] = {}
-            for number, paint in enumerate(layer.paints):
-                index.setdefault(paint.column, []).append(number)
-        holds = self.columns.holds
+            index = self._by_port[at] = {}
+            for number, paint in enumerate(paints):
+                index.setdefault(paint.port, []).append(number)
+        holds, bit = self.ports.holds, lane.bit
         return [
-            layer.paints[number]
-            for number in sorted(number for each, numbers in index.items() if holds(each, column) for number in numbers)
+            paints[number]
+            for number in sorted(number for each, numbers in index.items() if holds(each, port) for number in numbers)
+            if paints[number].lanes & bit
         ]
 
-    def _ask(self, at: int, column: int, lane: Lane, alive: list[_Live], done: list[Region]) -> list[_Live]:
+    def _ask(self, at: int, port: int, lane: Lane, alive: list[_Live], done: list[Region]) -> list[_Live]:
         """One base chain's decisions for the packets that are still on their way."""
         rows = self.rows
         left = rows.union([live.rows for live in alive])
         decided: list[tuple[int, int, int]] = []
         possible: list[tuple[int, int, int]] = []
-        for paint in self._paints(at, column):
+        for paint in self._paints(at, port, lane):
             here = rows.both(left, paint.row)
             if not here:
                 continue
@@ -181,6 +182,7 @@ class Reach:
         self.ruleset, self.network = ruleset, network
         self.paths = paths
         self.doors = {version: Doors(each) for version, each in paths.items()}
+        self._verdicts: dict[int, Verdicts] | None = None
         self._named: dict[tuple[int, int], Place] = {}
 
     # --- one door ---
@@ -198,6 +200,14 @@ class Reach:
                 found += self._version(doors, version, transport, port, wanted)
         accesses = _merged(found)
         return Reached(transport, port, accesses, self._wide(accesses))
+
+    def matrix(self, most: int | None = None) -> tuple[tuple[Group, ...], int]:
+        """(groups, how many more there are): all senders x all ports from outside in few lines; at most so many of them."""
+        from portulan.guard.summary import Verdicts, groups
+
+        if self._verdicts is None:
+            self._verdicts = {version: Verdicts(paths) for version, paths in self.paths.items() if paths.lanes}
+        return groups(self._verdicts, most)
 
     def _version(self, doors: Doors, version: int, transport: Transport, port: int, wanted: set[int] | None) -> list[Access]:
         number = NUMBERS.get(transport)
@@ -307,6 +317,18 @@ def simulate(ruleset: Ruleset, network: Network, *, ports: Mapping[Transport, Po
 
     Pure: the rules and the network as they were read.
     """
+    import gc
+
+    collecting = gc.isenabled()
+    gc.disable()  # nothing made here goes in circles: looking for it would take longer than the walk
+    try:
+        return _simulate(ruleset, network, ports)
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _simulate(ruleset: Ruleset, network: Network, ports: Mapping[Transport, PortSet] | None) -> Reach:
     mentioned = Mentioned(ruleset)
     numbers = (
         None

@@ -38,6 +38,10 @@ class Sets:
             self.edges.append(edges)
         return number
 
+    def span(self, first: int, last: int) -> int:
+        """The set of one span, both ends inside."""
+        return self.put((first, last + 1)) if last >= first else EMPTY
+
     def spans(self, spans: Iterable[tuple[int, int]]) -> int:
         """The set of spans (first, last), both inside, in any order, overlapping or not."""
         edges: list[int] = []

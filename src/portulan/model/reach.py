@@ -140,3 +140,17 @@ class Reached(Record):
     """For all senders together: whoever is in none of them is dropped by the kernel before any rule (`martian`)."""
     wide: str
     """In one word: everyone, networks, this-host, nobody, maybe, unknown."""
+
+
+class Group(Record):
+    """Ports that fare alike for everybody."""
+
+    ports: tuple[tuple[Transport, tuple[tuple[int, int], ...]], ...]
+    """Spans (first, last) of each transport."""
+    links: tuple[str, ...]
+    """By these interfaces."""
+    accepted: Sources
+    perhaps: Sources
+    """Who may get in: it depends on what cannot be known beforehand."""
+    witness: Packet | None = None
+    """One packet of the group that gets in, or may."""

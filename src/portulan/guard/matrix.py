@@ -1,0 +1,156 @@
+"""All senders x all ports of one IP version at once, lane by lane, in packed bits."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from portulan.guard.classes import Classes
+from portulan.guard.first_match import FirstMatch
+from portulan.guard.walk import ACCEPT
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TypeAlias
+
+    from numpy.typing import NDArray
+
+    from portulan.guard.lanes import Lane
+    from portulan.guard.paths import Paths
+    from portulan.guard.walk import Layer
+
+    Ints: TypeAlias = NDArray[np.intp]
+    Bools: TypeAlias = NDArray[np.bool_]
+
+_STEP = 4_000_000
+"""Cells worked on at a time."""
+
+
+class Plane:
+    """The verdicts of one lane: who is accepted (surely) and who perhaps.
+
+    `plain`: packed bits, classes of senders x classes of ports, certain ones. For the classes of ports in `special` (where packets move to other lanes, or something is
+    uncertain) its bits mean nothing, and `can_accept` and `can_drop` (classes of senders x special ones, bool) count.
+    """
+
+    def __init__(self, plain: NDArray[np.uint8], special: Ints, can_accept: Bools, can_drop: Bools) -> None:
+        """See above."""
+        self.plain, self.special, self.can_accept, self.can_drop = plain, special, can_accept, can_drop
+
+
+class Matrix:
+    """Verdicts for all classes of senders and ports."""
+
+    def __init__(self, paths: Paths) -> None:
+        """Of walked paths."""
+        self.paths = paths
+        self.layers = paths.walker.layers
+        paints = [paint for layer in self.layers for paint in layer.paints]
+        lanes = paths.lanes
+        rows = {paint.row for paint in paints} | {lane.senders for lane in lanes}
+        ports = {paint.port for paint in paints} | {lane.active for lane in lanes}
+        self.rows = Classes(paths.rows, rows)
+        self.ports = Classes(paths.matcher.ports, ports)
+        self._arrays = [self._array(layer) for layer in self.layers]
+        self._made: dict[tuple[int, tuple[int, ...]], tuple[FirstMatch | None, FirstMatch | None, FirstMatch | None]] = {}
+
+    def _array(self, layer: Layer) -> tuple[Ints, Ints, Ints, NDArray[Any], Ints, list[int]]:
+        """(row slots, port slots, number of the lanes' mask, sure, value, masks) of all its boxes."""
+        masks: dict[int, int] = {}
+        slot, port = self.rows.slot, self.ports.slot
+        known = [
+            (slot[paint.row], port[paint.port], masks.setdefault(paint.lanes, len(masks)), paint.sure, paint.code == ACCEPT)
+            for paint in layer.paints
+            if paint.row and paint.port
+        ]
+        table = np.array(known, np.intp).reshape(-1, 5)
+        return table[:, 0], table[:, 1], table[:, 2], table[:, 3] == 1, 2 * np.arange(len(table)) + table[:, 4], list(masks)
+
+    def decided(self, at: int, lane: Lane) -> tuple[FirstMatch | None, FirstMatch | None, FirstMatch | None]:
+        """First matches of a layer for a lane: certain ones, and the two kinds of possible ones."""
+        row, port, mask, sure, value, masks = self._arrays[at]
+        mine = tuple(number for number, lanes in enumerate(masks) if lanes & lane.bit)
+        key = at, mine
+        found = self._made.get(key)
+        if found is None:
+            chosen = np.zeros(len(masks), bool)
+            chosen[list(mine)] = True
+            here = chosen[mask]
+            parts = [here & sure, here & ~sure & (value & 1 == 1), here & ~sure & (value & 1 == 0)]
+            made = [FirstMatch(self.rows, self.ports, row[part], port[part], value[part]) if part.any() else None for part in parts]
+            found = self._made[key] = made[0], made[1], made[2]
+        return found
+
+    def sequence(self, lane: Lane) -> list[tuple[int, Lane]]:
+        """Which layers the packets of a lane met, and in which lane they were then."""
+        met = []
+        for at, layer in enumerate(self.layers):
+            then = lane
+            while then.parent is not None and at < then.born:
+                then = then.parent
+            if layer.lanes & then.bit:
+                met.append((at, then))
+        return met
+
+    def plane(self, lane: Lane) -> Plane:
+        """All verdicts of a lane, with those of the lanes that its packets move to."""
+        met = [self.decided(at, then) for at, then in self.sequence(lane)]
+        nothing = np.packbits(np.ones(self.ports.count, bool))
+        plain = np.tile(nothing, (self.rows.count, 1))
+        step = max(1, _STEP // self.ports.count)
+        for first in range(0, self.rows.count, step):
+            end = min(first + step, self.rows.count)
+            for sure, _, _ in met:
+                if sure is not None:
+                    plain[first:end] &= sure.accepted(first, end)
+        touched = np.zeros(self.ports.count, bool)
+        for _, *perhaps in met:
+            for each in perhaps:
+                if each is not None:
+                    touched |= (each.base < each.none).any(0)
+                    touched[each.cell_column] = True
+                    if (each.every < each.none).any():
+                        touched[:] = True
+        for child in lane.children:
+            touched[self.ports.members(child.active)] = True
+        special = np.flatnonzero(touched)
+        return Plane(plain, special, *self._dense(lane, special))
+
+    def _dense(self, lane: Lane, columns: Ints) -> tuple[Bools, Bools]:
+        """(can be accepted, can be dropped) of all classes of senders x some classes of ports."""
+        shape = self.rows.count, len(columns)
+        accept, drop = np.ones(shape, bool), np.zeros(shape, bool)
+        if not len(columns):
+            return accept, drop
+        for at, then in self.sequence(lane):
+            sure, yes, no = self.decided(at, then)
+            value = sure.values(columns).astype(np.uint32) if sure is not None else np.full(shape, 0xFFFFFFFF, np.uint32)
+            can_accept, can_drop = (value & 1).astype(bool), (value & 1) == 0
+            if yes is not None:
+                can_accept |= _before(yes, columns, value)
+            if no is not None:
+                can_drop |= _before(no, columns, value)
+            drop |= accept & can_drop
+            accept &= can_accept
+        for child in lane.children:
+            self._moved(child, columns, accept, drop)
+        return accept, drop
+
+    def _moved(self, child: Lane, columns: Ints, accept: Bools, drop: Bools) -> None:
+        """The verdicts of a lane that packets moved to, put in their place; where they only may have moved both count."""
+        here = np.flatnonzero(np.isin(columns, self.ports.members(child.active)))
+        rows = self.rows.members(child.senders)
+        if not (len(here) and len(rows)):
+            return
+        can_accept, can_drop = self._dense(child, columns[here])
+        where = np.ix_(rows, here)
+        if child.sure:
+            accept[where], drop[where] = can_accept[rows], can_drop[rows]
+        else:
+            accept[where] |= can_accept[rows]
+            drop[where] |= can_drop[rows]
+
+
+def _before(possible: FirstMatch, columns: Ints, value: NDArray[Any]) -> Bools:
+    """Where a possible box comes before the certain one."""
+    other = possible.values(columns)
+    return (other < possible.none) & (other < value)
