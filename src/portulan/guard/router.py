@@ -147,7 +147,8 @@ class Router:
         """`fib saddr . iif oif`: the interface back, if it is this one; 1 or 0 where only that is asked."""
         if self.network.policy_routing:
             return UNKNOWN
-        links = route.links if route is not None and route.kind == "unicast" else ()
+        going = ("unicast", "broadcast") if self.version == 4 else ("unicast",)
+        links = route.links if route is not None and route.kind in going else ()
         if looped:
             links = ("lo",)  # what comes in by lo is taken to belong there
         if "iif" in field.flags:
