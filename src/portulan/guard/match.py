@@ -56,34 +56,37 @@ class Matcher:
         self.written: frozenset[tuple[str, str, str]] = frozenset()
         """Named sets that rules write into: nobody knows what is in them when the packet comes."""
         self.lanes: tuple[Lane, ...] = ()
-        self._domains: dict[tuple[Expression, Moment], Domain] = {}
-        self._hits: dict[tuple[int, int, Moment], tuple[object, list[Box]]] = {}
+        self.moment = Moment("")
+        self._domains: dict[Expression, Domain] = {}
+        self._hits: dict[int, tuple[object, str, list[Box]]] = {}
         self._rows: dict[int, tuple[object, int]] = {}
 
-    def use(self, lanes: Iterable[Lane]) -> None:
-        """From now on, about these lanes."""
-        self.lanes = tuple(lanes)
+    def use(self, lanes: Iterable[Lane], moment: Moment) -> None:
+        """From now on, about these lanes at this moment."""
+        lanes = tuple(lanes)
+        if lanes == self.lanes and moment == self.moment:
+            return
+        self.lanes, self.moment = lanes, moment
         self._domains.clear()
         self._hits.clear()
 
     # --- what an expression is ---
 
-    def domain(self, expression: Expression, moment: Moment) -> Domain:
+    def domain(self, expression: Expression) -> Domain:
         """What it is, lane by lane."""
         kind = expression.__class__
         if kind is not Field and not (kind is Binary and isinstance(expression.left, Field | Binary)):  # type: ignore[union-attr]
-            return self._make_domain(expression, moment)
-        key = expression, moment
-        found = self._domains.get(key)
+            return self._make_domain(expression)
+        found = self._domains.get(expression)
         if found is None:
-            found = self._domains[key] = self._make_domain(expression, moment)
+            found = self._domains[expression] = self._make_domain(expression)
         return found
 
-    def _make_domain(self, expression: Expression, moment: Moment) -> Domain:
+    def _make_domain(self, expression: Expression) -> Domain:
         if isinstance(expression, Field):
-            return self._field_domain(expression, moment)
+            return self._field_domain(expression)
         if isinstance(expression, Binary) and isinstance(expression.right, Number) and isinstance(expression.left, Field | Binary):
-            return self._binary_domain(self.domain(expression.left, moment), expression.operator, expression.right.value)
+            return self._binary_domain(self.domain(expression.left), expression.operator, expression.right.value)
         everywhere = self._all()
         if isinstance(expression, Number | Name):
             value = expression.value if isinstance(expression, Number) else expression.text
@@ -96,13 +99,13 @@ class Matcher:
             bits |= lane.bit
         return bits
 
-    def _field_domain(self, field: Field, moment: Moment) -> Domain:
+    def _field_domain(self, field: Field) -> Domain:
         if field.group == "fib":
-            return self._routing_domain(field, moment)
+            return self._routing_domain(field)
         source = ports = exists = 0
         constants: dict[Value, int] = {}
         for lane in self.lanes:
-            value = self.facts.value(lane, field, moment)
+            value = self.facts.value(lane, field, self.moment)
             if value is ABSENT:
                 continue
             exists |= lane.bit
@@ -114,14 +117,14 @@ class Matcher:
                 constants[value] = constants.get(value, 0) | lane.bit
         return Domain(source, ports, constants, (), constants.pop(UNKNOWN, 0), exists)
 
-    def _routing_domain(self, field: Field, moment: Moment) -> Domain:
+    def _routing_domain(self, field: Field) -> Domain:
         """`fib … type`, `fib … oif`: by the network's routes, for the sender or for the destination."""
         constants: dict[Value, int] = {}
         tables: list[tuple[Value, int, int]] = []
         for lane in self.lanes:
-            address = self.facts.value(lane, Field(self.facts.header, "saddr" if "saddr" in field.flags else "daddr"), moment)
+            address = self.facts.value(lane, Field(self.facts.header, "saddr" if "saddr" in field.flags else "daddr"), self.moment)
             for value, senders in self.router.fib(
-                field, address, lane.iif, looped=lane.iif == "lo" and moment.hook in ("prerouting", "input")
+                field, address, lane.iif, looped=lane.iif == "lo" and self.moment.hook in ("prerouting", "input")
             ):
                 if senders == ALL:
                     constants[value] = constants.get(value, 0) | lane.bit
@@ -156,28 +159,28 @@ class Matcher:
             return None, known
         return known.members, known
 
-    def match(self, match: Match, family: str, table: str, moment: Moment) -> list[Box]:
+    def match(self, match: Match, family: str, table: str) -> list[Box]:
         """Where the comparison holds."""
-        key = id(match), id(table), moment
-        found = self._hits.get(key)
-        if found is not None:
-            return found[1]
-        members, _ = self.members(match.right, family, table)
+        found = self._hits.get(id(match))
+        if found is not None and found[1] == table:
+            return found[2]
+        left, right = match.left, match.right
+        members = right if right.__class__ is Members else self.members(right, family, table)[0]
         if members is None:
-            exists = self._exists(match.left, moment)
+            exists = self._exists(left)
             hits = [(ALL, exists, ALL, False)] if exists else []
         else:
-            hits = self._compare(match.left, members, moment)
+            hits = self._compare(left, members)
             if match.negated:
-                hits = self._negated(hits, self._exists(match.left, moment))
-        self._hits[key] = (match, table), hits  # what an id names must live as long as the id is a key
+                hits = self._negated(hits, self._exists(left))
+        self._hits[id(match)] = match, table, hits  # what an id names must live as long as the id is a key
         return hits
 
-    def _exists(self, left: Expression, moment: Moment) -> int:
+    def _exists(self, left: Expression) -> int:
         parts = left.parts if isinstance(left, Concat) else (left,)
         found = EVERY_LANE
         for part in parts:
-            found &= self.domain(part, moment).exists
+            found &= self.domain(part).exists
         return found
 
     def _negated(self, hits: list[Box], exists: int) -> list[Box]:
@@ -220,12 +223,15 @@ class Matcher:
             if (y := b & e) and (x := rows(a, d)) and (z := ports(c, f))
         ]
 
-    def _compare(self, left: Expression, members: Members, moment: Moment) -> list[Box]:
+    def _compare(self, left: Expression, members: Members) -> list[Box]:
         if members.elements is not None or left.__class__ is Concat:
-            return self.merge([(*box, sure) for *box, sure, _ in self.look_up(left, members, moment)])  # type: ignore[misc]
-        domain = self.domain(left, moment)
+            return self.merge([(*box, sure) for *box, sure, _ in self.look_up(left, members)])  # type: ignore[misc]
+        domain = self.domain(left)
         if members.spans is not None:
-            return self._numbers(domain, list(zip(members.spans.first, members.spans.last, strict=True)), members.spans)
+            spans = members.spans
+            first, last = spans.first, spans.last
+            pairs = ((first[0], last[0]),) if len(first) == 1 else list(zip(first, last, strict=True))
+            return self._numbers(domain, pairs, spans)
         return self._names(domain, members.names.names if members.names is not None else ())
 
     def _numbers(self, domain: Domain, spans: Sequence[tuple[int, int]], owner: object = None) -> list[Box]:
@@ -303,12 +309,12 @@ class Matcher:
 
     # --- sets and maps of several fields ---
 
-    def look_up(self, key: Expression, members: Members, moment: Moment) -> list[tuple[int, int, int, bool, Element | None]]:
+    def look_up(self, key: Expression, members: Members) -> list[tuple[int, int, int, bool, Element | None]]:
         """Where each element fits; `*` where no other does."""
         parts = key.parts if isinstance(key, Concat) else (key,)
         if members.elements is None:
-            return [(*hit, None) for hit in self._compare(key, members, moment)]
-        domains = [self.domain(part, moment) for part in parts]
+            return [(*hit, None) for hit in self._compare(key, members)]
+        domains = [self.domain(part) for part in parts]
         found: list[tuple[int, int, int, bool, Element | None]] = []
         wild: Element | None = None
         for element in members.elements:
@@ -323,7 +329,7 @@ class Matcher:
                     break
             found += [(*hit, element) for hit in hits]
         if wild is not None:
-            rest: list[Box] = [(ALL, self._exists(key, moment), ALL, not wild.statements)]
+            rest: list[Box] = [(ALL, self._exists(key), ALL, not wild.statements)]
             for hit in self.merge([(*box, sure) for *box, sure, _ in found]):  # type: ignore[misc]
                 rest = self.cut(rest, hit)
             found += [(*piece, wild) for piece in rest]
@@ -350,17 +356,17 @@ class Matcher:
 
     # --- what a value may be ---
 
-    def values(self, expression: Expression | Range, family: str, table: str, moment: Moment) -> list[tuple[Box, tuple[Value, ...]]]:
+    def values(self, expression: Expression | Range, family: str, table: str) -> list[tuple[Box, tuple[Value, ...]]]:
         """What is assigned, or translated to, and where; several values where a map gives address and port."""
         if isinstance(expression, Range):
             return [(EVERYTHING[0], (one_of(expression.first, expression.last),))]
         if isinstance(expression, Lookup):
             members, _ = self.members(expression.map, family, table)
             if members is None:
-                return [((ALL, self._exists(expression.key, moment), ALL, False), (UNKNOWN,))]
-            hits = self.look_up(expression.key, members, moment)
+                return [((ALL, self._exists(expression.key), ALL, False), (UNKNOWN,))]
+            hits = self.look_up(expression.key, members)
             return [((row, lanes, port, sure), _data(element)) for row, lanes, port, sure, element in hits if element is not None]
-        domain = self.domain(expression, moment)
+        domain = self.domain(expression)
         found: list[tuple[Box, tuple[Value, ...]]] = [((ALL, lanes, ALL, True), (value,)) for value, lanes in domain.constants.items()]
         rest = domain.exists
         for lanes in domain.constants.values():

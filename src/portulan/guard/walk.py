@@ -117,8 +117,7 @@ class Walker:
         self._accepted = []
         self._policy = DROP if base.policy is VerdictKind.DROP else ACCEPT
         self._policy_place = self._place(chain, None)
-        if tuple(lanes) != self.matcher.lanes:
-            self.matcher.use(lanes)
+        self.matcher.use(lanes, moment)
         before = len(self.lanes)
         self._walk(chain, [(ALL, bits, active, sure) for active, bits in _by_ports(lanes).items()], 0)
         made = self.lanes[before:]
@@ -199,13 +198,13 @@ class Walker:
         self._stack.pop()
 
     def _rule(self, chain: Chain, rule: Rule, arrivals: list[Box], gone: list[Box], depth: int) -> None:
-        matcher, moment = self.matcher, self._moment
+        match, product = self.matcher.match, self.matcher.product
         boxes = EVERYTHING
         for statement in rule.statements:
             kind = statement.__class__
             if kind is Match:
-                hits = matcher.match(statement, chain.family, chain.table, moment)  # type: ignore[arg-type]
-                boxes = hits if boxes is EVERYTHING else matcher.product(boxes, hits)
+                hits = match(statement, chain.family, chain.table)  # type: ignore[arg-type]
+                boxes = hits if boxes is EVERYTHING else product(boxes, hits)
                 if not boxes:
                     return
             elif kind is Verdict or kind is Reject:
@@ -293,7 +292,7 @@ class Walker:
             self._anything(self._arrived(boxes, arrivals, gone), self._place(chain, rule))
             return _unsure(boxes)
         by_verdict: dict[Verdict | None, list[Box]] = {}
-        for *box, element in self.matcher.look_up(choose.key, members, self._moment):
+        for *box, element in self.matcher.look_up(choose.key, members):
             verdict = element.data if element is not None and isinstance(element.data, Verdict) else None
             by_verdict.setdefault(verdict, []).append(tuple(box))  # type: ignore[arg-type]
         rest = boxes
@@ -391,7 +390,7 @@ class Walker:
         if later:
             self._nat += made
         elif made:
-            self.matcher.use([*self.matcher.lanes, *made])
+            self.matcher.use([*self.matcher.lanes, *made], self._moment)
             for level, (waiting, _) in zip(levels, self._stack, strict=True):
                 waiting.extend(level)
         return moved
@@ -434,7 +433,7 @@ class Walker:
                 (box, (reckoned("&", reckoned(value.operator, first, operand), 0xFFFFFFFF),))
                 for box, (first, *_) in self._values(value.left, chain)
             ]
-        return self.matcher.values(value, chain.family, chain.table, self._moment)
+        return self.matcher.values(value, chain.family, chain.table)
 
     def _translate(self, chain: Chain, rule: Rule, nat: Translate, boxes: list[Box], arrivals: list[Box], gone: list[Box]) -> list[Box]:
         """NAT accepts as far as its base chain goes; a new destination is another lane from the next chain on."""
