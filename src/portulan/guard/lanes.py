@@ -210,11 +210,12 @@ class Facts:
         return self._raw(lane, group, name, moment)
 
     def _exists(self, field: Field) -> Value:
-        if field.group in ("exthdr", "ip option", "sctp chunk", "dccp option") or (
-            field.group == "meta" and field.name in ("ipsec", "secpath")
-        ):
-            return 0  # what is asked about here are plain packets: no extension headers, no options, no IPsec
-        return UNKNOWN
+        """What is asked about here are plain packets: no extension headers, no options, no IPsec."""
+        if field.group in ("exthdr", "ip option"):
+            return 0 if (field.group == "exthdr") == (self.version == 6) else ABSENT
+        if field.group in ("sctp chunk", "dccp option"):
+            return ABSENT
+        return 0 if field.group == "meta" and field.name in ("ipsec", "secpath") else UNKNOWN
 
     def _header(self, lane: Lane, group: str, name: str, moment: Moment) -> Value:  # noqa: PLR0911 - a table
         if group != self.header:

@@ -46,8 +46,11 @@ class Paths:
         version: int,
         mentioned: Mentioned,
         ports: Mapping[int, tuple[tuple[int, int], ...]] | None,
+        *,
+        answers: bool = True,
     ) -> None:
-        """`ports`: for each transport's number the spans that are asked about; None: all of TCP and UDP."""
+        """`ports`: for each transport's number the spans that are asked about; None: all of TCP and UDP. `answers`: whether they have to get out, too."""
+        self.answers = answers
         self.ruleset, self.network, self.version, self.mentioned = ruleset, network, version, mentioned
         self.ports = ports if ports is not None else {TCP: ((0, 65_535),), UDP: ((0, 65_535),)}
         self.router = Router(version, network)
@@ -209,8 +212,10 @@ class Paths:
         if route is None or route.kind != "unicast":
             (self.walker.refuse if isinstance(address, int) else self.walker.doubt)(NO_ROUTE, [lane], Moment("prerouting"))
             return "nowhere"
+        if self.version == 4 and lane.iif in route.links and (odd := self.router.unusual):
+            self.walker.refuse(MARTIAN, [lane], Moment("prerouting"), odd)
         if self.version == 6 and lane.iif not in route.links:
-            self.walker.refuse(MARTIAN, [lane], Moment("prerouting"), _LINK_LOCAL)
+            self.walker.refuse(MARTIAN, [lane], Moment("prerouting"), self.rows.span(*_LINK_LOCAL))
         if len(route.links) != 1 or self.network.policy_routing:
             self.walker.doubt(NO_ROUTE, [lane], Moment("prerouting"))
         lane.oif = route.links[0] if route.links else ""
@@ -229,7 +234,7 @@ class Paths:
 
     def _replies(self, lanes: list[Lane]) -> None:
         """Answers have to get out as well: chains of output and postrouting, asked about an established connection's answer."""
-        tcp = [lane for lane in lanes if lane.transport == TCP and not lane.entry.local]
+        tcp = [lane for lane in lanes if lane.transport == TCP and not lane.entry.local] if self.answers else []
         for hook in ("output", "postrouting"):
             for chain in self.chains(hook, nat=False):
                 self._ask(chain, tcp, hook, reply=True)

@@ -71,42 +71,51 @@ class Doors:
 
     def _follow(self, lane: Lane, port: int, alive: list[_Live], layer: int) -> list[Region]:
         done: list[Region] = []
+        elsewhere: list[tuple[int, list[Region]]] = []
         children = [child for child in lane.children if self.ports.holds(child.active, port)]
-        for at in range(layer, len(self.layers)):
-            alive = self._leave(children, at, port, alive, done)
+        for at in range(layer, len(self.layers) + 1):
+            for child in children:
+                if child.born == at:
+                    alive = self._leave(child, port, alive, done, elsewhere)
             if not alive:
-                return done
-            if self.layers[at].lanes & lane.bit:
+                break
+            if at < len(self.layers) and self.layers[at].lanes & lane.bit:
                 alive = self._ask(at, port, lane, alive, done)
-        alive = self._leave(children, len(self.layers), port, alive, done)
         done += [Region(live.rows, Outcome.MAYBE if live.doubts else Outcome.ACCEPT, live.place, lane, live.doubts) for live in alive]
+        for place, regions in elsewhere:
+            done = self._perhaps(done, regions, place)
         return done
 
-    def _leave(self, children: list[Lane], at: int, port: int, alive: list[_Live], done: list[Region]) -> list[_Live]:
-        """Packets that a rule moved to another lane go on there."""
-        for child in children:
-            if child.born != at:
-                continue
-            going = [_Live(both, live.place, live.doubts) for live in alive if (both := self.rows.both(live.rows, child.senders))]
-            if not going:
-                continue
-            there = self._follow(child, port, going, at)
-            if child.sure:
-                done += there
-                alive = [_Live(rest, live.place, live.doubts) for live in alive if (rest := self.rows.minus(live.rows, child.senders))]
-            else:  # it may have stayed as well: what is not dropped here for certain is only possible
-                place = child.place if child.place is not None else 0
-                shut = self.rows.union([region.rows for region in there if region.outcome in (Outcome.DROP, Outcome.REJECT, Outcome.MAYBE)])
-                alive = [
-                    piece
-                    for live in alive
-                    for piece in (
-                        _Live(self.rows.both(live.rows, shut), live.place, (*live.doubts, place)),
-                        _Live(self.rows.minus(live.rows, shut), live.place, live.doubts),
-                    )
-                    if piece.rows
-                ]
-        return alive
+    def _leave(
+        self, child: Lane, port: int, alive: list[_Live], done: list[Region], elsewhere: list[tuple[int, list[Region]]]
+    ) -> list[_Live]:
+        """Packets that a rule moved to another lane go on there; those that it only may have moved go on in both."""
+        going = [_Live(both, live.place, live.doubts) for live in alive if (both := self.rows.both(live.rows, child.senders))]
+        if not going:
+            return alive
+        there = self._follow(child, port, going, child.born)
+        if not child.sure:
+            elsewhere.append((child.place if child.place is not None else 0, there))
+            return alive
+        done += there
+        return [_Live(rest, live.place, live.doubts) for live in alive if (rest := self.rows.minus(live.rows, child.senders))]
+
+    def _perhaps(self, here: list[Region], there: list[Region], place: int) -> list[Region]:
+        """What becomes of packets that go one way or the other: known only where both end alike."""
+        found: list[Region] = []
+        for region in here:
+            rest = region.rows
+            for other in there:
+                both = self.rows.both(rest, other.rows)
+                if not both:
+                    continue
+                rest = self.rows.minus(rest, both)
+                alike = region.outcome is other.outcome or {region.outcome, other.outcome} == {Outcome.DROP, Outcome.REJECT}
+                doubts = tuple(dict.fromkeys((*region.doubts, *other.doubts, place)))
+                found.append(region._replace(rows=both) if alike else region._replace(rows=both, outcome=Outcome.MAYBE, doubts=doubts))
+            if rest:
+                found.append(region._replace(rows=rest))
+        return found
 
     def _paints(self, at: int, port: int, lane: Lane) -> list[Paint]:
         """The boxes of a layer that a port of a lane lies in, first match first."""
@@ -316,8 +325,10 @@ class Reach:
         return False
 
 
-def simulate(ruleset: Ruleset, network: Network, *, ports: Mapping[Transport, PortSet] | None = None) -> Reach:
+def simulate(ruleset: Ruleset, network: Network, *, ports: Mapping[Transport, PortSet] | None = None, answers: bool = True) -> Reach:
     """What the rules of a network namespace do with every new packet to its ports. `ports`: only these; None: all of TCP and UDP.
+
+    `answers`: a TCP port counts as reached only if the rules let its answers out as well; without, the request alone is judged.
 
     Pure: the rules and the network as they were read.
     """
@@ -326,20 +337,20 @@ def simulate(ruleset: Ruleset, network: Network, *, ports: Mapping[Transport, Po
     collecting = gc.isenabled()
     gc.disable()  # nothing made here goes in circles: looking for it would take longer than the walk
     try:
-        return _simulate(ruleset, network, ports)
+        return _simulate(ruleset, network, ports, answers=answers)
     finally:
         if collecting:
             gc.enable()
 
 
-def _simulate(ruleset: Ruleset, network: Network, ports: Mapping[Transport, PortSet] | None) -> Reach:
+def _simulate(ruleset: Ruleset, network: Network, ports: Mapping[Transport, PortSet] | None, *, answers: bool) -> Reach:
     mentioned = Mentioned(ruleset)
     numbers = (
         None
         if ports is None
         else {NUMBERS[each]: tuple((part.first, part.last) for part in wanted.ranges) for each, wanted in ports.items() if each in NUMBERS}
     )
-    return Reach(ruleset, network, {version: Paths(ruleset, network, version, mentioned, numbers) for version in (4, 6)})
+    return Reach(ruleset, network, {version: Paths(ruleset, network, version, mentioned, numbers, answers=answers) for version in (4, 6)})
 
 
 def place_of(chain: Chain, rule: Rule | None) -> Place:

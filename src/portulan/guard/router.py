@@ -92,6 +92,11 @@ class Router:
         span = self.rows.span(first, last)
         return next((route for route, where in self.parts if not self.rows.minus(span, where)), None)
 
+    @cached_property
+    def unusual(self) -> int:
+        """Senders that packets are never sent back to one by one: broadcast addresses. Not believed where a packet would go out as it came in."""
+        return self.rows.union([where for route, where in self.parts if route.kind in ("broadcast", "multicast", "anycast")])
+
     def behind(self, link: str) -> int:
         """The addresses that packets go to by this link."""
         return self.rows.union([where for route, where in self.parts if route.kind == "unicast" and link in route.links])

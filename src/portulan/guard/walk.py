@@ -6,6 +6,7 @@ before the first certain one. A rule that changes a packet (a mark, a translatio
 
 from __future__ import annotations
 
+from portulan.guard.changes import assign, translate, untrack
 from portulan.guard.lanes import TCP, UNKNOWN, Lane, Moment, either
 from portulan.guard.match import EVERYTHING, Matcher, reckoned
 from portulan.guard.sets import ALL
@@ -137,13 +138,11 @@ class Walker:
             Layer(chain, moment, bits, (Paint(ALL, bits, ALL, DROP, False, place), Paint(ALL, bits, ALL, ACCEPT, True, place)))
         )
 
-    def refuse(self, chain: Chain, lanes: Iterable[Lane], moment: Moment, senders: tuple[int, int] | None = None) -> None:
+    def refuse(self, chain: Chain, lanes: Iterable[Lane], moment: Moment, senders: int = ALL) -> None:
         """Adds a layer that drops everything, or everything from these senders: the kernel itself does."""
         bits, place = _bits(lanes), self._place(chain, None)
-        row = ALL if senders is None else self.rows.span(*senders)
-        self.layers.append(
-            Layer(chain, moment, bits, (Paint(row, bits, ALL, DROP, True, place), Paint(ALL, bits, ALL, ACCEPT, True, place)))
-        )
+        paints = Paint(senders, bits, ALL, DROP, True, place), Paint(ALL, bits, ALL, ACCEPT, True, place)
+        self.layers.append(Layer(chain, moment, bits, paints))
 
     def _place(self, chain: Chain, rule: Rule | None) -> int:
         key = id(chain if rule is None else rule)
@@ -286,7 +285,7 @@ class Walker:
     def _choose(
         self, chain: Chain, rule: Rule, choose: Choose, boxes: list[Box], arrivals: list[Box], gone: list[Box], depth: int
     ) -> list[Box]:
-        """A verdict map. What it has no verdict for goes on with the rule."""
+        """A verdict map. A key that it lacks ends the rule (net/netfilter/nft_lookup.c)."""
         members, _ = self.matcher.members(choose.map, chain.family, chain.table)
         if members is None:
             self._anything(self._arrived(boxes, arrivals, gone), self._place(chain, rule))
@@ -295,16 +294,12 @@ class Walker:
         for *box, element in self.matcher.look_up(choose.key, members):
             verdict = element.data if element is not None and isinstance(element.data, Verdict) else None
             by_verdict.setdefault(verdict, []).append(tuple(box))  # type: ignore[arg-type]
-        rest = boxes
         for verdict, hits in by_verdict.items():
-            if verdict is None:
-                continue
-            joined = self.matcher.merge(hits)
-            here = joined if boxes is EVERYTHING else self.matcher.product(boxes, joined)
-            self._emit(chain, rule, verdict, self._arrived(here, arrivals, gone), gone, depth)
-            for away in joined:
-                rest = self.matcher.cut(rest, away)
-        return rest
+            if verdict is not None:
+                joined = self.matcher.merge(hits)
+                here = joined if boxes is EVERYTHING else self.matcher.product(boxes, joined)
+                self._emit(chain, rule, verdict, self._arrived(here, arrivals, gone), gone, depth)
+        return []
 
     def _other(  # noqa: PLR0911 - a table of statements
         self, chain: Chain, rule: Rule, statement: Statement, boxes: list[Box], arrivals: list[Box], gone: list[Box]
@@ -334,7 +329,7 @@ class Walker:
         if isinstance(statement, Assign):
             return self._assign(chain, rule, statement, boxes, arrivals, gone)
         if isinstance(statement, NoTrack) and self._moment.early:
-            return self._change(self._pieces(boxes, arrivals, gone), self._place(chain, rule), _untrack)
+            return self._change(self._pieces(boxes, arrivals, gone), self._place(chain, rule), untrack)
         return boxes
 
     def _or_anything(
@@ -403,19 +398,19 @@ class Walker:
                 if row and port:
                     self._out.append(Paint(row, child.bit, port, paint.code, False, paint.place))
 
-    def _assign(self, chain: Chain, rule: Rule, assign: Assign, boxes: list[Box], arrivals: list[Box], gone: list[Box]) -> list[Box]:
+    def _assign(self, chain: Chain, rule: Rule, change: Assign, boxes: list[Box], arrivals: list[Box], gone: list[Box]) -> list[Box]:
         pieces = self._pieces(boxes, arrivals, gone)
         place = self._place(chain, rule)
-        field = assign.field
+        field = change.field
         moved: list[Box] = []
-        for where, (value, *_) in self._values(assign.value, chain):
+        for where, (value, *_) in self._values(change.value, chain):
             here = self.matcher.product(pieces, [where])
             doubtful = [piece for piece in here if not piece[3]]
             certain = [piece for piece in here if piece[3]]
             for away in self._accepted:  # may have left this chain before, unchanged
                 certain = self.matcher.cut(certain, away)
             known = [piece for piece in certain if piece[3]]
-            moved += self._change(known, place, lambda lane, value=value: _set(lane, field, value))  # type: ignore[misc]
+            moved += self._change(known, place, lambda lane, value=value: assign(lane, field, value))  # type: ignore[misc]
             # It may or may not have been set: whoever compares it then cannot know. So these leave their lane for certain.
             moved += self._change([(*box, True) for *box, sure in certain if not sure], place, self._doubt_of(field, value))  # type: ignore[misc]
             leaving = self._change([(*box, True) for *box, _ in doubtful], place, self._doubt_of(field, value))  # type: ignore[misc]
@@ -424,7 +419,7 @@ class Walker:
 
     def _doubt_of(self, field: Field, value: Value) -> Callable[[Lane], None]:
         """The change of a lane whose field has either the value it had or a new one."""
-        return lambda lane: _set(lane, field, either(self.matcher.facts.value(lane, field, self._moment), value))
+        return lambda lane: assign(lane, field, either(self.matcher.facts.value(lane, field, self._moment), value))
 
     def _values(self, value: Expression | Range, chain: Chain) -> list[tuple[Box, tuple[Value, ...]]]:
         if isinstance(value, Binary) and isinstance(value.right, Number):
@@ -445,7 +440,7 @@ class Walker:
             boxes = self.matcher.product(boxes, [where for where, _, _ in where_to])
             for where, address, port in where_to:
                 here = self.matcher.product(pieces, [where])
-                self._change(here, place, lambda lane, address=address, port=port: _send(lane, nat.kind, address, port), later=True)  # type: ignore[misc]
+                self._change(here, place, lambda lane, address=address, port=port: translate(lane, nat.kind, address, port), later=True)  # type: ignore[misc]
         self._paint(self._arrived(boxes, arrivals, gone), ACCEPT, place)
         return []
 
@@ -481,31 +476,3 @@ def _bits(lanes: Iterable[Lane]) -> int:
     for lane in lanes:
         bits |= lane.bit
     return bits
-
-
-def _untrack(lane: Lane) -> None:
-    lane.tracked = False
-
-
-def _set(lane: Lane, field: Field, value: Value) -> None:
-    group, name = field.group, field.name
-    lane.facts[group, name, field.direction] = value
-    if group in ("ip", "ip6") and name == "saddr":
-        lane.source = value
-    elif group in ("ip", "ip6") and name == "daddr":
-        lane.destination = value
-    elif group in ("tcp", "udp", "th") and name == "dport":
-        lane.port = value
-
-
-def _send(lane: Lane, kind: str, address: Value | None, port: Value | None) -> None:
-    if kind in ("snat", "masquerade"):
-        lane.source, lane.masked = UNKNOWN, True
-        return
-    lane.translated = True
-    if kind == "redirect":
-        lane.facts["redirect", "", None] = 1
-    elif address is not None:
-        lane.destination = address
-    if port is not None:
-        lane.port = port

@@ -1,0 +1,41 @@
+"""What rules change about packets: each change makes a lane of its own."""
+
+from __future__ import annotations
+
+from portulan.guard.lanes import UNKNOWN
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from portulan.guard.lanes import Lane, Value
+    from portulan.model.rule import Field
+
+
+def untrack(lane: Lane) -> None:
+    """`notrack`."""
+    lane.tracked = False
+
+
+def assign(lane: Lane, field: Field, value: Value) -> None:
+    """`meta mark set …` and the like."""
+    group, name = field.group, field.name
+    lane.facts[group, name, field.direction] = value
+    if group in ("ip", "ip6") and name == "saddr":
+        lane.source = value
+    elif group in ("ip", "ip6") and name == "daddr":
+        lane.destination = value
+    elif group in ("tcp", "udp", "th") and name == "dport":
+        lane.port = value
+
+
+def translate(lane: Lane, kind: str, address: Value | None, port: Value | None) -> None:
+    """NAT; None: as it was."""
+    if kind in ("snat", "masquerade"):
+        lane.source, lane.masked = UNKNOWN, True
+        return
+    lane.translated = True
+    if kind == "redirect":
+        lane.facts["redirect", "", None] = 1
+    elif address is not None:
+        lane.destination = address
+    if port is not None:
+        lane.port = port
