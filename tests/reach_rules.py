@@ -157,7 +157,7 @@ class Writer:
             # nft refuses a rule that asks for two protocols at once
             if not any(clash(one, other) for other in made):
                 made.append(one)
-        if self.unknowable and self.chance(3):
+        if self.unknowable and self.chance(6):
             made.insert(self.dice.randrange(len(made) + 1), self.unknown(table))
         return " ".join(made)
 
