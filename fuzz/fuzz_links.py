@@ -1,4 +1,4 @@
-"""Fuzz interfaces, addresses, routes and routing rules of rtnetlink, and the ports that generic netlink tells."""
+"""Fuzz interfaces, addresses, routes and routing rules of rtnetlink, elements of sets, and the ports that generic netlink tells."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ def load() -> Callable[[bytes], None]:
     """Every parser reads the same payload."""
     from portulan.errors import ParseError
     from portulan.wire import kernel_ports, routing_rules, rtnetlink
+    from portulan.wire.nf_sets import parse_elements, parse_set
 
     parsers: list[Callable[[bytes, int, int], object]] = [
         getattr(room, name)
@@ -22,6 +23,8 @@ def load() -> Callable[[bytes], None]:
         for name in sorted(vars(room))
         if name.startswith("parse_") and name not in ("parse_nfsd_ports", "parse_attributes")
     ]
+
+    parsers += [parse_set, lambda data, start, end: parse_elements(data, start, end, 4)]
 
     def target(data: bytes) -> None:
         for parse in parsers:
@@ -55,7 +58,9 @@ def seeds() -> list[bytes]:
         + attribute(14, b"\xff" * 4)
     )
     generic = [rule, bytes(4) + attribute(1, number(0x22, 2)) + attribute(6, number(51820, 2))]
-    return [*tunnels, *routes, *generic, build_address(2, b"\x0a\0\0\5", 24), build_address(2, bytes(15) + b"\1", 128)]
+    key = attribute(0x8001, attribute(1, b"\x0a\0\0\1"))
+    elements = [bytes(4) + attribute(0x8003, attribute(0x8001, key) * 3 + attribute(0x8001, key + attribute(3, number(1, 4, "big"))))]
+    return [*elements, *tunnels, *routes, *generic, build_address(2, b"\x0a\0\0\5", 24), build_address(2, bytes(15) + b"\1", 128)]
 
 
 if __name__ == "__main__":

@@ -12,20 +12,20 @@ READ = """
 import base64, pickle, sys
 from portulan.errors import PortulanError
 from portulan.system.firewall.read import read_ruleset
-from portulan.wire.nft_sets import sets_in_rules
-place, keys = pickle.loads(base64.b64decode(sys.argv[1]))
+from portulan.wire.nft_sets import sender_sets, sets_in_rules
+place, keys, leave = pickle.loads(base64.b64decode(sys.argv[1]))
 wanted = sets_in_rules if keys is None else (lambda _: keys)
 try:
-    answer = [read_ruleset(place, wanted) for _ in range(int(sys.argv[2]))]
+    answer = [read_ruleset(place, wanted, *([sender_sets] if leave else [])) for _ in range(int(sys.argv[2]))]
 except PortulanError as error:
     answer = error.code, error.facts
 print(base64.b64encode(pickle.dumps(answer)).decode())
 """
 
 
-def read_there(host, place=None, wanted=None, times=1, **options):
-    """What `read_ruleset` gives on a host, whose private root has nft; (code, facts) of an error."""
-    question = base64.b64encode(pickle.dumps((place, wanted))).decode()
+def read_there(host, place=None, wanted=None, times=1, leave=False, **options):
+    """What `read_ruleset` gives on a host, whose private root has nft (with `leave` without large sets of senders); (code, facts) of an error."""
+    question = base64.b64encode(pickle.dumps((place, wanted, leave))).decode()
     done = host.run([sys.executable, "-c", READ, question, str(times)], **options)
     assert done.returncode == 0, done.stderr
     answer = pickle.loads(base64.b64decode(done.stdout))

@@ -75,9 +75,9 @@ def test_ls_as_csv(snapshot):
 
 
 def told_who(monkeypatch, answer, width, language="en", *, as_json=False):
-    monkeypatch.setattr(import_module("portulan.verbs.who"), "who", lambda port, source: answer)
+    monkeypatch.setattr(import_module("portulan.verbs.who"), "who", lambda port, source, reach: answer)
     face = a_face(width, language)
-    run(argparse.Namespace(port="80", source="auto", json=as_json), face)
+    run(argparse.Namespace(port="80", source="auto", no_reach=False, json=as_json), face)
     return said(face)
 
 

@@ -15,6 +15,7 @@ from portulan.system.linux.namespaces import Place
 from portulan.system.linux.spawn import find_program
 from portulan.wire.nft_authors import author_of
 from portulan.wire.nft_text import rule_text
+from portulan.wire.nftjson import parse_ruleset
 
 pytestmark = [pytest.mark.lab, pytest.mark.peer]
 
@@ -200,6 +201,60 @@ def test_big_sets_are_read_when_they_are_wanted(host):
         (10 + at // 65536 << 24) + (at // 256 % 256 << 16) + (at % 256 << 8) + 7 for at in range(20_000)
     )
     assert ruleset.sets["inet", "t", "unused"].members is None
+
+
+SETS = """
+set plain { type ipv4_addr; elements = { %s };
+}
+set six { type ipv6_addr; elements = { 2001:db8::1, fd00::2 };
+}
+set nets { type ipv4_addr; flags interval; elements = { 0.0.0.0/8, 10.0.0.0-10.0.0.9, 10.0.0.10, 224.0.0.0/3 };
+}
+set nets6 { type ipv6_addr; flags interval; elements = { ::/16, fd00::/8, ff00::/8 };
+}
+set ports { type inet_service; flags interval; elements = { 0-21, 80, 443, 65535 };
+}
+set noted { type ipv4_addr; elements = { 192.0.2.1 comment "printer" };
+}
+set empty { type ipv4_addr;
+}
+set timed { type ipv4_addr; flags timeout; elements = { 192.0.2.9 timeout 1h };
+}
+set pairs { type ipv4_addr . inet_service; elements = { 192.0.2.9 . 80 };
+}
+chain in { type filter hook input priority 0; ip saddr @plain drop; ip6 saddr @six drop; ip saddr @nets drop; ip6 saddr @nets6 drop; tcp dport @ports drop;
+ip saddr @noted drop; ip saddr @empty drop; ip saddr @timed drop; ip saddr . tcp dport @pairs drop;
+}
+"""
+
+
+def test_sets_are_read_alike_by_nft_and_from_the_kernel(host):
+    load(host, "table inet t {\n" + SETS % ", ".join(f"203.0.{at // 250}.{at % 250}" for at in range(3000)) + "}\n")
+    ruleset = read_there(host)
+    listed = parse_ruleset(host.run(["nft", "-j", "-a", "list", "ruleset"]).stdout.encode())
+    assert ruleset.sets.keys() == listed.sets.keys()
+    for key, found in ruleset.sets.items():
+        ours, theirs = (
+            sorted(zip(each.members.spans.first, each.members.spans.last, strict=True)) if each.members.spans else each.members
+            for each in (found, listed.sets[key])
+        )
+        assert ours == theirs, key
+        assert found._replace(members=None) == listed.sets[key]._replace(members=None)
+
+
+def test_large_sets_of_senders_may_be_left_unread(host):
+    addresses = ", ".join(f"203.0.{at // 250}.{at % 250}" for at in range(5000))
+    nets = ", ".join(f"10.{at // 250}.{at % 250}.0/24" for at in range(5000))
+    load(
+        host,
+        f"table inet t {{ set ban {{ type ipv4_addr; elements = {{ {addresses} }};\n}}\nset nets {{ type ipv4_addr; flags interval; elements = {{ {nets} }};\n}}\n"
+        f"set small {{ type ipv4_addr; elements = {{ 192.0.2.1 }};\n}}\nset there {{ type ipv4_addr; elements = {{ {addresses} }};\n}}\n"
+        "chain in { type filter hook input priority 0; ip saddr @ban drop; ip saddr @nets drop; ip saddr @small drop; ip daddr @there drop;\n}\n}\n",
+    )
+    sets = {key[2]: found for key, found in read_there(host, leave=True).sets.items()}
+    assert {name: found.members is None for name, found in sets.items()} == {"ban": True, "nets": True, "small": False, "there": False}
+    assert sets["ban"].element_count in (5000, None)
+    assert len(sets["there"].members.spans.first) == 5000
 
 
 def test_rules_that_change_meanwhile_are_read_again(host):

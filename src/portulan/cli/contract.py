@@ -13,13 +13,16 @@ from portulan.model.assignment import About, Entry, Update
 from portulan.model.binding import Answer
 from portulan.model.chart import Endpoint, Namespace
 from portulan.model.declared import Declared, Finding, Problem
+from portulan.model.doors import MatrixRow, ReachRow, StepRow
 from portulan.model.free import FreePort
 from portulan.model.lease import Lease
 from portulan.model.picture import Stretch
 from portulan.model.port import Port, Transport
+from portulan.model.reach import Outcome, Place, Way
 from portulan.model.stop import Refusal, Step, Target, Verdict
 from portulan.model.who import Remedy
-from portulan.model.why import Attempt, Cause, Caution, Holder, Suspect, Way
+from portulan.model.why import Attempt, Cause, Caution, Holder, Suspect
+from portulan.model.why import Way as WayOut
 
 ENVELOPES: dict[str, tuple[type, dict[str, Any]]] = {
     "ls": (Endpoint, {"host": str, "source": str, "ephemeral": tuple[int, int] | None, "namespaces": tuple[Namespace, ...]}),
@@ -34,7 +37,7 @@ ENVELOPES: dict[str, tuple[type, dict[str, Any]]] = {
         Attempt,
         {
             "port": Port, "host": str, "service": str | None, "answer": Answer, "cause": Cause, "uid": int | None, "user": str | None, "reuse_address": bool,
-            "reuse_port": bool, "device": str | None, "holders": tuple[Holder, ...], "remedies": tuple[Way, ...], "warnings": tuple[Caution, ...],
+            "reuse_port": bool, "device": str | None, "holders": tuple[Holder, ...], "remedies": tuple[WayOut, ...], "warnings": tuple[Caution, ...],
             "suspects": tuple[Suspect, ...], "confirmed": bool, "exact": bool, "source": str, "ephemeral": tuple[int, int] | None,
         },
     ),
@@ -45,6 +48,9 @@ ENVELOPES: dict[str, tuple[type, dict[str, Any]]] = {
             "ephemeral": tuple[int, int] | None,
         },
     ),
+    "reach": (ReachRow, {"host": str}),
+    "reach-packet": (StepRow, {"host": str, "port": str, "verdict": Outcome, "path": Way, "rule": Place | None, "link": str}),
+    "reach-matrix": (MatrixRow, {"host": str}),
     "lookup": (Entry, {"unknown": tuple[str, ...]}),
     "map": (Stretch, {"host": str, "transport": Transport | None, "ephemeral": tuple[int, int] | None, "counts": dict[str, int]}),
     "lease": (Lease, {}),

@@ -28,6 +28,14 @@ _LONGEST_PID = 10
 _NARROW, _WIDE, _WIDER = 60, 100, 130
 """Columns from which the chart shows more."""
 _EXPOSURE_STYLES = {"loopback": ("green",), "private": ("yellow",), "public": ("red",), "all": ("red",)}
+_WIDE_STYLES = {
+    "everyone": ("red",),
+    "maybe": ("yellow",),
+    "networks": ("yellow",),
+    "this-host": ("green",),
+    "nobody": ("green",),
+    "unknown": ("dim",),
+}
 _CLASS_STYLES = {"system": ("bold",), "user": (), "dynamic": ("dim",)}
 
 
@@ -52,6 +60,7 @@ def arguments(parser: argparse.ArgumentParser, voice: Voice) -> None:
     which.add_argument("--udp", action="store_true", help=voice.say("UDP only"))
     which.add_argument("--exposed", action="store_true", help=voice.say("without what only this host can reach (loopback addresses)"))
     which.add_argument("--all", action="store_true", help=voice.say("connections, closing ones and sockets bound without listening too"))
+    which.add_argument("--no-reach", action="store_true", help=voice.say("without who can reach each port: the firewall is not read"))
     which.add_argument(
         "--connections", action="store_true", help=voice.say("count the connections behind each listener; wide windows show them anyway")
     )
@@ -65,7 +74,7 @@ def arguments(parser: argparse.ArgumentParser, voice: Voice) -> None:
 def plain(words: list[str]) -> dict[str, object] | None:
     """What the parser would make of words without options."""
     return {
-        "ports": words, "service": [], "name": [], "pid": [], "user": [], "netns": [], "tcp": False, "udp": False, "exposed": False, "all": False, "connections": False, "csv": False,
+        "ports": words, "service": [], "name": [], "pid": [], "user": [], "netns": [], "tcp": False, "udp": False, "exposed": False, "all": False, "connections": False, "no_reach": False, "csv": False,
         "no_header": False, "watch": None, "source": "auto",
     }  # fmt: skip
 
@@ -105,6 +114,7 @@ def _question(options: argparse.Namespace, *, counting: bool) -> Callable[[], Ch
             connections=counting,
             source=options.source,
             meanwhile=_prepare_json if options.json else _prepare_words,
+            reach=not options.no_reach,
         )
 
     return look
@@ -116,13 +126,15 @@ def _question(options: argparse.Namespace, *, counting: bool) -> Callable[[], Ch
 def _prepare_json() -> None:
     from portulan.cli.envelope import prepare
     from portulan.model.chart import Endpoint, Namespace, Owner, Socket
+    from portulan.model.standing import Grant, Senders, Standing
 
-    prepare(Endpoint, Owner, Socket, Namespace)
+    prepare(Endpoint, Owner, Socket, Namespace, Standing, Senders, Grant)
     _prepare_gaps()
 
 
 def _prepare_words() -> None:
-    import portulan.text.chart  # noqa: F401 - to have it
+    import portulan.text.chart
+    import portulan.text.reach  # noqa: F401 - to have them
 
     _prepare_gaps()
 
@@ -177,14 +189,16 @@ def _table(options: argparse.Namespace, face: Face, chart: Chart) -> None:
         if names[column] == "port":
             return _CLASS_STYLES[line.port_class]
         if names[column] == "bound_to":
-            return _EXPOSURE_STYLES[line.exposure]
+            return _EXPOSURE_STYLES[line.exposure] if "reached_by" not in names else ()
+        if names[column] == "reached_by":
+            return _WIDE_STYLES.get(line.wide, ())
         return ("dim",) if names[column] == "held_by" and not line.known else ()
 
     rows = [[getattr(line, name) for name in names] for line in found]
     face.table(
         rows,
         None if options.no_header else [title for _, title in columns],
-        shrink=[at for at, name in enumerate(names) if name in ("service", "held_by", "bound_to", "peer", "namespace")],
+        shrink=[at for at, name in enumerate(names) if name in ("service", "held_by", "bound_to", "reached_by", "peer", "namespace")],
         right=[at for at, name in enumerate(names) if name in ("queue", "connections")],
         styles=styles,
     )
@@ -202,6 +216,8 @@ def _columns(voice: Voice, width: int, found: list[Line], chart: Chart, *, every
         columns.insert(3, ("state", voice.say("STATE")))
     if any(line.peer != "-" for line in found):
         columns.append(("peer", voice.say("PEER")))
+    if any(item.reach is not None for item in chart.items):
+        columns.append(("reached_by", voice.say("REACHED BY")))
     if width < _NARROW:  # the holder and where it is bound say more
         columns = [column for column in columns if column[0] != "service"]
     if width >= _WIDE:

@@ -27,19 +27,20 @@ EXAMPLES = (
 def arguments(parser: argparse.ArgumentParser, voice: Voice) -> None:
     """The command's arguments."""
     parser.add_argument("port", metavar="PORT", help=voice.say("a port (80), a transport's (53/udp) or a service (ssh)"))
+    parser.add_argument("--no-reach", action="store_true", help=voice.say("without who can reach the port: the firewall is not read"))
     parser.add_argument("--source", default="auto", metavar="SOURCE", help=voice.say("how to look: auto, bpf, proc, psutil"))
 
 
 def plain(words: list[str]) -> dict[str, object] | None:
     """What the parser would make of words without options; None when that would be an error."""
-    return {"port": words[0], "source": "auto"} if len(words) == 1 else None
+    return {"port": words[0], "no_reach": False, "source": "auto"} if len(words) == 1 else None
 
 
 def run(options: argparse.Namespace, face: Face) -> int:
     """Tell who. 0: somebody; 1: nobody; 3: nobody that may be seen, and something may not."""
     from portulan.verbs.who import who
 
-    answer = who(options.port, source=options.source)
+    answer = who(options.port, source=options.source, reach=not options.no_reach)
     missing = [gap_sentence(face.voice, gap) for gap in answer.gaps]
     if options.json:
         extra = {

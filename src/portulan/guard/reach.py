@@ -145,7 +145,9 @@ class Doors:
             for where, code, place in decided:
                 here = rows.both(live.rows, where)
                 for both, doubts in self._split(here, code, possible):
-                    self._decide(_Live(both, live.place, live.doubts), code, place, doubts, lane, going, done)
+                    self._decide(
+                        _Live(both, live.place, live.doubts), code, place, doubts, lane, going, done, reply=self.layers[at].moment.reply
+                    )
         return going
 
     def _split(self, here: int, code: int, possible: list[tuple[int, int, int]]) -> Iterable[tuple[int, tuple[int, ...]]]:
@@ -163,10 +165,12 @@ class Doors:
         return parts
 
     def _decide(
-        self, live: _Live, code: int, place: int, doubts: tuple[int, ...], lane: Lane, going: list[_Live], done: list[Region]
-    ) -> None:
+        self, live: _Live, code: int, place: int, doubts: tuple[int, ...], lane: Lane, going: list[_Live], done: list[Region],
+        *, reply: bool,
+    ) -> None:  # fmt: skip
         if code == ACCEPT:
-            named = place if self.places[place][1] is not None or live.place is None else live.place
+            # Who lets the packet in is more than who lets the answer out.
+            named = live.place if live.place is not None and (reply or self.places[place][1] is None) else place
             going.append(_Live(live.rows, named, (*live.doubts, *doubts)))
         elif doubts:
             going.append(_Live(live.rows, doubts[0], (*live.doubts, *doubts)))

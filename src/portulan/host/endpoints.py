@@ -124,6 +124,7 @@ class Builder:
             () if owners is not None else self.candidates(rows),
             survey.kernel.get((netns, transport, port), "kernel") if ownership is _KERNEL else None,
             tuple([self.socket(one) for one in rows]), None if self.counts is None else self.connections(self.counts, rows),
+            None,
         ))  # fmt: skip
 
     @staticmethod

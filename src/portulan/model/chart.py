@@ -12,6 +12,7 @@ from enum import StrEnum
 from portulan.model.address import Exposure
 from portulan.model.port import PortClass, Transport
 from portulan.model.record import Record
+from portulan.model.standing import Standing
 
 _NO_FACTS: Mapping[str, str | int] = {}
 
@@ -145,6 +146,8 @@ class Endpoint(Record):
     sockets: tuple[Socket, ...] = ()
     connections: int | None = None
     """Established connections behind a listening endpoint."""
+    reach: Standing | None = None
+    """Who can get to it, by addresses, rules and routes together; null where that is unknown."""
 
 
 class Namespace(Record):

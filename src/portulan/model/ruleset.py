@@ -63,7 +63,7 @@ class NamedSet(Record):
     types: tuple[str, ...]
     """Of its fields, as nft names them: ipv4_addr, inet_service, …"""
     members: Members | None = None
-    """None: not read (a terse listing leaves them out)."""
+    """None: not read (a terse listing leaves them out; a large one may be left unread on purpose)."""
     data_types: tuple[str, ...] = ()
     """Of a map; `verdict` for a verdict map; empty for a set."""
     flags: tuple[str, ...] = ()
@@ -75,6 +75,8 @@ class NamedSet(Record):
     comment: str | None = None
     statements: tuple[Statement, ...] = ()
     """What each element that packets add is made with."""
+    element_count: int | None = None
+    """How many elements it has, where it was left unread and the kernel tells (6.16 and newer)."""
 
 
 class NamedObject(Record):

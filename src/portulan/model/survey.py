@@ -89,5 +89,7 @@ class Survey(Record):
     namespaces: tuple[Namespace, ...] = ()
     gaps: tuple[Gap, ...] = ()
     ephemeral: tuple[int, int] | None = None
+    ways: Mapping[int | None, str] = _NONE
+    """Namespace -> a path that enters it, good until the survey is finished."""
     coming: Sequence[Row] = ()
     """Rows whose holders are still being searched, of an early part: what needs no holder may be prepared meanwhile."""

@@ -14,6 +14,7 @@ from portulan.text.voice import Voice
 
 SERVING = (State.LISTENING, State.BOUND)
 _LONGEST_NAME = 60
+_WILDCARDS = ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
 
 
 class Line(Record):
@@ -23,6 +24,7 @@ class Line(Record):
     service: str
     held_by: str
     bound_to: str
+    reached_by: str
     peer: str
     state: str
     user: str
@@ -34,6 +36,8 @@ class Line(Record):
     exposure: Exposure
     known: bool
     """Whether the holder is known."""
+    wide: str
+    """How widely it can be reached, in one word of `model.standing`."""
 
 
 def lines(voice: Voice, chart: Chart) -> list[Line]:
@@ -57,6 +61,7 @@ def _line(voice: Voice, items: list[Endpoint], now: datetime, labels: dict[tuple
         service=clean(first.service or "-", _LONGEST_NAME),
         held_by=_held_by(voice, items, labels),
         bound_to=bound_to(voice, items),
+        reached_by=reached_by(voice, items),
         peer=clean(plain_address(first.peer or "-"), _LONGEST_NAME),
         state=first.state.value,
         user=clean(next((item.user for item in items if item.user), None) or ("-" if first.uid is None else str(first.uid)), _LONGEST_NAME),
@@ -67,6 +72,7 @@ def _line(voice: Voice, items: list[Endpoint], now: datetime, labels: dict[tuple
         port_class=first.port_class,
         exposure=max((item.exposure for item in items), key=EXPOSURE_ORDER.index),
         known=first.ownership in (Ownership.PROCESS, Ownership.KERNEL),
+        wide=widest(items),
     )
 
 
@@ -146,6 +152,40 @@ def bound_to(voice: Voice, items: list[Endpoint]) -> str:
     return " ".join(words) + "".join(f" %{clean(device, _LONGEST_NAME)}" for device in devices)
 
 
+def reached_by(voice: Voice, items: list[Endpoint]) -> str:
+    """Who can get to a port by any of its endpoints: `everyone`, `203.0.113.0/24`; `-` of what serves nobody new, `?` where it is unknown."""
+    if items[0].state not in SERVING:
+        return "-"
+    from portulan.text.reach import who
+
+    texts: dict[str, Endpoint] = {who(voice, item.reach): item for item in items}
+    if len(texts) > 1:  # what only adds somebody who is there anyway says nothing
+        standings = {text: item.reach for text, item in texts.items()}
+        wider = {
+            text: item for text, item in texts.items() if (known := standings[text]) is None or known.wide not in ("nobody", "this-host")
+        }
+        texts = (
+            wider or {text: item for text, item in texts.items() if (known := standings[text]) is None or known.wide != "nobody"} or texts
+        )
+        if len(texts) == 1 and len(items) > 1:
+            ((text, item),) = texts.items()
+            others = [one for one in items if one.reach is not item.reach]
+            if (
+                item.address in _WILDCARDS
+                and any(one.address in _WILDCARDS for one in others)
+                and item.reach is not None
+                and item.reach.sure[:1]
+            ):
+                return voice.say("{who} by IPv{version}", who=text, version=6 if ":" in item.address else 4)
+    return ", ".join(texts)
+
+
+def widest(items: list[Endpoint]) -> str:
+    """The widest of the words that tell how these stand."""
+    words = {"unknown" if item.reach is None else item.reach.wide for item in items}
+    return next((word for word in ("everyone", "maybe", "networks", "unknown", "this-host") if word in words), "nobody")
+
+
 def plain_address(text: str) -> str:
     """An IPv4-mapped address, alone or with a port, as the IPv4 address it stands for on the wire."""
     return text.replace("[::ffff:", "", 1).replace("]", "", 1) if text.startswith("[::ffff:") and "." in text else _unmapped(text)
@@ -172,7 +212,14 @@ def headline(voice: Voice, chart: Chart) -> str:
     here = {(item.transport, item.port) for item in serving if not item.netns_name}
     wide = {(item.transport, item.port) for item in serving if not item.netns_name and item.exposure is Exposure.ALL}
     parts = [voice.count("{n} port", "{n} ports", len(here))]
-    if wide:
+    if any(item.reach is not None for item in serving):
+        for_all = {
+            (item.transport, item.port)
+            for item in serving
+            if not item.netns_name and item.reach is not None and item.reach.wide == "everyone"
+        }
+        parts.append(voice.count("{n} can be reached by everyone", "{n} can be reached by everyone", len(for_all)))
+    elif wide:
         parts.append(voice.count("{n} on all addresses", "{n} on all addresses", len(wide)))
     others = sum(item.state not in SERVING for item in chart.items)
     if others:

@@ -6,7 +6,7 @@ from portulan.model.chart import Gap
 from portulan.text.voice import Voice
 
 
-def gap_sentence(voice: Voice, gap: Gap) -> str:  # noqa: C901, PLR0911 - a table of sentences
+def gap_sentence(voice: Voice, gap: Gap) -> str:  # noqa: C901, PLR0911, PLR0912 - a table of sentences
     """One gap as one sentence, without a way out."""
     facts = gap.facts
     count = int(facts.get("count", 0))
@@ -43,11 +43,36 @@ def gap_sentence(voice: Voice, gap: Gap) -> str:  # noqa: C901, PLR0911 - a tabl
             return voice.say("/proc cannot be read: nothing is known of processes.")
         case "proc.hidepid":
             return voice.say("/proc hides the processes of other users (hidepid): their names are not shown.")
+        case "reach.forbidden":
+            return voice.say(
+                "Who can reach these ports is not shown: reading the firewall rules needs {needs}.", needs=facts.get("name", "")
+            )
+        case "reach.linux-only":
+            return voice.say("Who can reach these ports is not shown: the rules are read on Linux only, and not with the source psutil.")
+        case "reach.group":
+            return voice.say("Who can reach ports that are bound to a group's address (multicast) is not told.")
+        case "reach.unreadable":
+            return _unreadable(voice, gap)
+        case "reach.incomplete":
+            from portulan.text.firewall import incomplete_sentence
+
+            return incomplete_sentence(voice, str(facts["why"]), str(facts["text"]))
         case "psutil.limited":
             return voice.say("Read through psutil: one holder a socket, no queues, no sharing options, this network namespace only.")
         case "psutil.forbidden":
             return voice.say("psutil may list the sockets of your own processes only.")
     return f"{gap.code} {facts}"
+
+
+def _unreadable(voice: Voice, gap: Gap) -> str:
+    """Why the rules could not be read, in the error's own words."""
+    from portulan.text.firewall import SENTENCES
+
+    message = SENTENCES.get(str(gap.facts["why"]), "")
+    why = voice.say(message, **gap.facts) if message else str(gap.facts["why"])
+    if gap.facts["name"]:
+        return voice.say("Who can reach the ports of the network namespace {name} is not shown: {why}", name=gap.facts["name"], why=why)
+    return voice.say("Who can reach these ports is not shown: {why}", why=why)
 
 
 def way_out(voice: Voice, gaps: tuple[Gap, ...], *, root: bool, command: str) -> str | None:
@@ -60,6 +85,7 @@ def way_out(voice: Voice, gaps: tuple[Gap, ...], *, root: bool, command: str) ->
         "processes.closed",
         "proc.hidepid",
         "psutil.forbidden",
+        "reach.forbidden",
     )
     if root or not any(gap.code in helped for gap in gaps):
         return None

@@ -8,7 +8,7 @@ from portulan.model.chart import Endpoint, Owner, Ownership, State
 from portulan.model.port import Transport
 from portulan.model.record import Record
 from portulan.model.who import Who
-from portulan.text.chart import SERVING, bound_to, duration, namespace_name, plain_address, telling_unit
+from portulan.text.chart import SERVING, bound_to, duration, namespace_name, plain_address, reached_by, telling_unit
 from portulan.text.clean import clean
 from portulan.text.process import label
 from portulan.text.voice import Voice
@@ -64,7 +64,7 @@ def named_port(answer: Who) -> str:
 def _block(voice: Voice, items: list[Endpoint], answer: Who) -> Block:
     first = items[0]
     owners: dict[int, Owner] = {owner.pid: owner for item in items for owner in item.owners or ()}
-    facts = [*story_facts(voice, items, owners), *_queue(voice, items)]
+    facts = [*story_facts(voice, items, owners), *_queue(voice, items), *_reach(voice, items)]
     if first.netns_name:
         facts.append((voice.say("lives in"), voice.say("another network namespace: {name}", name=namespace_name(voice, first))))
     stops = [
@@ -239,6 +239,18 @@ def shell_words(command: tuple[str, ...]) -> str:
 def _squeeze(chain: list[str]) -> list[str]:
     """At most five steps: the first ones and the nearest."""
     return chain if len(chain) <= 5 else [*chain[:2], "…", *chain[-2:]]
+
+
+def _reach(voice: Voice, items: list[Endpoint]) -> list[tuple[str, str]]:
+    """Who can get to it, and the rule that says so."""
+    known = [item for item in items if item.reach is not None and item.state in SERVING]
+    if not known:
+        return []
+    from portulan.text.reach import deciding, place
+
+    facts = [(voice.say("reached by"), reached_by(voice, known))]
+    rules = dict.fromkeys(place(voice, rule) for item in known if item.reach is not None and (rule := deciding(item.reach)) is not None)
+    return facts + [(voice.say("by rule") if at == 0 else "", rule) for at, rule in enumerate(rules)]
 
 
 def _queue(voice: Voice, items: list[Endpoint]) -> list[tuple[str, str]]:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from portulan.verbs.lookup import common as common
     from portulan.verbs.lookup import lookup as lookup
     from portulan.verbs.map import port_map as port_map
+    from portulan.verbs.reach import matrix as matrix
+    from portulan.verbs.reach import passage as passage
+    from portulan.verbs.reach import reach as reach
     from portulan.verbs.registry import update_registry as update_registry
     from portulan.verbs.stop import stop as stop
     from portulan.verbs.who import who as who
@@ -41,6 +44,9 @@ _HOMES = {
     "lookup": "lookup",
     "note": "lease",
     "port_map": "map",
+    "matrix": "reach",
+    "passage": "reach",
+    "reach": "reach",
     "release": "lease",
     "update_registry": "registry",
     "stop": "stop",
@@ -48,7 +54,7 @@ _HOMES = {
     "why": "why",
 }
 __all__ = [
-    "chart", "common", "conflicts", "free", "hold", "lease", "lease_for", "leases", "lookup", "note", "port_map", "release", "stop", "update_registry", "who",
+    "chart", "common", "conflicts", "free", "hold", "lease", "lease_for", "leases", "lookup", "matrix", "note", "passage", "port_map", "reach", "release", "stop", "update_registry", "who",
     "why",
 ]  # fmt: skip
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from portulan.model.survey import Survey
     from portulan.system.source import SocketSource
+    from portulan.verbs.guarding import Guard
 
 _SERVERS = (Transport.TCP, Transport.UDP, Transport.UDPLITE)
 
@@ -37,6 +38,7 @@ def chart(
     connections: bool = False,
     source: str = "auto",
     meanwhile: Callable[[], object] | None = None,
+    reach: bool = False,
 ) -> Chart:
     """Every endpoint of this machine in all network namespaces it may see: listening TCP and bound UDP, or with `every_state` all sockets.
 
@@ -44,6 +46,7 @@ def chart(
     registry names, `names` of processes (shell patterns, any case), `pids`, `users` by name or uid, `namespaces` by name or inode (`this` is our own), `transports`; `exposed` leaves out what is
     bound to loopback addresses. `source`: `auto`,
     `bpf`, `proc`, `psutil`. `connections` counts those behind each listener (else unknown): it makes the kernel walk its whole table.
+    `reach` tells of each listening endpoint who can get to it, as far as the rules may be read.
     `meanwhile` is called once, while the kernel is searched, for whatever the caller will need then.
 
     Raises BadInput for a word that means nothing, CannotTell where the kernel cannot be asked, MachineFailed where it failed.
@@ -53,7 +56,12 @@ def chart(
     selection = Selection(ports=_union(ports for ports, _ in wanted) if words else None, every_state=every_state, connections=connections)
     machine = open_source(source)
     taken_at = datetime.now(UTC)
-    items, survey = look(machine, selection, meanwhile)
+    guard = None
+    if reach:
+        from portulan.verbs.guarding import Guard
+
+        guard = Guard()
+    items, survey = look(machine, selection, meanwhile, guard)
     if words:
         items = tuple(item for item in items if any(item.port in ports and item.transport in transports for ports, transports in wanted))
     people, places = list(users), list(namespaces)
@@ -66,14 +74,23 @@ def chart(
         items = tuple(item for item in items if item.exposure is not Exposure.LOOPBACK)
     for keep in _filters(names, pids, people, places):
         items = tuple(filter(keep, items))
+    gaps = survey.gaps
+    if guard is not None:
+        items = guard.stand(items)
+        gaps += tuple(guard.gaps)
     return Chart(
-        host=machine.host_name(), taken_at=taken_at, items=items, gaps=survey.gaps, namespaces=survey.namespaces, source=survey.source,
+        host=machine.host_name(), taken_at=taken_at, items=items, gaps=gaps, namespaces=survey.namespaces, source=survey.source,
         ephemeral=survey.ephemeral,
     )  # fmt: skip
 
 
-def look(machine: SocketSource, selection: Selection, meanwhile: Callable[[], object] | None = None) -> tuple[tuple[Endpoint, ...], Survey]:
-    """One look: the endpoints, with the registry's names and the machine's own words for users and containers; and what the survey said last."""
+def look(
+    machine: SocketSource, selection: Selection, meanwhile: Callable[[], object] | None = None, guard: Guard | None = None
+) -> tuple[tuple[Endpoint, ...], Survey]:
+    """One look: the endpoints, with the registry's names and the machine's own words for users and containers; and what the survey said last.
+
+    `guard` reads the rules of each namespace that has endpoints, while the kernel is searched.
+    """
     parts = machine.survey(selection)  # it begins here: what is imported next costs nothing while the kernel works
     from portulan.host.endpoints import Builder
     from portulan.system.registry_file import open_table
@@ -88,6 +105,8 @@ def look(machine: SocketSource, selection: Selection, meanwhile: Callable[[], ob
         if meanwhile is not None:
             meanwhile()
             meanwhile = None
+        if guard is not None:
+            guard.read(part)
         builder.add(part)
     return builder.items(), builder.survey
 

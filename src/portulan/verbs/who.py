@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from portulan.errors import BadInput
 from portulan.host.remedies import find_remedies
-from portulan.model.chart import Endpoint, Owner
+from portulan.model.chart import Endpoint, Gap, Owner
 from portulan.model.port import Port
 from portulan.model.survey import Selection
 from portulan.model.who import Who
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from portulan.system.source import SocketSource
 
 
-def who(port: str | int, *, source: str = "auto") -> Who:
+def who(port: str | int, *, source: str = "auto", reach: bool = False) -> Who:
     """Everything known of the holders of one port: `80`, `53/udp`, `ssh`.
 
     The answer's items are its listening and bound endpoints in all namespaces; of namespaces where there are none, whatever else sits on the port
-    there, unless our own namespace has one: who listens here is what was asked.
+    there, unless our own namespace has one: who listens here is what was asked. `reach` tells who can get to each, as far as the rules may be read.
     Raises BadInput for a word that means no single port, CannotTell and MachineFailed as `chart` does.
     """
     ports, transports = resolve_ports(str(port))
@@ -33,7 +33,16 @@ def who(port: str | int, *, source: str = "auto") -> Who:
     asked = Port(number, transports[0] if len(transports) == 1 else None)
     machine = open_source(source)
     taken_at = datetime.now(UTC)
-    items, survey = look(machine, Selection(ports=ports, transports=transports, connections=True))
+    guard = None
+    if reach:
+        from portulan.verbs.guarding import Guard
+
+        guard = Guard()
+    items, survey = look(machine, Selection(ports=ports, transports=transports, connections=True), guard=guard)
+    gaps: tuple[Gap, ...] = ()
+    if guard is not None:
+        items = guard.stand(items)
+        gaps = tuple(guard.gaps) if items else ()
     listening_in = {item.netns for item in items}
     if not any(space.own and space.inode in listening_in for space in survey.namespaces):
         found, survey = look(machine, Selection(ports=ports, transports=transports, every_state=True))
@@ -41,7 +50,7 @@ def who(port: str | int, *, source: str = "auto") -> Who:
     items = tuple(with_parents(item, machine) for item in items)
     return Who(
         port=asked, host=machine.host_name(), taken_at=taken_at, service=service_name(asked, items), items=items, remedies=find_remedies(items),
-        gaps=survey.gaps, source=survey.source, ephemeral=survey.ephemeral,
+        gaps=survey.gaps + gaps, source=survey.source, ephemeral=survey.ephemeral,
     )  # fmt: skip
 
 

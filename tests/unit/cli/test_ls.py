@@ -27,7 +27,7 @@ from strategies import acts, hostile_text, surveys
 
 def options(**more):
     usual = {
-        "ports": [], "service": [], "name": [], "pid": [], "user": [], "netns": [], "tcp": False, "udp": False, "exposed": False, "all": False, "connections": False, "csv": False,
+        "ports": [], "service": [], "name": [], "pid": [], "user": [], "netns": [], "tcp": False, "udp": False, "exposed": False, "all": False, "connections": False, "no_reach": False, "csv": False,
         "no_header": False, "watch": None, "source": "auto", "json": False,
     }  # fmt: skip
     return argparse.Namespace(**{**usual, **more})
@@ -77,10 +77,10 @@ def test_words_without_options_need_no_parser():
 
 
 def test_every_option_is_understood():
-    words = "80 53/udp --service http --name nginx* --name sshd --pid 5 --user ann --netns blue --tcp --exposed --all --connections --csv --no-header --watch 2 --source proc --json"
+    words = "80 53/udp --service http --name nginx* --name sshd --pid 5 --user ann --netns blue --tcp --exposed --all --connections --no-reach --csv --no-header --watch 2 --source proc --json"
     assert parsed(*words.split()) == {
         "ports": ["80", "53/udp"], "service": ["http"], "name": ["nginx*", "sshd"], "pid": ["5"], "user": ["ann"], "netns": ["blue"], "tcp": True, "udp": False, "exposed": True, "all": True,
-        "connections": True, "csv": True, "no_header": True, "watch": "2", "source": "proc", "json": True, "lang": None, "color": "auto",
+        "connections": True, "no_reach": True, "csv": True, "no_header": True, "watch": "2", "source": "proc", "json": True, "lang": None, "color": "auto",
     }  # fmt: skip
 
 
@@ -102,7 +102,7 @@ def test_every_option_reaches_the_verb(asked):
     assert words == (["80", "ssh"],)
     assert more == {
         "services": ["http"], "names": ["nginx*"], "pids": [812, 7], "users": ["root"], "namespaces": ["blue"], "transports": ["tcp"], "exposed": True, "every_state": True,
-        "connections": True, "source": "proc",
+        "connections": True, "source": "proc", "reach": True,
     }  # fmt: skip
     meanwhile()
 

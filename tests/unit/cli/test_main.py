@@ -291,7 +291,7 @@ def test_a_port_is_who(said, machine):
     status, out, _ = said("80")
     assert status == 0
     assert out.startswith("80/tcp (http) is held by nginx")
-    assert machine == [("80", {"source": "auto"})]
+    assert machine == [("80", {"source": "auto", "reach": True})]
 
 
 def test_a_service_is_who(said, machine):

@@ -29,9 +29,9 @@ def told(monkeypatch):
     def run_with(answer, *, width=80, colour=False, language="en", as_json=False, root=False):
         monkeypatch.setattr(os, "geteuid", lambda: 0 if root else 1000)
         monkeypatch.setattr(sys, "argv", ["/usr/bin/portulan"])
-        monkeypatch.setattr(import_module("portulan.verbs.who"), "who", lambda port, source: answer)
+        monkeypatch.setattr(import_module("portulan.verbs.who"), "who", lambda port, source, reach: answer)
         face = Face(Voice(language), io.StringIO(), io.StringIO(), width=width, colour=colour)
-        status = run(argparse.Namespace(port="80", source="auto", json=as_json), face)
+        status = run(argparse.Namespace(port="80", source="auto", no_reach=False, json=as_json), face)
         return status, face.out.getvalue(), face.err.getvalue()
 
     return run_with
@@ -48,8 +48,8 @@ def test_one_word_needs_no_parser():
 def test_the_question_reaches_the_verb(monkeypatch):
     asked = []
     monkeypatch.setattr(import_module("portulan.verbs.who"), "who", lambda *words, **more: asked.append((words, more)) or who(80))
-    run(argparse.Namespace(port="80/tcp", source="proc", json=True), Face(Voice(), io.StringIO(), io.StringIO()))
-    assert asked == [(("80/tcp",), {"source": "proc"})]
+    run(argparse.Namespace(port="80/tcp", source="proc", no_reach=True, json=True), Face(Voice(), io.StringIO(), io.StringIO()))
+    assert asked == [(("80/tcp",), {"source": "proc", "reach": False})]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from errno import EINVAL, EOPNOTSUPP, EPROTONOSUPPORT
 
 from portulan.errors import NotPermitted, failed
 from portulan.model.ruleset import Ruleset
+from portulan.system.firewall.elements import NETFILTER, read_elements
 from portulan.system.firewall.iptables import add_legacy, translate_opaque
 from portulan.system.firewall.nft import find_nft, list_rules, read_sets
 from portulan.system.linux.namespaces import inside
@@ -16,38 +17,44 @@ from portulan.wire.nft_sets import sets_in_rules
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from portulan.model.ruleset import Key
     from portulan.system.linux.namespaces import Place
 
     Wanted = Callable[[Ruleset], Iterable[Key]]
 
-NETFILTER = 12
-"""The netlink protocol."""
+
+def _none(_: Ruleset) -> tuple[Key, ...]:
+    return ()
+
+
 _ATTEMPTS = 5
 _FEW_SETS = 8
 """More of them are read by one whole listing."""
+LARGE = 2048
+"""A set of more elements may be left unread: half as many more are read before that is known, in 5 ms."""
 
 
-def read_ruleset(place: Place | None = None, wanted: Wanted = sets_in_rules) -> Ruleset:
+def read_ruleset(place: Place | None = None, wanted: Wanted = sets_in_rules, leave: Wanted = _none) -> Ruleset:
     """The rules of a network namespace, this thread's own unless told.
 
-    Named sets are listed without their elements first, and then only the `wanted` ones read: as a rule all that rules refer to. Rules that changed while they
+    Named sets are listed without their elements first, and then only the `wanted` ones read: as a rule all that rules refer to. Those of
+    them that `leave` names stay unread where they are `LARGE`. Rules that changed while they
     were read are read again (`read_again` says how often); where they never keep still, the last reading is marked `incomplete`.
 
     Raises NotPermitted without CAP_NET_ADMIN, CannotTell where there are rules but no nft that can list them, ParseError, MachineFailed.
     """
     try:
         with inside(place) if place is not None else nullcontext():
-            return _read(wanted)
+            return _read(wanted, leave)
     except PermissionError as error:
         raise NotPermitted("nft.forbidden", needs="CAP_NET_ADMIN") from error
     except OSError as error:
         raise failed("read", "the rules of a network namespace", error) from error
 
 
-def _read(wanted: Wanted) -> Ruleset:
+def _read(wanted: Wanted, leave: Wanted) -> Ruleset:
     try:
         netlink = Netlink(NETFILTER)
     except OSError as error:
@@ -59,7 +66,7 @@ def _read(wanted: Wanted) -> Ruleset:
         for attempt in range(_ATTEMPTS):
             before = _generation(netlink)
             try:
-                ruleset = add_legacy(_read_once(netlink, wanted) if before >= 0 else Ruleset())
+                ruleset = add_legacy(_read_once(netlink, wanted, leave) if before >= 0 else Ruleset())
             except FileNotFoundError:  # a table, chain or set went before it was listed
                 if attempt == _ATTEMPTS - 1:
                     raise
@@ -79,16 +86,31 @@ def _generation(netlink: Netlink) -> int:
         raise
 
 
-def _read_once(netlink: Netlink, wanted: Wanted) -> Ruleset:
+def _read_once(netlink: Netlink, wanted: Wanted, leave: Wanted) -> Ruleset:
     tables = [parse_table(*found) for found in netlink.dump(GET_TABLE, build_query())]
     if not tables:
         return Ruleset()
     nft = find_nft()
     chains = [parse_chain(*found) for found in netlink.dump(GET_CHAIN, build_query())]
     ruleset = list_rules(nft, tables, chains, terse=True)
-    unread = [key for key in wanted(ruleset) if key in ruleset.sets and ruleset.sets[key].members is None]
+    ruleset, unread = _read_plain(ruleset, wanted(ruleset), frozenset(leave(ruleset)))
     if len(unread) > _FEW_SETS and len(unread) == len(ruleset.sets):
         ruleset = list_rules(nft, tables, chains, terse=False)
     else:
         ruleset = read_sets(nft, ruleset, unread)
     return translate_opaque(nft, ruleset)
+
+
+def _read_plain(ruleset: Ruleset, wanted: Iterable[Key], leave: Collection[Key]) -> tuple[Ruleset, list[Key]]:
+    """The ruleset with the sets that the kernel lists for us, and the keys of those that nft has to read."""
+    sets, unread = dict(ruleset.sets), []
+    for key in wanted:
+        known = sets.get(key)
+        if known is None or known.members is not None:
+            continue
+        found = read_elements(known, LARGE if key in leave else None)
+        if found.members is None and not found.large:
+            unread.append(key)
+        else:
+            sets[key] = known._replace(members=found.members, element_count=found.element_count if found.large else None)
+    return ruleset._replace(sets=sets), unread

@@ -107,7 +107,7 @@ class Look:
             processes=self.processes, kernel=self.kernel, cgroups=self.cgroups, devices=self.devices, connections=self.connections,
             gaps=tuple(self.gaps), ephemeral=parse_range(read_file("/proc/sys/net/ipv4/ip_local_port_range")),
             namespaces=tuple(Namespace(place.inode, place.name, place is own) for place in self.places.values() if place.inode is not None),
-            coming=coming,
+            ways={inode: place.path for inode, place in self.places.items()}, coming=coming,
         )  # fmt: skip
 
     def _pids(self) -> set[int]:

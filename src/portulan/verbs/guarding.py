@@ -1,0 +1,231 @@
+"""The rules and the network of every namespace that a chart shows, read while the kernel is searched for holders, and what they make of its endpoints."""
+
+from __future__ import annotations
+
+import sys
+
+from portulan.errors import CannotTell, MachineFailed, NotPermitted, ParseError
+from portulan.model.address import MAPPED
+from portulan.model.chart import Endpoint, Gap, State
+from portulan.model.network import Address
+from portulan.model.port import Transport
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from portulan.guard.bare import Bare
+    from portulan.guard.unread import Readings
+    from portulan.model.network import Network
+    from portulan.model.ruleset import Ruleset
+    from portulan.model.standing import Senders, Standing
+    from portulan.model.survey import Row, Survey
+    from portulan.system.linux.namespaces import Place
+
+SERVING = (State.LISTENING, State.BOUND)
+_FOLLOWED = {Transport.TCP: Transport.TCP, Transport.UDP: Transport.UDP, Transport.UDPLITE: Transport.UDP}
+_MOST = 256
+"""Namespaces whose rules are read."""
+_UNTRUSTED = ("nft.changing", "legacy.forbidden", "legacy.no-program")
+"""Of `Ruleset.incomplete`: whole tables may be missing. The others are rules that stand there without being understood."""
+_MULTICAST_4, _MULTICAST_6 = 0xE, 0xFF
+_WIDEST = ("everyone", "maybe", "networks", "this-host", "nobody")
+
+
+class Space:
+    """One namespace: what was read of it."""
+
+    def __init__(self, ruleset: Ruleset, network: Network, ports: dict[Transport, set[int]] | None) -> None:
+        """`ports`: those that will be asked for; None: any."""
+        self.ruleset, self.network, self.ports = ruleset, network, ports
+        self.ruled = any(chain.base is not None for chain in ruleset.chains)
+        self._bare: Bare | None = None
+        self._readings: Readings | None = None
+        self._known: dict[object, Standing] = {}
+
+    def door(self, transport: Transport, port: int, addresses: tuple[Address, ...] | None, *, v4: bool, v6: bool) -> Standing:
+        """How a door stands."""
+        key = (transport, port if self.ruled else 0, addresses, v4, v6)
+        if key not in self._known:
+            self._known[key] = self._ask(transport, port, addresses, v4=v4, v6=v6)
+        return self._known[key]
+
+    def _ask(self, transport: Transport, port: int, addresses: tuple[Address, ...] | None, *, v4: bool, v6: bool) -> Standing:
+        if not self.ruled:
+            from portulan.guard.bare import Bare
+
+            self._bare = self._bare or Bare(self.network)
+            found = self._bare.door(addresses, v4=v4, v6=v6)
+            if found is not None:
+                return found
+        return self.readings().door(transport, port, addresses, v4=v4, v6=v6)
+
+    def readings(self) -> Readings:
+        """The rules, simulated."""
+        if self._readings is None:
+            from portulan.guard.reach import simulate
+            from portulan.guard.unread import Readings
+            from portulan.model.portset import PortRange, PortSet
+
+            wanted = None
+            if self.ports is not None and self.ruled:
+                wanted = {kind: PortSet.of(PortRange(port, port) for port in numbers) for kind, numbers in self.ports.items()}
+            self._readings = Readings(self.ruleset, lambda ruleset: simulate(ruleset, self.network, ports=wanted))
+        return self._readings
+
+
+class Guard:
+    """All namespaces. One look at the machine."""
+
+    def __init__(self, *, every_port: bool = False, whole_sets: bool = False) -> None:
+        """`every_port`: any port will be asked for, not only where somebody listens. `whole_sets`: large sets are read too."""
+        self.every_port, self.whole_sets = every_port, whole_sets
+        self.spaces: dict[int | None, Space | None] = {}
+        self.gaps: list[Gap] = []
+
+    def read(self, survey: Survey) -> None:
+        """Read what is new in a part of a survey, as long as the ways into its namespaces are open."""
+        ports: dict[int | None, dict[Transport, set[int]]] = {}
+        if self.every_port:  # there may be rules for ports on which nobody listens
+            ports = {space.inode: {} for space in survey.namespaces if space.own}
+        for row in (*survey.coming, *survey.rows):
+            if row.state in SERVING:
+                self._note_port(ports, row)
+        for netns, numbers in ports.items():
+            if netns in self.spaces:
+                space = self.spaces[netns]
+                if space is not None and space.ports is not None:
+                    for kind, more in numbers.items():
+                        space.ports.setdefault(kind, set()).update(more)
+            elif len(self.spaces) < _MOST:
+                self.spaces[netns] = self._space(survey, netns, numbers)
+
+    @staticmethod
+    def _note_port(ports: dict[int | None, dict[Transport, set[int]]], row: Row) -> None:
+        kind = _FOLLOWED.get(row.transport)
+        if kind is not None:
+            ports.setdefault(row.netns, {}).setdefault(kind, set()).add(row.port)
+
+    def _space(self, survey: Survey, netns: int | None, ports: dict[Transport, set[int]]) -> Space | None:
+        if not sys.platform.startswith("linux") or survey.source == "psutil":
+            self._note_gap(Gap("reach.linux-only"))
+            return None
+        from portulan.system.linux.namespaces import Place
+        from portulan.system.linux.network import read_network
+
+        own = next((space.own for space in survey.namespaces if space.inode == netns), True)
+        name = "" if own else next((space.name or f"net:[{netns}]" for space in survey.namespaces if space.inode == netns), "")
+        place = None if own else Place(netns, survey.ways.get(netns, ""), name)
+        try:
+            ruleset = self._rules(place)
+            network = read_network(place)
+        except NotPermitted as error:
+            self._note_gap(Gap("reach.forbidden", {"needs": str(error.facts["needs"])}))
+            return None
+        except (CannotTell, ParseError, MachineFailed) as error:
+            gap = Gap("reach.unreadable", {"name": name, "why": error.code})
+            self._note_gap(gap._replace(facts={**{key: str(fact) for key, fact in error.facts.items()}, **gap.facts}))
+            return None
+        for code, text in ruleset.incomplete:
+            self._note_gap(Gap("reach.incomplete", {"why": code, "text": text}))
+        if any(code in _UNTRUSTED for code, _ in ruleset.incomplete):
+            return None
+        return Space(ruleset, network._replace(inode=netns), None if self.every_port else ports)
+
+    def _rules(self, place: Place | None) -> Ruleset:
+        from portulan.system.firewall.read import read_ruleset
+
+        if self.whole_sets:
+            return read_ruleset(place)
+        from portulan.guard.unread import may_stay_unread
+
+        return read_ruleset(place, leave=may_stay_unread)
+
+    def _note_gap(self, gap: Gap) -> None:
+        if gap not in self.gaps:
+            self.gaps.append(gap)
+
+    def stand(self, items: Iterable[Endpoint]) -> tuple[Endpoint, ...]:
+        """The endpoints, each that serves with how it stands."""
+        return tuple(item._replace(reach=self.standing(item)) if item.state in SERVING else item for item in items)
+
+    def together(self, items: Sequence[Endpoint]) -> Standing | None:
+        """How a door stands that several endpoints of one port and namespace make; None where it cannot be told."""
+        space, kind = self.spaces.get(items[0].netns), _FOLLOWED.get(items[0].transport)
+        standings = [self.standing(item) for item in items]
+        if (
+            len(items) == 1
+            or space is None
+            or kind is None
+            or None in standings
+            or any(socket.device for item in items for socket in item.sockets)
+        ):
+            return standings[0]
+        addresses = [parse(item.address) for item in items]
+        wild = {address.version for address in addresses if not address.number}
+        if any(
+            parse(item.address).version == 6 and item.address == "::" and any(socket.v6_only is False for socket in item.sockets)
+            for item in items
+        ):
+            wild = {4, 6}
+        if not wild:
+            return space.door(kind, items[0].port, tuple(sorted(set(addresses))), v4=True, v6=True)
+        if any(address.number and address.version not in wild for address in addresses):
+            return max(
+                (one for one in standings if one is not None), key=lambda one: -_WIDEST.index(one.wide) if one.wide in _WIDEST else -9
+            )
+        return space.door(kind, items[0].port, None, v4=4 in wild, v6=6 in wild)
+
+    def standing(self, item: Endpoint) -> Standing | None:
+        """How the door of one endpoint stands; None where it cannot be told."""
+        space = self.spaces.get(item.netns)
+        kind = _FOLLOWED.get(item.transport)
+        if space is None or kind is None:
+            return None
+        address = parse(item.address)
+        six_too = any(socket.v6_only is False for socket in item.sockets)
+        if not address.number:
+            found = space.door(kind, item.port, None, v4=address.version == 4 or six_too, v6=address.version == 6)
+        elif is_multicast(address):
+            if not space.ruled:
+                return space.door(kind, item.port, None, v4=address.version == 4, v6=address.version == 6)
+            self._note_gap(Gap("reach.group"))
+            return None
+        else:
+            found = space.door(kind, item.port, (address,), v4=True, v6=True)
+        devices = {socket.device for socket in item.sockets}
+        return found if None in devices or not devices else only_by(found, devices)
+
+
+def parse(text: str) -> Address:
+    """A bound address, an IPv4-mapped one as the IPv4 address that it stands for."""
+    from portulan.model.address import parse_address
+
+    packed = parse_address(text)
+    if len(packed) == 16 and packed[:12] == MAPPED:
+        packed = packed[12:]
+    return Address(4 if len(packed) == 4 else 6, int.from_bytes(packed))
+
+
+def is_multicast(address: Address) -> bool:
+    """Whether it is no host's own, but a group's."""
+    return address.number >> 28 == _MULTICAST_4 if address.version == 4 else address.number >> 120 == _MULTICAST_6
+
+
+def only_by(standing: Standing, devices: Iterable[str | None]) -> Standing:
+    """Of a socket that is bound to interfaces: only who comes by these."""
+    links = {device for device in devices if device is not None}
+    grants = tuple(
+        grant._replace(links=tuple(sorted(links.intersection(grant.links)))) for grant in standing.grants if links.intersection(grant.links)
+    )
+
+    def kept(senders: Iterable[Senders]) -> tuple[Senders, ...]:
+        left = []
+        for each in senders:
+            by = links.intersection(each.links) if each.links else links
+            if by if each.kind != "this-host" else "lo" in links:
+                left.append(each if each.kind == "this-host" else each._replace(links=tuple(sorted(by))))
+        return tuple(left)
+
+    sure, perhaps = kept(standing.sure), kept(standing.perhaps)
+    return standing._replace(grants=grants, sure=sure, perhaps=perhaps, wide=standing.wide if sure or perhaps else "nobody")
