@@ -239,8 +239,6 @@ class Writer:
             parts.append(self.verdict(table, hook, targets))
         if reject and parts[-1] == "reject":
             parts[-1] = self.reject(table)
-            if "tcp reset" in parts[-1] and "nfproto" in " ".join(parts):
-                parts[-1] = "drop"  # nft 1.0.6 leaves `meta nfproto` out of what it prints of such a rule
         return " ".join(part for part in parts if part)
 
     def reject(self, table):

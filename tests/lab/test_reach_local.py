@@ -5,9 +5,10 @@ import time
 
 import pytest
 
-from firewalls import load
+from firewalls import load, read_there
 from portulan.guard.trace import Tracer
 from portulan.model.reach import Outcome
+from portulan.wire.nft_text import rule_text
 from proofs_reach import ENDS, place_of
 from reach_lab import Lab, Monitor, address, between_ports, packet_of
 
@@ -214,3 +215,25 @@ def test_answers_to_somebody_outside(lab):
         load(lab.host, AROUND.format(link).replace("chain c", f"chain c_{link}"))
     cases = [(kind, "fd00::1" if ":" in to else "198.18.0.1", to, port, lab.sender) for kind, to, port in OUTSIDE]
     assert compare(lab, cases, "eth0") >= 4
+
+
+def test_the_ip_version_that_nft_does_not_print_is_read_from_the_kernel(sandbox, peers):
+    host = sandbox.host("a", root=peers)
+    rules = (
+        "meta nfproto ipv4 tcp dport 113",
+        "meta nfproto ipv6 meta l4proto tcp",
+        "tcp dport 5",
+        "meta nfproto ipv4 ct state new tcp dport 7",
+        "ip saddr 192.0.2.1 tcp dport 6",
+    )
+    text = "\n".join(f"    {rule} reject with tcp reset" for rule in rules)
+    load(host, f"table inet t {{\n  chain in {{\n    type filter hook input priority 0\n{text}\n  }}\n}}\n")
+    assert "nfproto" not in host.run(["nft", "list", "ruleset"]).stdout, "this nft prints it: the work-around is not needed for it"
+    (chain,) = read_there(host).chains
+    assert [[words for words in ("ipv4", "ipv6") if f"meta nfproto {words}" in rule_text(rule)] for rule in chain.rules] == [
+        ["ipv4"],
+        ["ipv6"],
+        [],
+        ["ipv4"],
+        [],
+    ]
