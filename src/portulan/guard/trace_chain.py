@@ -55,6 +55,7 @@ class Hooks:
             self._chains[chain.family, chain.table, chain.name] = chain
             if chain.base is not None:
                 self._bases.setdefault(chain.base.hook, []).append((chain, chain.base))
+        self._policies: dict[tuple[int, str], Place] = {}
         self._orders: dict[tuple[str, int], list[list[Stop]]] = {}
         self.strange = [
             chain for chain in ruleset.chains if chain.base is not None and (chain.family not in _KNOWN or chain.base.hook not in _HOOKS)
@@ -175,9 +176,13 @@ class Hooks:
 
     def place(self, chain: Chain, hook: str) -> Place:
         """The policy of a base chain."""
-        assert chain.base is not None
-        author = "iptables-legacy" if self._legacy(chain) else author_of(chain.table, chain.name)
-        return Place(chain.family, chain.table, chain.name, None, f"policy {chain.base.policy.value}", hook, author, policy=True)
+        known = self._policies.get((id(chain), hook))
+        if known is None:  # chains live as long as the ruleset does
+            assert chain.base is not None
+            author = "iptables-legacy" if self._legacy(chain) else author_of(chain.table, chain.name)
+            known = Place(chain.family, chain.table, chain.name, None, f"policy {chain.base.policy.value}", hook, author, policy=True)
+            self._policies[id(chain), hook] = known
+        return known
 
     def enter(self, chain: Chain, courses: Sequence[Course], hook: str) -> list[Course]:
         """A base chain: gives the courses on which it lets the packet through."""
