@@ -154,7 +154,10 @@ def _raw(place: str) -> Reader:
         for first, size, name in _layout(base, facts):
             if first <= begin and end <= first + size:
                 value = facts[name]
-                return value >> (first + size - end) & (1 << end - begin) - 1 if isinstance(value, int) else any_number
+                if isinstance(value, Free):
+                    return value if (begin, end) == (first, first + size) else value._replace(spans=((0, (1 << end - begin) - 1),))
+                assert isinstance(value, int)
+                return value >> (first + size - end) & (1 << end - begin) - 1
         return any_number
 
     return read
