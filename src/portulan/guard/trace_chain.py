@@ -218,29 +218,35 @@ class Hooks:
 
     def run(self, entry: Entry, courses: list[Course]) -> list[Course]:
         """A chain: gives the courses that come to its end or return (fate None) and those that were accepted in it."""
-        active, back_, accepted = courses, [], []
+        active = courses
+        left: list[Course] = []
         for rule in entry.chain.rules:
             if not active:
                 break
+            if len(active) == 1 and self.rules.misses(rule, active[0]):
+                continue
             following: list[Course] = []
             for course in active:
                 for branch, move in self.rules.run(rule, entry, course):
                     if move is END or move is GO:
                         following.append(branch)
                     elif move is DONE:
-                        if branch.fate == "stop":
-                            self.ended.append(branch)
-                        elif branch.fate == "accept":
-                            accepted.append(branch)
-                        else:
-                            branch.fate = None
-                            back_.append(branch)
+                        self._done(branch, left)
                     else:
                         assert isinstance(move, Verdict)
                         for each in self.run(self._below(entry, move, rule), [branch]):
-                            (accepted if each.fate == "accept" else following if move.kind is VerdictKind.JUMP else back_).append(each)
-            active = merge(following) if len(following) > 1 else following
-        return merge([*active, *back_, *accepted])
+                            (left if each.fate == "accept" or move.kind is VerdictKind.GOTO else following).append(each)
+            active = merge(following)
+        return merge([*active, *left])
+
+    def _done(self, course: Course, left: list[Course]) -> None:
+        """A course that a rule has taken out of its chain."""
+        if course.fate == "stop":
+            self.ended.append(course)
+            return
+        if course.fate == "return":
+            course.fate = None
+        left.append(course)
 
     def _below(self, entry: Entry, move: Verdict, rule: object) -> Entry:
         chain = self._chains[entry.chain.family, entry.chain.table, move.target or ""]
