@@ -241,7 +241,9 @@ table netdev traced {
 class Monitor:
     """Listens to what `nft monitor trace` prints (net/netfilter/nf_tables_trace.c), on a host."""
 
-    def __init__(self, host):
+    def __init__(self, host, key=None):
+        """`key`: what a packet is known by, from its transport header; its number unless told."""
+        self._key = key or numbered
         with host.enter():
             self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETFILTER)
         self._socket.setsockopt(socket.SOL_SOCKET, 33, 1 << 26)  # SO_RCVBUFFORCE: nothing may get lost
@@ -253,7 +255,7 @@ class Monitor:
         self._socket.close()
 
     def read(self):
-        """Number of a packet -> [(family, table, chain, handle of the rule, or None for the policy), …] in order: what matched."""
+        """What a packet is known by -> [(family, table, chain, handle of the rule, or None for the policy), …] in order: what matched."""
         found, number_of = defaultdict(list), {}
         while True:
             try:
@@ -270,8 +272,7 @@ class Monitor:
         mark, what = facts[_ID], int.from_bytes(facts[_TYPE])
         header = facts.get(_TRANSPORT)
         if header is not None:  # with the first message of each base chain
-            number = int.from_bytes(header[4:8] if len(header) >= 20 else header[8:12]) - FIRST_NUMBER
-            number_of[mark] = number if number >= 0 else None  # answers by ICMP
+            number_of[mark] = self._key(header)
         elif _LINK_HEADER in facts:
             number_of[mark] = None  # ARP and the like
         if number_of.get(mark) is None:
@@ -280,6 +281,17 @@ class Monitor:
             found[number_of[mark]].append((family, _text(facts[_TABLE]), _text(facts[_CHAIN]), int.from_bytes(facts[_HANDLE])))
         elif what == _POLICY:
             found[number_of[mark]].append((family, _text(facts[_TABLE]), _text(facts[_CHAIN]), None))
+
+
+def numbered(header):
+    """A packet's place in the list that was sent; None of others, such as answers by ICMP."""
+    number = int.from_bytes(header[4:8] if len(header) >= 20 else header[8:12]) - FIRST_NUMBER
+    return number if number >= 0 else None
+
+
+def between_ports(header):
+    """(source port, destination port)."""
+    return int.from_bytes(header[:2]), int.from_bytes(header[2:4])
 
 
 def _text(value):

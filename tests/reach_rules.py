@@ -157,7 +157,7 @@ class Writer:
             # nft refuses a rule that asks for two protocols at once
             if not any(clash(one, other) for other in made):
                 made.append(one)
-        if self.unknowable and self.chance(3):
+        if self.unknowable and self.chance(6):
             made.insert(self.dice.randrange(len(made) + 1), self.unknown(table))
         return " ".join(made)
 
@@ -239,8 +239,6 @@ class Writer:
             parts.append(self.verdict(table, hook, targets))
         if reject and parts[-1] == "reject":
             parts[-1] = self.reject(table)
-            if "tcp reset" in parts[-1] and "nfproto" in " ".join(parts):
-                parts[-1] = "drop"  # nft 1.0.6 leaves `meta nfproto` out of what it prints of such a rule
         return " ".join(part for part in parts if part)
 
     def reject(self, table):

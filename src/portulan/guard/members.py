@@ -45,6 +45,11 @@ class NumberSet:
         self._first = [low for low, _ in self.spans]
         self._last = [high for _, high in self.spans]
 
+    def holds(self, number: int) -> bool:
+        """Whether a number is one of them."""
+        at = bisect_right(self._first, number) - 1
+        return at >= 0 and number <= self._last[at]
+
     def find(self, key: tuple[Value, ...]) -> list[Found]:
         """All ways in which the search may end; one, where the number is known or all that it may be lie on the same side."""
         (value,) = key
@@ -57,8 +62,7 @@ class NumberSet:
             value = value.number
         if not isinstance(value, int):
             return _OUT
-        at = bisect_right(self._first, value) - 1
-        return _IN if at >= 0 and value <= self._last[at] else _OUT
+        return _IN if self.holds(value) else _OUT
 
 
 class ElementSet:

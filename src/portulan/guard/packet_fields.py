@@ -10,7 +10,7 @@ What a hook has no device for is 0 or "" to iif, oif and their names, and nothin
 
 from __future__ import annotations
 
-from portulan.guard.course import Device, Free, anything
+from portulan.guard.course import Device, Free, anything, join
 from portulan.guard.routing import is_multicast
 from portulan.wire.nft_kinds import kind_of
 
@@ -30,7 +30,8 @@ PROTOCOLS = {"tcp": 6, "udp": 17, "sctp": 132, "dccp": 33, "udplite": 136}
 STATES = {"none": 1, "invalid": 1, "established": 2, "new": 8, "untracked": 64}
 SENDER = "sender"
 """Why a number is unknown: the sender chooses it."""
-_WITH_LINK_IN = ("ingress", "prerouting", "input", "forward", "postrouting")
+_FEW = 64
+"""Unknown addresses of no more values than these are asked for one by one."""
 _WITH_PORTS = ("tcp", "udp", "sctp", "dccp", "udplite", "th")
 
 
@@ -153,7 +154,10 @@ def _raw(place: str) -> Reader:
         for first, size, name in _layout(base, facts):
             if first <= begin and end <= first + size:
                 value = facts[name]
-                return value >> (first + size - end) & (1 << end - begin) - 1 if isinstance(value, int) else any_number
+                if isinstance(value, Free):
+                    return value if (begin, end) == (first, first + size) else value._replace(spans=((0, (1 << end - begin) - 1),))
+                assert isinstance(value, int)
+                return value >> (first + size - end) & (1 << end - begin) - 1
         return any_number
 
     return read
@@ -206,8 +210,10 @@ def _packet_type(_: Routing, facts: Facts) -> Value:
     address, version = facts["daddr"], facts["version"]
     if "meta pkttype" in facts:  # a rule set it
         return facts["meta pkttype"]
-    if not isinstance(address, int) or not isinstance(version, int):
-        return Free(((0, 2),), "choice")
+    if isinstance(address, Free):
+        return address._replace(spans=((0, 2),))
+    assert isinstance(version, int)
+    assert isinstance(address, int)
     return 2 if is_multicast(version, address) else 1 if (version, address) == (4, 0xFFFFFFFF) else 0
 
 
@@ -279,10 +285,15 @@ def _fib_type(side: str, by: str | None) -> Reader:
     def read(routing: Routing, facts: Facts) -> Value:
         address, version = facts[side], facts["version"]
         device = facts[by] if by is not None else None
-        if not isinstance(address, int):
-            return Free(((1, 8),), "choice")
         assert isinstance(version, int)
-        return routing.fib_type(version, address, device if isinstance(device, str) else None)
+        link = device if isinstance(device, str) else None
+        if isinstance(address, int):
+            return routing.fib_type(version, address, link)
+        assert isinstance(address, Free)
+        if sum(last - first + 1 for first, last in address.spans) > _FEW:
+            return address._replace(spans=((1, 8),))
+        types = {routing.fib_type(version, number, link) for first, last in address.spans for number in range(first, last + 1)}
+        return types.pop() if len(types) == 1 else address._replace(spans=join((number, number) for number in types))
 
     return read
 
@@ -291,7 +302,8 @@ def _fib_link(side: str, by: str | None, field: Field) -> Reader:
     def read(routing: Routing, facts: Facts) -> Value:
         address, version = facts[side], facts["version"]
         if not isinstance(address, int) or routing.network.policy_routing:
-            return Free(((0, 1),), "routing") if field.exists else anything(32, "routing")
+            unknown = address if isinstance(address, Free) else anything(32, "routing")
+            return unknown._replace(spans=((0, 1 if field.exists else (1 << 32) - 1),))
         assert isinstance(version, int)
         device = facts[by] if by is not None else None
         if facts["iif"] == "lo" and facts["hook"] in ("prerouting", "input"):  # what came by lo is taken to belong there

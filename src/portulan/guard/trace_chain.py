@@ -55,6 +55,7 @@ class Hooks:
             self._chains[chain.family, chain.table, chain.name] = chain
             if chain.base is not None:
                 self._bases.setdefault(chain.base.hook, []).append((chain, chain.base))
+        self._policies: dict[tuple[int, str], Place] = {}
         self._orders: dict[tuple[str, int], list[list[Stop]]] = {}
         self.strange = [
             chain for chain in ruleset.chains if chain.base is not None and (chain.family not in _KNOWN or chain.base.hook not in _HOOKS)
@@ -175,9 +176,13 @@ class Hooks:
 
     def place(self, chain: Chain, hook: str) -> Place:
         """The policy of a base chain."""
-        assert chain.base is not None
-        author = "iptables-legacy" if self._legacy(chain) else author_of(chain.table, chain.name)
-        return Place(chain.family, chain.table, chain.name, None, f"policy {chain.base.policy.value}", hook, author, policy=True)
+        known = self._policies.get((id(chain), hook))
+        if known is None:  # chains live as long as the ruleset does
+            assert chain.base is not None
+            author = "iptables-legacy" if self._legacy(chain) else author_of(chain.table, chain.name)
+            known = Place(chain.family, chain.table, chain.name, None, f"policy {chain.base.policy.value}", hook, author, policy=True)
+            self._policies[id(chain), hook] = known
+        return known
 
     def enter(self, chain: Chain, courses: Sequence[Course], hook: str) -> list[Course]:
         """A base chain: gives the courses on which it lets the packet through."""
@@ -213,29 +218,35 @@ class Hooks:
 
     def run(self, entry: Entry, courses: list[Course]) -> list[Course]:
         """A chain: gives the courses that come to its end or return (fate None) and those that were accepted in it."""
-        active, back_, accepted = courses, [], []
+        active = courses
+        left: list[Course] = []
         for rule in entry.chain.rules:
             if not active:
                 break
+            if len(active) == 1 and self.rules.misses(rule, active[0]):
+                continue
             following: list[Course] = []
             for course in active:
                 for branch, move in self.rules.run(rule, entry, course):
                     if move is END or move is GO:
                         following.append(branch)
                     elif move is DONE:
-                        if branch.fate == "stop":
-                            self.ended.append(branch)
-                        elif branch.fate == "accept":
-                            accepted.append(branch)
-                        else:
-                            branch.fate = None
-                            back_.append(branch)
+                        self._done(branch, left)
                     else:
                         assert isinstance(move, Verdict)
                         for each in self.run(self._below(entry, move, rule), [branch]):
-                            (accepted if each.fate == "accept" else following if move.kind is VerdictKind.JUMP else back_).append(each)
-            active = merge(following) if len(following) > 1 else following
-        return merge([*active, *back_, *accepted])
+                            (left if each.fate == "accept" or move.kind is VerdictKind.GOTO else following).append(each)
+            active = merge(following)
+        return merge([*active, *left])
+
+    def _done(self, course: Course, left: list[Course]) -> None:
+        """A course that a rule has taken out of its chain."""
+        if course.fate == "stop":
+            self.ended.append(course)
+            return
+        if course.fate == "return":
+            course.fate = None
+        left.append(course)
 
     def _below(self, entry: Entry, move: Verdict, rule: object) -> Entry:
         chain = self._chains[entry.chain.family, entry.chain.table, move.target or ""]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from portulan.guard.course import Course, Free, anything
-from portulan.guard.packet_fields import slot_of
+from portulan.guard.members import NumberSet
+from portulan.guard.packet_fields import reader_of, slot_of
 from portulan.guard.trace_expression import DONE, END, GO, Entry, Expressions, narrow, origin_of
 from portulan.guard.trace_nat import translate
 from portulan.guard.values import calculate, spell
@@ -20,6 +21,7 @@ from portulan.model.rule import (
     Log,
     Lookup,
     Match,
+    Members,
     Name,
     NoTrack,
     Offload,
@@ -42,12 +44,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from portulan.guard.course import Value
+    from portulan.guard.packet_fields import Reader
+    from portulan.guard.routing import Routing
     from portulan.guard.trace_expression import Move, Result
     from portulan.model.rule import Rule, Statement
+    from portulan.model.ruleset import Ruleset
 
 
 class Rules(Expressions):
     """Runs rules."""
+
+    def __init__(self, ruleset: Ruleset, routing: Routing) -> None:
+        super().__init__(ruleset, routing)
+        self._first: dict[int, tuple[Rule, Reader, NumberSet | None, bool]] = {}
 
     def run(self, rule: Rule, entry: Entry, course: Course) -> list[tuple[Course, Move]]:
         """Every way in which a rule may end for a packet: END, DONE, GO (all of it matched, and it decides nothing), or a jump."""
@@ -70,6 +79,29 @@ class Rules(Expressions):
                 course.add(self.step(rule, entry, course, "continue"))
             ended.append((course, move))
         return ended
+
+    def misses(self, rule: Rule, course: Course) -> bool:
+        """Whether the very first condition fails, without a doubt: so most rules end, and this spares them all else."""
+        first = self._first.get(id(rule))
+        if first is None:
+            first = self._first[id(rule)] = self._first_of(rule)
+        _, reader, numbers, negated = first
+        if numbers is None:
+            return False
+        value = reader(self.routing, course.facts)
+        return value is None or (value.__class__ is int and numbers.holds(value) is negated)
+
+    def _first_of(self, rule: Rule) -> tuple[Rule, Reader, NumberSet | None, bool]:
+        """With the rule itself, so that its number stays its own."""
+        first = rule.statements[0] if rule.statements else None
+        if (
+            isinstance(first, Match)
+            and isinstance(first.left, Field)
+            and isinstance(first.right, Members)
+            and first.right.spans is not None
+        ):
+            return rule, reader_of(first.left), NumberSet(first.right.spans.first, first.right.spans.last), first.negated
+        return rule, lambda _, __: None, None, False
 
     # --- statements ---
 

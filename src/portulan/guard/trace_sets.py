@@ -28,9 +28,11 @@ class Sets:
 
     def search(self, right: Members | Named, key: tuple[Value, ...], owner: tuple[str, str], added: Value) -> tuple[list[Found], str]:
         """All ways in which looking up a key may end, for a chain of (family, table), and why there is more than one."""
-        why = next((value.why for value in key if isinstance(value, Free)), "set")
-        if not isinstance(right, Named):
-            return self._prepare(right).find(key), why
+        if right.__class__ is not Named:
+            found = self._prepare(right).find(key)  # type: ignore[arg-type] # Members
+            return found, _why(key) if len(found) > 1 else ""
+        assert isinstance(right, Named)
+        why = _why(key)
         named = self._ruleset.sets.get((*owner, right.name))
         if named is None or named.members is None:
             return _UNREAD, "unread-set"
@@ -61,6 +63,11 @@ class Sets:
     def named(self, key: Key) -> NamedSet | None:
         """A set or map by name."""
         return self._ruleset.sets.get(key)
+
+
+def _why(key: tuple[Value, ...]) -> str:
+    """Why a key was not found for certain: because it is not known itself, else because of the set."""
+    return next((value.why for value in key if isinstance(value, Free)), "set")
 
 
 def _uncertain(found: list[Found], operations: set[str], named: NamedSet, just_added: bool) -> list[Found]:  # noqa: FBT001 - one of four facts

@@ -179,7 +179,7 @@ class Reject(Record):
 
 
 class Choose(Record):
-    """`vmap`: the verdict that a map gives for a key; a key that is not in it goes on with the next statement."""
+    """`vmap`: the verdict that a map gives for a key; a key that is not in it ends the rule, as a match that fails (nft_lookup.c)."""
 
     key: Expression
     map: Members | Named

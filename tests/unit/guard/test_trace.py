@@ -466,3 +466,14 @@ def test_too_many_doubts_are_given_up_as_maybe():
 
 def test_addresses_are_told_with_their_version():
     assert through(nat=[dnat(CONTAINER[6], 80)], version=6).destination == Address(6, address(CONTAINER[6]).number)
+
+
+def test_what_is_asked_about_one_of_several_addresses_is_asked_about_each():
+    several = [dnat((int(address("198.18.2.2").number), int(address("198.18.2.3").number)))]
+    type_ = Field("fib", "type", flags=("daddr",))
+    assert through(chain("late", (match(type_, 1), DROP), hook="prerouting"), nat=several).outcome is NO
+    mixed = [dnat((int(address("198.18.2.1").number), int(address("198.18.2.2").number)))]
+    passage = through(chain("late", (match(type_, 1), DROP), hook="prerouting"), nat=mixed)
+    assert (passage.outcome, [step.place.chain for step in passage.doubts]) == (MAYBE, ["nat"])
+    for condition in (match(Field("fib", "oif", flags=("daddr",), exists=True), 1), match("meta pkttype", 2)):
+        assert through(chain("late", (condition, DROP), hook="prerouting"), nat=mixed).doubts[0].place.chain == "nat"

@@ -14,6 +14,7 @@ from portulan.system.linux.namespaces import inside
 from portulan.system.linux.netlink import Netlink
 from portulan.wire.nf_tables import GET_CHAIN, GET_GENERATION, GET_TABLE, build_query, parse_chain, parse_generation, parse_table
 from portulan.wire.nft_sets import sets_in_rules
+from portulan.wire.nft_version import GET_RULE, build_rules_query, lacks_version, parse_rule_version, with_version
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -98,7 +99,21 @@ def _read_once(netlink: Netlink, wanted: Wanted, leave: Wanted) -> Ruleset:
         ruleset = list_rules(nft, tables, chains, terse=False)
     else:
         ruleset = read_sets(nft, ruleset, unread)
-    return translate_opaque(nft, ruleset)
+    return translate_opaque(nft, _with_versions(netlink, ruleset))
+
+
+def _with_versions(netlink: Netlink, ruleset: Ruleset) -> Ruleset:
+    """What nft leaves out of some rules, as the kernel has it."""
+    chains = []
+    for chain in ruleset.chains:
+        if any(lacks_version(rule, chain.family) for rule in chain.rules):
+            found = dict(parse_rule_version(*answer) for answer in netlink.dump(GET_RULE, build_rules_query(chain.table, chain.name)))
+            versions = {rule.handle: found.get(rule.handle or 0) for rule in chain.rules if lacks_version(rule, chain.family)}
+            rules = (with_version(rule, version) if (version := versions.get(rule.handle)) else rule for rule in chain.rules)
+            chains.append(chain._replace(rules=tuple(rules)))
+        else:
+            chains.append(chain)
+    return ruleset._replace(chains=tuple(chains))
 
 
 def _read_plain(ruleset: Ruleset, wanted: Iterable[Key], leave: Collection[Key]) -> tuple[Ruleset, list[Key]]:
