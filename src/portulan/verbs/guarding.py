@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from portulan.errors import CannotTell, MachineFailed, NotPermitted, ParseError
-from portulan.model.address import MAPPED
+from portulan.model.address import MAPPED, pack_address
 from portulan.model.chart import Endpoint, Gap, State
 from portulan.model.network import Address
 from portulan.model.port import Transport
@@ -35,10 +35,10 @@ _WIDEST = ("everyone", "maybe", "networks", "this-host", "nobody")
 class Space:
     """One namespace: what was read of it."""
 
-    def __init__(self, ruleset: Ruleset, network: Network, ports: dict[Transport, set[int]] | None) -> None:
-        """`ports`: those that will be asked for; None: any."""
-        self.ruleset, self.network, self.ports = ruleset, network, ports
-        self.ruled = any(chain.base is not None for chain in ruleset.chains)
+    def __init__(self, rules: Ruleset | None, network: Network, ports: dict[Transport, set[int]] | None) -> None:
+        """`rules`: None where there are none at all. `ports`: those that will be asked for; None: any."""
+        self.rules, self.network, self.ports = rules, network, ports
+        self.ruled = rules is not None and any(chain.base is not None for chain in rules.chains)
         self._bare: Bare | None = None
         self._readings: Readings | None = None
         self._known: dict[object, Standing] = {}
@@ -59,6 +59,15 @@ class Space:
             if found is not None:
                 return found
         return self.readings().door(transport, port, addresses, v4=v4, v6=v6)
+
+    @property
+    def ruleset(self) -> Ruleset:
+        """The rules; an empty set of them where there are none."""
+        if self.rules is None:
+            from portulan.model.ruleset import Ruleset
+
+            self.rules = Ruleset()
+        return self.rules
 
     def readings(self) -> Readings:
         """The rules, simulated."""
@@ -118,7 +127,7 @@ class Guard:
         place = None if own else Place(netns, survey.ways.get(netns, ""), name)
         try:
             ruleset = self._rules(place)
-            network = read_network(place)
+            network = read_network(place)._replace(inode=netns)
         except NotPermitted as error:
             self._note_gap(Gap("reach.forbidden", {"needs": str(error.facts["needs"])}))
             return None
@@ -126,13 +135,17 @@ class Guard:
             gap = Gap("reach.unreadable", {"name": name, "why": error.code})
             self._note_gap(gap._replace(facts={**{key: str(fact) for key, fact in error.facts.items()}, **gap.facts}))
             return None
-        for code, text in ruleset.incomplete:
+        for code, text in () if ruleset is None else ruleset.incomplete:
             self._note_gap(Gap("reach.incomplete", {"why": code, "text": text}))
-        if any(code in _UNTRUSTED for code, _ in ruleset.incomplete):
+        if ruleset is not None and any(code in _UNTRUSTED for code, _ in ruleset.incomplete):
             return None
-        return Space(ruleset, network._replace(inode=netns), None if self.every_port else ports)
+        return Space(ruleset, network, None if self.every_port else ports)
 
-    def _rules(self, place: Place | None) -> Ruleset:
+    def _rules(self, place: Place | None) -> Ruleset | None:
+        from portulan.system.firewall.present import has_rules
+
+        if not has_rules(place):
+            return None
         from portulan.system.firewall.read import read_ruleset
 
         if self.whole_sets:
@@ -199,9 +212,11 @@ class Guard:
 
 def parse(text: str) -> Address:
     """A bound address, an IPv4-mapped one as the IPv4 address that it stands for."""
-    from portulan.model.address import parse_address
+    return as_address(pack_address(text))
 
-    packed = parse_address(text)
+
+def as_address(packed: bytes) -> Address:
+    """A packed address, an IPv4-mapped one as the IPv4 address that it stands for."""
     if len(packed) == 16 and packed[:12] == MAPPED:
         packed = packed[12:]
     return Address(4 if len(packed) == 4 else 6, int.from_bytes(packed))

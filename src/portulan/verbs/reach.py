@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from portulan.errors import BadInput, CannotTell, PortulanError
+from portulan.model.address import parse_address
 from portulan.model.chart import Endpoint
 from portulan.model.doors import Asked, Door, MatrixAnswer, MatrixRow, ReachAnswer
 from portulan.model.network import Address
@@ -14,7 +15,7 @@ from portulan.model.reach import Outcome, Packet, Way
 from portulan.model.survey import Selection
 from portulan.system.source import open_source
 from portulan.verbs.chart import check_places, look
-from portulan.verbs.guarding import SERVING, Guard, parse
+from portulan.verbs.guarding import SERVING, Guard, as_address, parse
 from portulan.verbs.ports import resolve_ports
 
 TYPE_CHECKING = False
@@ -142,7 +143,7 @@ def _unheld(guard: Guard, survey: Survey, doors: list[Door], chosen: PortSet | N
     held = {(door.netns, door.transport, door.port) for door in doors}
     found = []
     for netns, space in guard.spaces.items():
-        for port in translated_ports(space.ruleset) if space is not None else ():
+        for port in translated_ports(space.ruleset) if space is not None and space.ruled else ():
             for transport in _SERVERS:
                 if (netns, transport, port) in held or (chosen is not None and port not in chosen):
                     continue
@@ -265,7 +266,7 @@ def _packet(ruleset: Ruleset, network: Network, transport: Transport, port: int,
 
 def _address(text: str) -> Address:
     try:
-        return parse(text)
+        return as_address(parse_address(text))
     except BadInput:
         raise BadInput("reach.sender", text=text) from None
 
