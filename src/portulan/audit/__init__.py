@@ -1,1 +1,1 @@
-"""Findings: what is open that should not be, decided by pure functions from all facts about each port."""
+"""All facts about one port on one row, and what of them should not be so. Pure: the machine is read in `verbs.audit`."""

@@ -14,6 +14,8 @@ from portulan.model.binding import Answer
 from portulan.model.chart import Endpoint, Namespace
 from portulan.model.declared import Declared, Finding, Problem
 from portulan.model.doors import MatrixRow, ReachRow, StepRow
+from portulan.model.finding import Finding as AuditFinding
+from portulan.model.finding import Ignore, Unjudged
 from portulan.model.free import FreePort
 from portulan.model.lease import Lease
 from portulan.model.picture import Stretch
@@ -51,6 +53,13 @@ ENVELOPES: dict[str, tuple[type, dict[str, Any]]] = {
     "reach": (ReachRow, {"host": str}),
     "reach-packet": (StepRow, {"host": str, "port": str, "verdict": Outcome, "path": Way, "rule": Place | None, "link": str}),
     "reach-matrix": (MatrixRow, {"host": str}),
+    "audit": (
+        AuditFinding,
+        {
+            "host": str, "source": str, "doors": int, "elsewhere": int, "private": bool, "policy": str | None, "authors": tuple[str, ...], "unjudged": tuple[Unjudged, ...],
+            "unused": tuple[Ignore, ...],
+        },
+    ),
     "lookup": (Entry, {"unknown": tuple[str, ...]}),
     "map": (Stretch, {"host": str, "transport": Transport | None, "ephemeral": tuple[int, int] | None, "counts": dict[str, int]}),
     "lease": (Lease, {}),

@@ -6,7 +6,7 @@ cubes: a set of sets of (doubt, choice), "this doubt and that one fell so, or â€
 
 from __future__ import annotations
 
-from portulan.model.reach import Outcome, Step
+from portulan.model.reach import Outcome, Place, Step
 from portulan.model.record import Record
 
 TYPE_CHECKING = False
@@ -31,6 +31,8 @@ class Free(Record):
 
     spans: tuple[tuple[int, int], ...]
     why: str
+    origin: Place | None = None
+    """The rule that made it so, where it was one."""
 
 
 class Device(Record):
@@ -124,7 +126,7 @@ def merge(courses: Sequence[Course]) -> list[Course]:
 def _either(one: Value, other: Value) -> Free:
     assert isinstance(one, Free)
     assert isinstance(other, Free)
-    return Free(join((*one.spans, *other.spans)), one.why)
+    return one._replace(spans=join((*one.spans, *other.spans)))
 
 
 def join(spans: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
@@ -203,4 +205,4 @@ def doubts_that_matter(courses: Sequence[Course], doubts: Mapping[Doubt, Step]) 
             if len(apart) == 1:
                 found.add(apart[0])
     chosen = [step for doubt, step in doubts.items() if doubt in found] if found else list(doubts.values())
-    return tuple(step for at, step in enumerate(chosen) if step not in chosen[:at])
+    return tuple({(step.place, step.facts.get("why")): step for step in chosen}.values())

@@ -42,8 +42,21 @@ class Special(Enum):
 
 SOURCE, PORT, ABSENT, UNKNOWN = Special
 
+
+class OneOf(Record):
+    """One of the numbers first to last, both inside: NAT takes whichever it likes."""
+
+    first: int
+    last: int
+
+
 if TYPE_CHECKING:
-    Value: TypeAlias = int | str | Special
+    Value: TypeAlias = int | str | OneOf | Special
+
+
+def one_of(first: int, last: int) -> Value:
+    """A number, if there is only one to choose from."""
+    return first if first == last else OneOf(first, last)
 
 
 class Entry(Record):
@@ -75,6 +88,8 @@ class Lane:
         """What rules have set: field -> value."""
         self.tracked = True
         self.translated = False
+        self.masked = False
+        """Whether the sender's address was translated."""
         self.parent: Lane | None = None
         self.children: list[Lane] = []
         self.sure = True
@@ -88,7 +103,7 @@ class Lane:
     def child(self, number: int, senders: int, active: int) -> Lane:
         """A lane that goes on with the packets of some senders of this one."""
         made = Lane(number, self.entry, self.transport, senders, active)
-        for name in ("iif", "oif", "source", "destination", "port", "tracked", "translated", "target"):
+        for name in ("iif", "oif", "source", "destination", "port", "tracked", "translated", "masked", "target"):
             setattr(made, name, getattr(self, name))
         made.facts = dict(self.facts)
         made.parent = self
@@ -97,11 +112,12 @@ class Lane:
 
 
 class Moment(Record):
-    """When a rule asks: at which hook, before or after connection tracking, of the packet itself or of the answer to it."""
+    """When a rule asks: at which hook, before connection tracking or after the hook's NAT, of the packet itself or of the answer to it."""
 
     hook: str
     early: bool = False
     reply: bool = False
+    late: bool = False
 
 
 _NOT_CARRIED = frozenset({
@@ -116,6 +132,25 @@ _LINK_FACTS: dict[str, Callable[[Link], Value]] = {
     "ifgroup": lambda link: link.group,
     "ifkind": lambda link: link.kind,
 }
+
+
+_SOURCE_DONE, _DESTINATION_DONE = 1 << 7, 1 << 8
+"""IPS_SRC_NAT_DONE and IPS_DST_NAT_DONE of include/uapi/linux/netfilter/nf_conntrack_common.h: NAT has looked at the connection."""
+
+
+def _status(lane: Lane, moment: Moment) -> Value:
+    """Bits of `ct status` of a new connection."""
+    if lane.masked:
+        return UNKNOWN
+    bits = CT_STATUS["dnat"] if lane.translated else 0
+    looped = lane.entry.local and moment.hook in ("prerouting", "input")
+    if lane.translated or looped or moment.late or moment.hook in ("input", "forward", "postrouting"):
+        bits |= _DESTINATION_DONE
+    if looped:
+        bits |= _SOURCE_DONE | CT_STATUS["confirmed"]
+    elif moment.late and moment.hook in ("input", "postrouting"):
+        bits |= _SOURCE_DONE
+    return bits
 
 
 class Facts:
@@ -254,18 +289,18 @@ class Facts:
             return {
                 "state": CT_STATE["new"],
                 "direction": CT_DIRECTION["original"],
-                "status": CT_STATUS["dnat"] if lane.translated else 0,
+                "status": _status(lane, moment),
                 "l3proto": FAMILIES["ipv4" if self.version == 4 else "ipv6"],
                 "protocol": lane.transport,
             }.get(name, 0)
         if name == "helper":
             return UNKNOWN
+        version = name.partition(" ")[0]
+        if version in ("ip", "ip6") and version != self.header:
+            return ABSENT
+        end = name.rpartition(" ")[2]
         if field.direction == "original":
-            end = name.rpartition(" ")[2]
-            if name.partition(" ")[0] in ("ip", "ip6") and name.partition(" ")[0] != self.header:
-                return ABSENT
             return {"saddr": lane.source, "daddr": lane.entry.addresses[0], "proto-dst": PORT}.get(end, UNKNOWN)
-        if field.direction == "reply" and not lane.translated:
-            end = name.rpartition(" ")[2]
+        if field.direction == "reply":
             return {"saddr": lane.destination, "daddr": lane.source, "proto-src": lane.port}.get(end, UNKNOWN)
         return UNKNOWN

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from portulan.guard.lanes import ABSENT, PORT, SOURCE, UNKNOWN, Facts, Moment
+from portulan.guard.lanes import ABSENT, PORT, SOURCE, UNKNOWN, Facts, Moment, OneOf, one_of
 from portulan.guard.sets import ALL, EMPTY, Sets
 from portulan.model.record import Record
 from portulan.model.rule import Binary, Concat, Field, Lookup, Members, Name, Named, Number, Range, Strange
@@ -39,6 +39,8 @@ class Domain(Record):
     """Where it is anything at all."""
     mask: int | None = None
     """The address or port is masked with it before it is compared."""
+    bits: int | None = None
+    """What is unknown has no other bits than these."""
 
 
 class Matcher:
@@ -118,7 +120,9 @@ class Matcher:
         tables: list[tuple[Value, int, int]] = []
         for lane in self.lanes:
             address = self.facts.value(lane, Field(self.facts.header, "saddr" if "saddr" in field.flags else "daddr"), moment)
-            for value, senders in self.router.fib(field, address, lane.iif):
+            for value, senders in self.router.fib(
+                field, address, lane.iif, looped=lane.iif == "lo" and moment.hook in ("prerouting", "input")
+            ):
                 if senders == ALL:
                     constants[value] = constants.get(value, 0) | lane.bit
                 else:
@@ -137,8 +141,8 @@ class Matcher:
         for _, _, lanes in left.by_sender:
             unknown |= lanes
         if operator == "&" and left.mask is None:
-            return Domain(left.source, left.ports, constants, (), unknown, left.exists, number)
-        return Domain(0, 0, constants, (), unknown | left.source | left.ports, left.exists)
+            return Domain(left.source, left.ports, constants, (), unknown, left.exists, number, number)
+        return Domain(0, 0, constants, (), unknown | left.source | left.ports, left.exists, None, number if operator == "&" else None)
 
     # --- what it is compared with ---
 
@@ -233,11 +237,15 @@ class Matcher:
                 hits.append((row, domain.source, ALL, sure))
         if domain.ports and (port := self._some_ports(spans, domain.mask)):
             hits.append((ALL, domain.ports, port, True))
-        if domain.constants and (lanes := _constant_in(domain.constants, spans)):
-            hits.append((ALL, lanes, ALL, True))
+        if domain.constants:
+            lanes, perhaps = _constant_in(domain.constants, spans)
+            if lanes:
+                hits.append((ALL, lanes, ALL, True))
+            if perhaps:
+                hits.append((ALL, perhaps, ALL, False))
         if domain.by_sender:
             hits += [(row, lanes, ALL, True) for value, row, lanes in domain.by_sender if isinstance(value, int) and lies_in(value, spans)]
-        if domain.unknown:
+        if domain.unknown and not (domain.bits is not None and all(first == last and first & ~domain.bits for first, last in spans)):
             hits.append((ALL, domain.unknown, ALL, False))
         return hits
 
@@ -345,7 +353,7 @@ class Matcher:
     def values(self, expression: Expression | Range, family: str, table: str, moment: Moment) -> list[tuple[Box, tuple[Value, ...]]]:
         """What is assigned, or translated to, and where; several values where a map gives address and port."""
         if isinstance(expression, Range):
-            return [(EVERYTHING[0], (expression.first if expression.first == expression.last else UNKNOWN,))]
+            return [(EVERYTHING[0], (one_of(expression.first, expression.last),))]
         if isinstance(expression, Lookup):
             members, _ = self.members(expression.map, family, table)
             if members is None:
@@ -367,24 +375,23 @@ def _data(element: Element) -> tuple[Value, ...]:
     if not isinstance(data, tuple) or not data or not all(isinstance(part, Range | Name | Strange) for part in data):
         return (UNKNOWN,)
     return tuple(
-        (part.first if part.first == part.last else UNKNOWN)
-        if isinstance(part, Range)
-        else part.text
-        if isinstance(part, Name)
-        else UNKNOWN
-        for part in data
+        one_of(part.first, part.last) if isinstance(part, Range) else part.text if isinstance(part, Name) else UNKNOWN for part in data
     )
 
 
-def _constant_in(constants: dict[Value, int], spans: Sequence[tuple[int, int]]) -> int:
-    """The lanes whose constant lies in the spans."""
-    if len(spans) == 1 and spans[0][0] == spans[0][1]:
-        return constants.get(spans[0][0], 0)
-    lanes = 0
+def _constant_in(constants: dict[Value, int], spans: Sequence[tuple[int, int]]) -> tuple[int, int]:
+    """(lanes whose constant surely lies in the spans, lanes whose constant may)."""
+    lanes = perhaps = 0
     for value, where in constants.items():
-        if isinstance(value, int) and lies_in(value, spans):
-            lanes |= where
-    return lanes
+        if isinstance(value, int):
+            if lies_in(value, spans):
+                lanes |= where
+        elif isinstance(value, OneOf) and any(first <= value.last and value.first <= last for first, last in spans):
+            if any(first <= value.first and value.last <= last for first, last in spans):
+                lanes |= where
+            else:
+                perhaps |= where
+    return lanes, perhaps
 
 
 def lies_in(value: int, spans: Iterable[tuple[int, int]]) -> bool:

@@ -108,7 +108,8 @@ class Mentioned:
         """What rules can see of a link: those with the same answer are one class."""
         names = frozenset(name for name in self._names if link.name == name[0] or (name[1] and link.name.startswith(name[0])))
         numbers = (link.type, link.group, link.kind) if any(name[1:] in ("iftype", "ifgroup", "ifkind") for _, name in self.read) else ()
-        return names, numbers
+        looked_up = link.name if any(group == "fib" and name != "type" for group, name in self.read) else ""
+        return names, numbers, looked_up
 
     def sees(self, address: int, *ends: str) -> object:
         """What rules can see of an own address as `daddr` (and `saddr`): those with the same answer are one class."""

@@ -6,7 +6,7 @@ priority (net/netfilter/nf_nat_core.c, nf_nat_register_fn), and the first that t
 
 from __future__ import annotations
 
-from portulan.guard.lanes import BEFORE_TRACKING, TCP, UDP, Entry, Facts, Lane, Moment
+from portulan.guard.lanes import BEFORE_TRACKING, TCP, UDP, Entry, Facts, Lane, Moment, OneOf
 from portulan.guard.match import Matcher
 from portulan.guard.router import Router
 from portulan.guard.walk import Walker
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _DESTINATION_NAT, _SOURCE_NAT = -100, 100
 """NF_IP_PRI_NAT_DST and NF_IP_PRI_NAT_SRC."""
 _NAT_AT = {"prerouting": _DESTINATION_NAT, "output": _DESTINATION_NAT, "input": _SOURCE_NAT, "postrouting": _SOURCE_NAT}
+_LINK_LOCAL = 0xFE80 << 112, (0xFEC0 << 112) - 1
+"""Senders that IPv6 does not forward (net/ipv6/ip6_output.c, ip6_forward)."""
 KERNEL = "kernel"
 """Family of the chains that stand for what the kernel decides without a rule."""
 
@@ -119,11 +121,12 @@ class Paths:
             and (nat or chain.base.type != "nat")
             and self.dormant.get((chain.family, chain.table)) is not True
         ]
+        found.reverse()  # of equal priority the one that came last is asked first (net/netfilter/core.c, nf_hook_entries_grow)
         return sorted(found, key=lambda chain: _order(chain.base, hook))
 
     def _met(self, chain: Chain, link: Link) -> bool:
         devices = chain.base.devices if chain.base is not None else ()
-        return devices is None or link.name in devices
+        return devices is None or any(link.name == name or (name.endswith("*") and link.name.startswith(name[:-1])) for name in devices)
 
     def _ask(self, chain: Chain, lanes: list[Lane], hook: str, *, reply: bool = False) -> list[Lane]:
         base = chain.base
@@ -132,8 +135,9 @@ class Paths:
         if not asked:
             return lanes
         early = hook in ("prerouting", "output") and base.type != "nat" and base.priority < BEFORE_TRACKING
+        late = base.type != "nat" and base.priority >= _NAT_AT.get(hook, 1 << 31)
         sure = self.dormant.get((chain.family, chain.table)) is not None and base.devices is not None
-        went = self.walker.run(chain, asked, Moment(hook, early, reply), sure=sure)
+        went = self.walker.run(chain, asked, Moment(hook, early, reply, late), sure=sure)
         return [*went, *(lane for lane in lanes if lane.translated)] if asked is not lanes else went
 
     def _hook(self, hook: str, lanes: list[Lane], *, nat: bool = True) -> list[Lane]:
@@ -189,10 +193,10 @@ class Paths:
             )
             return "input"
         address = lane.destination
-        if not isinstance(address, int):
+        if not isinstance(address, int | OneOf):
             self.walker.doubt(NO_ROUTE, [lane], Moment("prerouting"))
             return "nowhere"
-        if address == lane.entry.addresses[0] or self.rows.holds(self.router.mine, address):
+        if isinstance(address, int) and self.rows.holds(self.router.mine, address):
             if self._only_local(address) and not lane.entry.links[0].route_localnet:
                 self.walker.refuse(MARTIAN, [lane], Moment("prerouting"))
                 return "nowhere"
@@ -201,16 +205,27 @@ class Paths:
         if not (link.forwards4 if self.version == 4 else link.forwards6):
             self.walker.refuse(NOT_FORWARDED, [lane], Moment("prerouting"))
             return "nowhere"
-        route = self.router.route(address)
+        route = self.router.route(address) if isinstance(address, int) else self.router.route_of_all(address.first, address.last)
         if route is None or route.kind != "unicast":
-            self.walker.refuse(NO_ROUTE, [lane], Moment("prerouting"))
+            (self.walker.refuse if isinstance(address, int) else self.walker.doubt)(NO_ROUTE, [lane], Moment("prerouting"))
             return "nowhere"
+        if self.version == 6 and lane.iif not in route.links:
+            self.walker.refuse(MARTIAN, [lane], Moment("prerouting"), _LINK_LOCAL)
         if len(route.links) != 1 or self.network.policy_routing:
             self.walker.doubt(NO_ROUTE, [lane], Moment("prerouting"))
         lane.oif = route.links[0] if route.links else ""
-        port = lane.port if isinstance(lane.port, int) else None
-        lane.target = address_text(address, self.version) if port is None else f"{address_text(address, self.version, bracket=True)}:{port}"
+        lane.target = self._target(lane)
         return "forward"
+
+    def _target(self, lane: Lane) -> str | None:
+        address, port = lane.destination, lane.port
+        if isinstance(address, OneOf):
+            return f"{address_text(address.first, self.version)}-{address_text(address.last, self.version)}"
+        if not isinstance(address, int):
+            return None
+        return (
+            f"{address_text(address, self.version, bracket=True)}:{port}" if isinstance(port, int) else address_text(address, self.version)
+        )
 
     def _replies(self, lanes: list[Lane]) -> None:
         """Answers have to get out as well: chains of output and postrouting, asked about an established connection's answer."""
@@ -230,7 +245,7 @@ class Paths:
             if isinstance(lane.destination, int) and self.rows.holds(self.router.mine, lane.destination):
                 here.append(lane)
             elif lane.translated:
-                lane.target = address_text(lane.destination, self.version) if isinstance(lane.destination, int) else None
+                lane.target = self._target(lane)
         here = self._hook("postrouting", here)
         for chain in self.chains("prerouting", nat=False):
             here = self._ask(chain, here, "prerouting")

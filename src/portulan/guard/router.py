@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 SIZES = {4: 1 << 32, 6: 1 << 128}
 _NEVER = {
-    4: ((0, 0x00FFFFFF), (0x7F000000, 0x7FFFFFFF), (0xE0000000, 0xEFFFFFFF), (0xFFFFFFFF, 0xFFFFFFFF)),
+    4: ((0, 0), (0x7F000000, 0x7FFFFFFF), (0xE0000000, 0xEFFFFFFF), (0xFFFFFFFF, 0xFFFFFFFF)),
     6: ((0, 1), (0xFFFF << 32, (0xFFFF << 32) | 0xFFFFFFFF), (0xFF << 120, (1 << 128) - 1)),
 }
-"""Senders that the kernel refuses from outside: this network, loopback, multicast, broadcast; of IPv6 :: and ::1, IPv4-mapped, multicast."""
+"""Senders that the kernel refuses from outside: 0.0.0.0 (of 0.0.0.0/8 it alone, since Linux 5.3), loopback, multicast, broadcast; of IPv6 :: and ::1, IPv4-mapped, multicast."""
 _STRICT, _LOOSE = 1, 2
 
 
@@ -80,6 +80,11 @@ class Router:
         """All addresses that packets can be sent to."""
         return self.rows.union([where for route, where in self.parts if route.kind in ("unicast", "local")])
 
+    def route_of_all(self, first: int, last: int) -> Route | None:
+        """The one route of all these addresses; None where they have none, or several."""
+        span = self.rows.span(first, last)
+        return next((route for route, where in self.parts if not self.rows.minus(span, where)), None)
+
     def behind(self, link: str) -> int:
         """The addresses that packets go to by this link."""
         return self.rows.union([where for route, where in self.parts if route.kind == "unicast" and link in route.links])
@@ -96,10 +101,10 @@ class Router:
             found = self.rows.both(found, self.rows.union([where for route, where in self.parts if route.kind == "unicast"]))
         return found
 
-    def fib(self, field: Field, address: Value, iif: str) -> Iterator[tuple[Value, int]]:
-        """What `fib` tells of an address or of every sender: (value, senders)."""
+    def fib(self, field: Field, address: Value, iif: str, *, looped: bool = False) -> Iterator[tuple[Value, int]]:
+        """What `fib` tells of an address or of every sender: (value, senders). `looped`: a packet that came by lo."""
         if address is SOURCE:
-            yield from self._fib_of_senders(field, iif)
+            yield from self._fib_of_senders(field, iif, looped=looped)
         elif not isinstance(address, int) or not self.network.links:
             yield UNKNOWN, ALL
         else:
@@ -107,19 +112,19 @@ class Router:
             if field.name == "type":
                 yield (FIB_TYPES.get(self._type(route), UNKNOWN)), ALL
             else:
-                yield self._device(field, route, iif), ALL
+                yield self._device(field, route, iif, looped=looped), ALL
 
-    def _fib_of_senders(self, field: Field, iif: str) -> Iterator[tuple[Value, int]]:
+    def _fib_of_senders(self, field: Field, iif: str, *, looped: bool) -> Iterator[tuple[Value, int]]:
         if not self.network.links or (self.network.policy_routing and field.name != "type"):
             yield UNKNOWN, ALL
             return
         where: dict[Value, list[int]] = {}
         left = ALL
         for route, mine in self.parts:
-            value = FIB_TYPES.get(self._type(route), UNKNOWN) if field.name == "type" else self._device(field, route, iif)
+            value = FIB_TYPES.get(self._type(route), UNKNOWN) if field.name == "type" else self._device(field, route, iif, looped=looped)
             where.setdefault(value, []).append(mine)
             left = self.rows.minus(left, mine)
-        value = FIB_TYPES[self._type(None)] if field.name == "type" else self._device(field, None, iif)
+        value = FIB_TYPES[self._type(None)] if field.name == "type" else self._device(field, None, iif, looped=looped)
         where.setdefault(value, []).append(left)
         for value, sets in where.items():
             found = self.rows.union(sets)
@@ -131,13 +136,13 @@ class Router:
             return "unicast" if self.version == 4 else "unreachable"
         return route.kind if self.version == 6 or route.kind in ("local", "broadcast", "anycast", "multicast") else "unicast"
 
-    def _device(self, field: Field, route: Route | None, iif: str) -> Value:
+    def _device(self, field: Field, route: Route | None, iif: str, *, looped: bool) -> Value:
         """`fib saddr . iif oif`: the interface back, if it is this one; 1 or 0 where only that is asked."""
         if self.network.policy_routing:
             return UNKNOWN
         links = route.links if route is not None and route.kind == "unicast" else ()
-        if iif == "lo":
-            links = ("lo",)  # nft_fib_is_loopback: what comes in by lo goes back by it
+        if looped:
+            links = ("lo",)  # what comes in by lo is taken to belong there
         if "iif" in field.flags:
             links = (iif,) if iif in links else ()
         if field.exists:

@@ -6,6 +6,7 @@ net/ipv6/ip6_output.c (ip6_forward), net/ipv4/netfilter/nft_fib_ipv4.c and net/i
 
 from __future__ import annotations
 
+from portulan.guard.routes import by_rank, span_of
 from portulan.model.network import Link, Network, Route
 from portulan.model.record import Record
 
@@ -13,12 +14,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-BITS = {4: 32, 6: 128}
-_MAPPED = 0xFFFF
 FIB_TYPES = {"unicast": 1, "local": 2, "broadcast": 3, "anycast": 4, "multicast": 5, "blackhole": 6, "unreachable": 7, "prohibit": 8}
 _OWN = ("local", "anycast")
 _LOCAL_TABLE = ("local", "broadcast", "anycast", "multicast")
-"""Kinds of routes of the kernel's table `local`, which is asked before the others."""
+"""Kinds of routes of the kernel's table `local`."""
 
 
 class Decision(Record):
@@ -52,7 +51,7 @@ class Routing:
 
     def __init__(self, network: Network) -> None:
         self.network = network
-        self._tables = {version: _tables(network, version) for version in (4, 6)}
+        self._routes = {version: [(*span_of(route), route) for route in by_rank(network, version)] for version in (4, 6)}
         self._links = {link.name: link for link in network.links}
         self.own = {
             version: {address.number: link for link in network.links for address, _ in link.addresses if address.version == version}
@@ -66,17 +65,15 @@ class Routing:
 
     def find(self, version: int, address: int, link: str | None = None) -> Route | None:
         """The route for an address, with `link` only by that one."""
-        for table in self._tables[version]:
-            for first, last, route in table:
-                if first <= address <= last and (link is None or not route.links or link in route.links):
-                    return route
+        for first, last, route in self._routes[version]:
+            if first <= address <= last and (link is None or not route.links or link in route.links):
+                return route
         return None
 
     def edges(self, version: int) -> Iterator[tuple[int, int]]:
         """The spans of all routes: addresses that lie in the same ones fare alike."""
-        for table in self._tables[version]:
-            for first, last, _ in table:
-                yield first, last
+        for first, last, _ in self._routes[version]:
+            yield first, last
 
     def is_own(self, version: int, address: int) -> bool:
         """Whether packets for an address are for this host."""
@@ -87,7 +84,7 @@ class Routing:
         """Whom IPv6 turns away before any rule of prerouting, when they come from outside (ip6_rcv_core)."""
         if version == 4:
             return None
-        if is_multicast(6, source) or source >> 32 == _MAPPED:
+        if is_multicast(6, source):
             return Decision("martian", why="source")
         return Decision("martian", why="loopback") if 1 in (source, destination) else None
 
@@ -159,12 +156,14 @@ class Routing:
     def fib_type(self, version: int, address: int, link: str | None) -> int:  # noqa: PLR0911 - same
         """`fib … type`, with `link` only as seen from that one."""
         if version == 4:
-            if not address >> 24 or address == 0xFFFFFFFF:
+            if not address or address == 0xFFFFFFFF:
                 return FIB_TYPES["broadcast"]
             if is_multicast(4, address):
                 return FIB_TYPES["multicast"]
-            route = next((route for first, last, route in self._tables[4][0] if first <= address <= last), None)
-            return FIB_TYPES["unicast" if route is None or (link is not None and link not in route.links) else route.kind]
+            route = self.find(4, address)
+            if route is None or route.kind not in _LOCAL_TABLE or (link is not None and link not in route.links):
+                return FIB_TYPES["unicast"]
+            return FIB_TYPES[route.kind]
         route = self.find(6, address)
         if link is not None and address in self.own[6] and self.own[6][address].name == link:
             return FIB_TYPES["local"]
@@ -177,20 +176,11 @@ class Routing:
     def fib_link(self, version: int, address: int, link: str | None) -> str | None:
         """`fib … oif`: by which link a packet for an address would leave, with `link` only if by that one."""
         route = self.find(version, address, link if version == 6 else None)
-        if route is None or route.kind != "unicast" or not route.links:
+        if route is None or route.kind not in (("unicast", "broadcast") if version == 4 else ("unicast",)) or not route.links:
             return None
         if link is None:
             return route.links[0]
         return link if link in route.links else None
-
-
-def _tables(network: Network, version: int) -> tuple[list[tuple[int, int, Route]], list[tuple[int, int, Route]]]:
-    """The table `local` and the others as (first, last, route), the one that counts first."""
-    bits = BITS[version]
-    routes = [route for route in network.routes if route.version == version]
-    routes.sort(key=lambda route: (-route.prefix, route.metric))
-    spans = [(route.first, route.first | (1 << bits - route.prefix) - 1, route) for route in routes]
-    return [each for each in spans if each[2].kind in _LOCAL_TABLE], [each for each in spans if each[2].kind not in _LOCAL_TABLE]
 
 
 def _refuse4(link: Link, source: int, destination: int) -> Decision | None:  # noqa: PLR0911 - same
@@ -201,9 +191,9 @@ def _refuse4(link: Link, source: int, destination: int) -> Decision | None:  # n
         return Decision("martian", why="source")
     if destination == 0xFFFFFFFF or source == 0 == destination:
         return None
-    if not source >> 24:
+    if not source:  # of 0.0.0.0/8 this one alone, since Linux 5.3
         return Decision("martian", why="source")
-    if not destination >> 24:
+    if not destination:
         return Decision("martian", why="destination")
     if is_loopback(4, destination):
         return None if link.route_localnet else Decision("martian", why="loopback")

@@ -8,9 +8,9 @@ group), order (legacy and other chains of equal priority), devices, dormant, bri
 
 from __future__ import annotations
 
-from portulan.guard.course import Course, Free, TooManyBranchesError, cut, doubts_that_matter, merge
+from portulan.guard.course import Course, Free, TooManyBranchesError, cut, doubts_that_matter
 from portulan.guard.packet_fields import PROTOCOLS
-from portulan.guard.routing import BITS, Decision, Routing
+from portulan.guard.routing import Decision, Routing, is_loopback
 from portulan.guard.trace_chain import Hooks
 from portulan.guard.trace_rule import Rules
 from portulan.guard.values import spell
@@ -87,7 +87,7 @@ class Tracer:
 
     def _given_up(self, packet: Packet) -> Passage:
         step = Step(None, "maybe", {"why": "too-much"}, 0, sure=False)
-        return Passage(packet, Outcome.MAYBE, Way.NONE, (step,), None, None, None, (*dict.fromkeys(self.rules.doubts.values()), step))
+        return Passage(packet, Outcome.MAYBE, Way.NONE, (step,), None, None, None, (*self.rules.doubts.values(), step))
 
     # --- the way in ---
 
@@ -185,10 +185,14 @@ class Tracer:
                 version = course.facts["version"]
                 assert isinstance(version, int)
                 parts = self._parts(value, version)
-                branches = self.hooks.fork(course, (name, course.facts["hook"]), value.why, "", len(parts)) if len(parts) > 1 else [course]
+                branches = (
+                    self.hooks.fork(course, (name, course.facts["hook"]), value.why, "", len(parts), value.origin)
+                    if len(parts) > 1
+                    else [course]
+                )
                 for branch, spans in zip(branches, parts, strict=True):
                     single = len(spans) == 1 and spans[0][0] == spans[0][1]
-                    branch.facts[name] = spans[0][0] if single else Free(spans, value.why)
+                    branch.facts[name] = spans[0][0] if single else value._replace(spans=spans)
                 return [
                     each
                     for branch in branches
@@ -255,19 +259,26 @@ class Tracer:
         course.add(_routed(course, Way.LOCAL, out))
         course.facts["way"] = Way.LOCAL.value
         _at([course], iif=None, oif=out)
-        before = _addresses(course), course.facts["mark"]
         for branch in self._hook("output", [course]):
-            if (_addresses(branch), branch.facts["mark"]) == before:
+            if "reroute" not in branch.facts:
                 self._after_output(branch)
                 continue
-            for piece, again in self._decide(branch, lambda each: self.routing.outgoing(*_to(each))):  # ip_route_me_harder
-                if again.kind not in ("input", "forward"):
-                    self._refuse(piece, again)
-                    continue
-                _at([piece], iif=None, oif=again.link or "lo")
-                if again.link != out:
-                    piece.add(_routed(piece, Way.LOCAL, again.link or "lo"))
-                self._after_output(piece)
+            for piece, again in self._decide(branch, lambda each: self.routing.outgoing(*_to(each))):
+                del piece.facts["reroute"]
+                self._send_again(piece, again, out)
+
+    def _send_again(self, course: Course, again: Decision, out: str) -> None:
+        """Routed once more, after NAT or a chain of type route changed something (ip_route_me_harder)."""
+        version, source, _ = _addresses(course)
+        link = again.link or "lo"
+        loopback = isinstance(source, int) and is_loopback(version, source) and link != "lo" and not self.routing.link(link).route_localnet
+        if again.kind not in ("input", "forward") or loopback:
+            self._refuse(course, Decision("martian", why="loopback") if loopback else again)
+            return
+        _at([course], iif=None, oif=link)
+        if link != out:
+            course.add(_routed(course, Way.LOCAL, link))
+        self._after_output(course)
 
     def _after_output(self, course: Course) -> None:
         if course.facts["oif"] != "lo":
@@ -293,7 +304,7 @@ class Tracer:
             if name.partition(" ")[0] in PROTOCOLS or name.partition(" ")[0] in ("ip", "ip6", "ether", "th"):
                 del new[name]  # what was learnt of the first packet's header
         new["saddr"], new["daddr"], new["sport"], new["dport"] = facts["daddr"], facts["saddr"], facts["dport"], facts["sport"]
-        known = facts["tracked"] == "new"
+        known = facts["tracked"] == "new" and _belongs(answer)
         udp = facts["protocol"] != 6
         new.update({"mark": 0, "reply": int(known), "tracked": "none", "added": facts["added"], "flags": 0 if udp else _SYN_ACK})
         new["becomes"] = "established" if known else "new" if udp else "invalid"
@@ -377,6 +388,13 @@ def _any_of(value: Value) -> int:
     return value
 
 
+def _belongs(answer: Course) -> bool:
+    """Whether conntrack takes an answer for one: not where a rule rewrote the packet behind its back."""
+    facts = answer.facts
+    pairs = [(facts[name], facts[f"reply {at}"]) for at, name in enumerate(("saddr", "daddr", "sport", "dport"))]
+    return all(mine == wanted for mine, wanted in pairs if isinstance(mine, int) and isinstance(wanted, int))
+
+
 def _confirm(course: Course) -> None:
     """What has passed postrouting is a connection of the table (nf_conntrack_confirm)."""
     status = course.facts["ct status"]
@@ -392,4 +410,4 @@ def _routed(course: Course, way: Way, link: str | None) -> Step:
     return Step(None, "routed", facts, 0, course.sure)
 
 
-__all__ = ["BITS", "Tracer", "merge", "trace", "trace_reply"]
+__all__ = ["Tracer", "trace", "trace_reply"]

@@ -14,13 +14,14 @@ from portulan.guard.trace_rule import Rules
 from portulan.model.reach import Outcome, Place, Step
 from portulan.model.record import Record
 from portulan.model.rule import Verdict, VerdictKind
+from portulan.model.ruleset import Chain
 from portulan.wire.nft_authors import author_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from portulan.model.ruleset import Base, Chain, Key
+    from portulan.model.ruleset import Base, Key
 
     Work = Callable[[list[Course]], list[Course]]
 
@@ -111,9 +112,11 @@ class Hooks:
                 left = self.enter(chain, left, hook)
         return left
 
-    def fork(self, course: Course, what: tuple[object, ...], why: str, hook: str, ways: int, chain: Chain | None = None) -> list[Course]:
-        """A doubt that no rule is the reason of."""
-        place = None if chain is None else self.place(chain, hook)
+    def fork(
+        self, course: Course, what: tuple[object, ...], why: str, hook: str, ways: int, of: Chain | Place | None = None
+    ) -> list[Course]:
+        """A doubt outside of rules: of a base chain, or of a place that left something open."""
+        place = self.place(of, hook) if isinstance(of, Chain) else of
         step = Step(place, "maybe", {"why": why}, 0, sure=False)
         doubt = (*what, ways)
         self.rules.doubts.setdefault(doubt, step)

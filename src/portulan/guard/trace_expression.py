@@ -76,10 +76,12 @@ class Expressions:
         """Something that the rule did."""
         return Step(self.place(rule, entry), action, facts, entry.depth, course.sure)
 
-    def fork(self, course: Course, rule: Rule, entry: Entry, statement: object, why: str, ways: int) -> list[Course]:
-        """The packet's course in so many branches, on a doubt about a statement."""
+    def fork(
+        self, course: Course, rule: Rule, entry: Entry, statement: object, why: str, ways: int, origin: Place | None = None
+    ) -> list[Course]:
+        """The packet's course in so many branches, on a doubt about a statement, or about a value that another rule (`origin`) has left open."""
         doubt = (entry.path, entry.chain.name, id(rule), _position(rule, statement), ways)
-        step = self.step(rule, entry, course, "maybe", why=why)._replace(sure=False)
+        step = Step(origin or self.place(rule, entry), "maybe", {"why": why}, entry.depth, sure=False)
         self.doubts.setdefault(doubt, step)
         branches = [course.copy() for _ in range(ways)]
         for choice, branch in enumerate(branches):
@@ -147,11 +149,16 @@ class Expressions:
         found, why = self.sets.search(right, key, (chain.family, chain.table), course.facts["added"])
         if len(found) == 1:
             return [(course, found[0])]
-        branches = list(zip(self.fork(course, rule, entry, statement, why, len(found)), found, strict=True))
+        branches = list(zip(self.fork(course, rule, entry, statement, why, len(found), origin_of(key)), found, strict=True))
         for branch, way in branches:
             if way.spans is not None:
                 narrow(branch, left, key, way.spans)
         return branches
+
+
+def origin_of(key: tuple[Value, ...]) -> Place | None:
+    """The rule that left a part of a key open."""
+    return next((value.origin for value in key if isinstance(value, Free)), None)
 
 
 def narrow(course: Course, left: Expression, key: tuple[Value, ...], spans: Sequence[tuple[int, int]]) -> None:
@@ -164,7 +171,7 @@ def narrow(course: Course, left: Expression, key: tuple[Value, ...], spans: Sequ
         return
     assert isinstance(value, Free)
     spans = sorted(spans)
-    course.facts[slot] = spans[0][0] if len(spans) == 1 and spans[0][0] == spans[0][1] else Free(tuple(spans), value.why)
+    course.facts[slot] = spans[0][0] if len(spans) == 1 and spans[0][0] == spans[0][1] else value._replace(spans=tuple(spans))
 
 
 def _data(found: Found) -> tuple[Value, ...]:

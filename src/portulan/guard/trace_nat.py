@@ -11,6 +11,8 @@ from portulan.model.rule import Range
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from portulan.guard.course import Course, Value
     from portulan.guard.routing import Routing
     from portulan.guard.trace_expression import Entry, Expressions, Move, Result
@@ -23,9 +25,7 @@ _DESTINATION = ("dnat", "redirect")
 
 def translate(rules: Expressions, statement: Translate, course: Course, entry: Entry, rule: Rule) -> Result:
     """NAT accepts the packet as far as its chain goes, and later chains of NAT do not see it."""
-    facts = course.facts
-    if statement.family is not None and statement.family != ("ip" if facts["version"] == 4 else "ip6"):
-        return GO  # passed over, nft_nat.c
+    other = statement.family is not None and statement.family != ("ip" if course.facts["version"] == 4 else "ip6")
     results: list[tuple[Course, Move]] = []
     for first, address in rules.values(statement.address, course, rule, entry, statement):
         if address == (None,) and statement.address is not None:
@@ -34,6 +34,9 @@ def translate(rules: Expressions, statement: Translate, course: Course, entry: E
         for branch, port in rules.values(statement.port, first, rule, entry, (statement, "port")):
             if port == (None,) and statement.port is not None:
                 results.append((branch, END))
+                continue
+            if other:  # passed over (nft_nat.c), after its map was asked
+                results.append((branch, GO))
                 continue
             given = port[0] if port[0] is not None else address[1] if len(address) > 1 else None
             _translate(rules, statement, branch, (address[0], given), entry, rule)
@@ -50,12 +53,13 @@ def _translate(rules: Expressions, statement: Translate, course: Course, to: tup
             course.end(Outcome.DROP, rules.step(rule, entry, course, "drop", why="redirect"))
             return
     elif statement.kind == "masquerade":
-        address = _address_of_link(rules.routing, facts["oif"], facts["version"])
+        address = _address_of_link(rules.routing, facts)
     destination = statement.kind in _DESTINATION
     if isinstance(statement.address, Range) and "netmap" in statement.flags:
         address = _mapped(statement.address, facts["daddr" if destination else "saddr"])
     if port is None and any("random" in flag for flag in statement.flags):
         port = Free(((1, 65535),), "choice")
+    address, port = (each._replace(origin=rules.place(rule, entry)) if isinstance(each, Free) else each for each in (address, port))
     _set(course, destination=destination, address=address, port=port)
     version = facts["version"]
     assert isinstance(version, int)
@@ -77,12 +81,14 @@ def _set(course: Course, *, destination: bool, address: Value, port: Value) -> N
     new = address if address is not None else facts[f"original {at}"], port if port is not None else facts[f"original {at + 2}"]
     changed = new != (facts[f"original {at}"], facts[f"original {at + 2}"])
     facts["nat destination" if destination else "nat source"] = 1
-    if not changed:
-        return
-    facts[names[0]], facts[names[1]] = new
-    facts[f"reply {1 - at}"], facts[f"reply {3 - at}"] = new
+    bits = (DNAT_DONE if destination else SNAT_DONE) | ((DNAT if destination else SNAT) if changed else 0)
     status = facts["ct status"]
-    facts["ct status"] = (status | (DNAT if destination else SNAT)) if isinstance(status, int) else status
+    facts["ct status"] = status | bits if isinstance(status, int) else status
+    if changed:
+        if destination:
+            facts["reroute"] = 1
+        facts[names[0]], facts[names[1]] = new
+        facts[f"reply {1 - at}"], facts[f"reply {3 - at}"] = new
 
 
 def _mapped(to: Range, address: Value) -> Value:
@@ -111,10 +117,13 @@ def own_address(routing: Routing, course: Course, hook: str) -> int | None:
     return None
 
 
-def _address_of_link(routing: Routing, name: Value, version: Value) -> Value:
-    """One of the addresses of the link it leaves by."""
+def _address_of_link(routing: Routing, facts: Mapping[str, Value]) -> Value:
+    """One of the addresses of the link it leaves by; a link-local one only where it goes to such."""
+    name, version, to = facts["oif"], facts["version"], facts["daddr"]
+    here = isinstance(to, int) and is_link_local(6, to)
+    own = routing.link(name if isinstance(name, str) else None).addresses
     found = sorted(
-        {address.number for address, _ in routing.link(name if isinstance(name, str) else None).addresses if address.version == version}
+        {address.number for address, _ in own if address.version == version and (version == 4 or is_link_local(6, address.number) == here)}
     )
     if len(found) == 1:
         return found[0]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from portulan.guard.course import Course, anything
+from portulan.guard.course import Course, Free, anything
 from portulan.guard.packet_fields import slot_of
-from portulan.guard.trace_expression import DONE, END, GO, Entry, Expressions, narrow
+from portulan.guard.trace_expression import DONE, END, GO, Entry, Expressions, narrow, origin_of
 from portulan.guard.trace_nat import translate
 from portulan.guard.values import calculate, spell
 from portulan.model.reach import Outcome
@@ -90,7 +90,7 @@ class Rules(Expressions):
         if not inside or not outside:
             return GO if bool(inside) is not statement.negated else END
         miss, hit = (inside, outside) if statement.negated else (outside, inside)
-        ended, going = self.fork(course, rule, entry, statement, why, 2)
+        ended, going = self.fork(course, rule, entry, statement, why, 2, origin_of(key))
         for branch, ways in ((ended, miss), (going, hit)):
             if all(way.spans is not None for way in ways):
                 narrow(branch, left, key, tuple(span for way in ways for span in way.spans or ()))
@@ -165,7 +165,11 @@ class Rules(Expressions):
                 value = calculate("|", facts["ct label"], value, 128)
         if slot is None:
             return
+        if isinstance(value, Free) and value.origin is None:
+            value = value._replace(origin=self.place(rule, entry))
         facts[slot] = value
+        if entry.type == "route" and slot in ("mark", "saddr", "daddr"):
+            facts["reroute"] = 1
         if field.name == "mark":
             course.add(self.step(rule, entry, course, "mark", **{"mark" if field.group == "meta" else "ct mark": spell(value)}))
         elif slot in ("saddr", "daddr", "sport", "dport"):
@@ -261,7 +265,7 @@ class Rules(Expressions):
         branches = self.fork(course, rule, entry, statement, why, 5 if entry.type == "nat" else 4)
         ended, going, accepted, dropped = branches[:4]
         for each in (going, accepted):
-            each.facts["mark"] = each.facts["ct mark"] = anything(32, why)
+            each.facts["mark"] = each.facts["ct mark"] = anything(32, why)._replace(origin=self.place(rule, entry))
         self.decide(Verdict(VerdictKind.ACCEPT), accepted, entry, rule)
         dropped.end(Outcome.DROP, self.step(rule, entry, dropped, "drop"))
         for elsewhere in branches[4:]:

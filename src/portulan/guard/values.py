@@ -32,14 +32,15 @@ def calculate(operator: str, left: Value, right: Value, bits: int) -> Value:
     most = (1 << bits) - 1
     if isinstance(left, int) and isinstance(right, int):
         return _exact(operator, left, right) & most
-    why = left.why if isinstance(left, Free) else right.why  # type: ignore[union-attr] # one of them is
+    unknown = left if isinstance(left, Free) else right
+    assert isinstance(unknown, Free)
     some, others = _all(left), _all(right)
     if some is not None and others is not None and len(some) * len(others) <= _FEW:
-        return _as_value([_exact(operator, one, other) & most for one in some for other in others], why)
+        return _as_value([_exact(operator, one, other) & most for one in some for other in others], unknown)
     if operator == "&":
         known = left if isinstance(left, int) else right if isinstance(right, int) else most
-        return Free(((0, known & most),), why)
-    return anything(bits, why)
+        return unknown._replace(spans=((0, known & most),))
+    return unknown._replace(spans=((0, most),))
 
 
 def _exact(operator: str, left: int, right: int) -> int:
@@ -60,9 +61,9 @@ def _all(value: int | Free) -> list[int] | None:
     return [number for first, last in value.spans for number in range(first, last + 1)]
 
 
-def _as_value(numbers: list[int], why: str) -> Value:
+def _as_value(numbers: list[int], unknown: Free) -> Value:
     spans = join((number, number) for number in numbers)
-    return spans[0][0] if len(spans) == 1 and spans[0][0] == spans[0][1] else Free(spans, why)
+    return spans[0][0] if len(spans) == 1 and spans[0][0] == spans[0][1] else unknown._replace(spans=spans)
 
 
 def spell(value: Value, version: int | None = None) -> str | int:

@@ -6,7 +6,7 @@ before the first certain one. A rule that changes a packet (a mark, a translatio
 
 from __future__ import annotations
 
-from portulan.guard.lanes import UNKNOWN, Lane, Moment
+from portulan.guard.lanes import TCP, UNKNOWN, Lane, Moment
 from portulan.guard.match import EVERYTHING, Matcher, apply
 from portulan.guard.sets import ALL
 from portulan.model.record import Record
@@ -95,7 +95,8 @@ class Walker:
         self._changing: dict[tuple[str, str, str], bool] = {}
         self._out: list[Paint] = []
         self._left: list[Box] | None = None
-        self._stack: list[list[Box]] = []
+        self._stack: list[tuple[list[Box], list[Box]]] = []
+        self._accepted: list[Box] = []
         self._moment = Moment("")
         self._policy = ACCEPT
         self._policy_place = 0
@@ -113,6 +114,7 @@ class Walker:
         self._moment, self._out, self._nat = moment, [], []
         changing = not moment.reply and self.changes(key)
         self._left = [] if changing else None
+        self._accepted = []
         self._policy = DROP if base.policy is VerdictKind.DROP else ACCEPT
         self._policy_place = self._place(chain, None)
         if tuple(lanes) != self.matcher.lanes:
@@ -136,10 +138,13 @@ class Walker:
             Layer(chain, moment, bits, (Paint(ALL, bits, ALL, DROP, False, place), Paint(ALL, bits, ALL, ACCEPT, True, place)))
         )
 
-    def refuse(self, chain: Chain, lanes: Iterable[Lane], moment: Moment) -> None:
-        """Adds a layer that drops everything: the kernel itself does."""
-        bits = _bits(lanes)
-        self.layers.append(Layer(chain, moment, bits, (Paint(ALL, bits, ALL, DROP, True, self._place(chain, None)),)))
+    def refuse(self, chain: Chain, lanes: Iterable[Lane], moment: Moment, senders: tuple[int, int] | None = None) -> None:
+        """Adds a layer that drops everything, or everything from these senders: the kernel itself does."""
+        bits, place = _bits(lanes), self._place(chain, None)
+        row = ALL if senders is None else self.rows.span(*senders)
+        self.layers.append(
+            Layer(chain, moment, bits, (Paint(row, bits, ALL, DROP, True, place), Paint(ALL, bits, ALL, ACCEPT, True, place)))
+        )
 
     def _place(self, chain: Chain, rule: Rule | None) -> int:
         key = id(chain if rule is None else rule)
@@ -175,7 +180,7 @@ class Walker:
     def _matters(self, statement: Statement) -> bool:
         if isinstance(statement, Assign):
             return (statement.field.group, statement.field.name) in self.read
-        return isinstance(statement, NoTrack) or (isinstance(statement, Translate) and statement.kind in ("dnat", "redirect"))
+        return isinstance(statement, NoTrack | Translate)
 
     def _targets(self, key: tuple[str, str, str], choose: Choose) -> Iterable[str]:
         members, _ = self.matcher.members(choose.map, key[0], key[1])
@@ -188,7 +193,7 @@ class Walker:
     def _walk(self, chain: Chain, arrivals: list[Box], depth: int) -> None:
         """Everything that `chain` decides for what arrives in it."""
         gone: list[Box] = []
-        self._stack.append(arrivals)
+        self._stack.append((arrivals, gone))
         for rule in chain.rules:
             self._rule(chain, rule, arrivals, gone, depth)
         self._stack.pop()
@@ -204,6 +209,8 @@ class Walker:
                 if not boxes:
                     return
             elif kind is Verdict or kind is Reject:
+                if kind is Reject:
+                    boxes = self._rejected(statement, boxes)  # type: ignore[arg-type]
                 self._emit(chain, rule, statement, self._arrived(boxes, arrivals, gone), gone, depth)
                 return
             elif kind is Choose:
@@ -212,6 +219,14 @@ class Walker:
                 boxes = self._other(chain, rule, statement, boxes, arrivals, gone)
             if not boxes:
                 return
+
+    def _rejected(self, reject: Reject, boxes: list[Box]) -> list[Box]:
+        """Where a way of rejecting exists: nft makes it a condition of the rule, and does not print that."""
+        if reject.how in ("icmp", "icmpv6") and (reject.how == "icmp") != (self.matcher.facts.version == 4):
+            return []
+        if reject.how == "tcp reset":
+            return self.matcher.product(boxes, [(ALL, _bits(lane for lane in self.matcher.lanes if lane.transport == TCP), ALL, True)])
+        return boxes
 
     def _arrived(self, boxes: list[Box], arrivals: list[Box], gone: list[Box]) -> list[Box]:
         """Of these boxes what came here and has not left by return or goto."""
@@ -238,7 +253,8 @@ class Walker:
                     self._walk(target, pieces, depth + 1)
             if kind is VerdictKind.JUMP:
                 return
-            pieces = [*pieces, *((ALL, lane.bit, lane.active, True) for lane in self.lanes[before:])]
+            sure = all(piece[3] for piece in pieces)
+            pieces = [*pieces, *((ALL, lane.bit, lane.active, sure) for lane in self.lanes[before:])]
             if depth == 0:
                 self._paint(pieces, self._policy, self._policy_place)
             else:
@@ -257,12 +273,16 @@ class Walker:
         for row, lanes, port, sure in pieces:
             self._out.append(Paint(row, lanes, port, code, sure, place))
         if self._left is not None:
-            self._left += pieces
+            self._left += [piece for piece in pieces if piece[3]]
+            if code == ACCEPT:
+                self._accepted += [piece for piece in pieces if not piece[3]]
 
     def _anything(self, pieces: list[Box], place: int) -> None:
         """These packets may be accepted, dropped, or neither."""
         for row, lanes, port, _ in pieces:
             self._out += (Paint(row, lanes, port, ACCEPT, False, place), Paint(row, lanes, port, DROP, False, place))
+        if self._left is not None:
+            self._accepted += _unsure(pieces)
 
     def _choose(
         self, chain: Chain, rule: Rule, choose: Choose, boxes: list[Box], arrivals: list[Box], gone: list[Box], depth: int
@@ -335,16 +355,19 @@ class Walker:
     # --- what changes packets ---
 
     def _pieces(self, boxes: list[Box], arrivals: list[Box], gone: list[Box]) -> list[Box]:
-        """What really comes to this statement: all that arrived, without what was decided or moved before."""
+        """What really comes to this statement: all that arrived, without what was surely decided or moved before."""
         pieces = self._arrived(boxes, arrivals, gone)
         for away in self._left or ():
             pieces = self.matcher.cut(pieces, away)
         return pieces
 
-    def _change(self, pieces: list[Box], place: int, change: Callable[[Lane], None], *, later: bool = False) -> list[Box]:
+    def _change(  # noqa: C901 - for each piece, for each lane
+        self, pieces: list[Box], place: int, change: Callable[[Lane], None], *, later: bool = False
+    ) -> list[Box]:
         """Moves packets to lanes of their own, changed. `later`: these go on only with the next base chain."""
         moved: list[Box] = []
         made: list[Lane] = []
+        levels: list[list[Box]] = [[] for _ in self._stack]
         for row, lanes, port, sure in pieces:
             for lane in self.matcher.lanes:
                 if not lanes & lane.bit:
@@ -358,15 +381,28 @@ class Walker:
                 self.lanes.append(child)
                 made.append(child)
                 moved.append((row, child.bit, child.active, True))
-                if self._left is not None:
-                    self._left.append((row, lane.bit, port, sure))
+                left = row, lane.bit, port, True
+                for level, (arrivals, gone) in zip(levels, self._stack, strict=True):
+                    level += [(a, child.bit, c, certain) for a, _, c, certain in self._arrived([left], arrivals, gone)]
+                if not later:
+                    self._inherit(left, child)
+                if self._left is not None and sure:
+                    self._left.append(left)
         if later:
             self._nat += made
         elif made:
             self.matcher.use([*self.matcher.lanes, *made])
-            for waiting in self._stack:
-                waiting.extend(moved)
+            for level, (waiting, _) in zip(levels, self._stack, strict=True):
+                waiting.extend(level)
         return moved
+
+    def _inherit(self, left: Box, child: Lane) -> None:
+        """What this chain may have decided before goes with the packets to their new lane."""
+        for paint in list(self._out):
+            if not paint.sure and paint.lanes & left[1]:
+                row, port = self.rows.both(paint.row, left[0]), self.ports.both(paint.port, left[2])
+                if row and port:
+                    self._out.append(Paint(row, child.bit, port, paint.code, False, paint.place))
 
     def _assign(self, chain: Chain, rule: Rule, assign: Assign, boxes: list[Box], arrivals: list[Box], gone: list[Box]) -> list[Box]:
         pieces = self._pieces(boxes, arrivals, gone)
@@ -375,11 +411,16 @@ class Walker:
         moved: list[Box] = []
         for where, (value, *_) in self._values(assign.value, chain):
             here = self.matcher.product(pieces, [where])
-            certain = [piece for piece in here if piece[3]]
             doubtful = [piece for piece in here if not piece[3]]
-            moved += self._change(certain, place, lambda lane, value=value: _set(lane, field, value))  # type: ignore[misc]
+            certain = [piece for piece in here if piece[3]]
+            for away in self._accepted:  # may have left this chain before, unchanged
+                certain = self.matcher.cut(certain, away)
+            known = [piece for piece in certain if piece[3]]
+            moved += self._change(known, place, lambda lane, value=value: _set(lane, field, value))  # type: ignore[misc]
             # It may or may not have been set: whoever compares it then cannot know. So these leave their lane for certain.
-            moved += self._change([(*box, True) for *box, _ in doubtful], place, lambda lane: _set(lane, field, UNKNOWN))  # type: ignore[misc]
+            moved += self._change([(*box, True) for *box, sure in certain if not sure], place, lambda lane: _set(lane, field, UNKNOWN))  # type: ignore[misc]
+            leaving = self._change([(*box, True) for *box, _ in doubtful], place, lambda lane: _set(lane, field, UNKNOWN))  # type: ignore[misc]
+            moved += _unsure(leaving)  # what else the rule does is as doubtful as before
         return moved
 
     def _values(self, value: Expression | Range, chain: Chain) -> list[tuple[Box, tuple[Value, ...]]]:
@@ -393,10 +434,13 @@ class Walker:
 
     def _translate(self, chain: Chain, rule: Rule, nat: Translate, boxes: list[Box], arrivals: list[Box], gone: list[Box]) -> list[Box]:
         """NAT accepts as far as its base chain goes; a new destination is another lane from the next chain on."""
+        if nat.family not in (None, self.matcher.facts.header):
+            return boxes  # of the other IP version: the rule goes on (net/netfilter/nft_nat.c, nft_nat_inet_eval)
         place = self._place(chain, rule)
-        if self._left is not None and nat.kind in ("dnat", "redirect") and nat.family in (None, self.matcher.facts.header):
-            pieces = self._pieces(boxes, arrivals, gone)
-            for where, address, port in self._targets_of(nat, chain):
+        if self._left is not None and (nat.kind in ("dnat", "redirect") or self._moment.hook == "postrouting"):
+            pieces, where_to = self._pieces(boxes, arrivals, gone), self._targets_of(nat, chain)
+            boxes = self.matcher.product(boxes, [where for where, _, _ in where_to])
+            for where, address, port in where_to:
                 here = self.matcher.product(pieces, [where])
                 self._change(here, place, lambda lane, address=address, port=port: _send(lane, nat.kind, address, port), later=True)  # type: ignore[misc]
         self._paint(self._arrived(boxes, arrivals, gone), ACCEPT, place)
@@ -452,6 +496,9 @@ def _set(lane: Lane, field: Field, value: Value) -> None:
 
 
 def _send(lane: Lane, kind: str, address: Value | None, port: Value | None) -> None:
+    if kind in ("snat", "masquerade"):
+        lane.source, lane.masked = UNKNOWN, True
+        return
     lane.translated = True
     if kind == "redirect":
         lane.facts["redirect", "", None] = 1

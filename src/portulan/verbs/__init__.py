@@ -12,6 +12,7 @@ from types import ModuleType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from portulan.verbs.audit import audit as audit
     from portulan.verbs.chart import chart as chart
     from portulan.verbs.conflicts import conflicts as conflicts
     from portulan.verbs.free import free as free
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from portulan.verbs.why import why as why
 
 _HOMES = {
+    "audit": "audit",
     "chart": "chart",
     "common": "lookup",
     "conflicts": "conflicts",
@@ -54,7 +56,7 @@ _HOMES = {
     "why": "why",
 }
 __all__ = [
-    "chart", "common", "conflicts", "free", "hold", "lease", "lease_for", "leases", "lookup", "matrix", "note", "passage", "port_map", "reach", "release", "stop", "update_registry", "who",
+    "audit", "chart", "common", "conflicts", "free", "hold", "lease", "lease_for", "leases", "lookup", "matrix", "note", "passage", "port_map", "reach", "release", "stop", "update_registry", "who",
     "why",
 ]  # fmt: skip
 

@@ -1,0 +1,104 @@
+"""Findings about rules rather than ports: what they open and nobody needs, and what they say to no effect."""
+
+from __future__ import annotations
+
+from portulan.audit.facts import entered, rule_facts
+from portulan.audit.fixes import authors
+from portulan.audit.published import named_ports
+from portulan.guard.reach import place_of
+from portulan.host.remedies import quote
+from portulan.model.finding import Evidence, Finding, Fix, Level, Subject
+from portulan.model.port import Transport
+from portulan.model.portset import PortRange, PortSet
+from portulan.model.rule import Field, Match, Verdict, VerdictKind
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from portulan.audit.facts import Facts
+    from portulan.model.reach import Place
+    from portulan.model.rule import Rule
+
+_CLIENTS = frozenset(((Transport.UDP, 68), (Transport.UDP, 546)))
+"""Where DHCP clients take answers, for as long as they ask (RFC 2131, section 4.1; RFC 8415, section 7.2)."""
+_MOST_PORTS = 64
+"""A rule that opens more is no list of services: ports of passive FTP, of calls, of a cluster."""
+
+
+def find_empty_doors(facts: Facts) -> Iterator[Finding]:
+    """Rules on the way in that accept a port on which nobody listens: whoever starts something there is open to the world at once."""
+    if facts.ruleset is None:
+        return
+    listening = {(door.transport, door.port) for door in facts.doors}
+    told = set[tuple[tuple[Transport, int], ...]]()
+    for chain in entered(facts.ruleset, "input"):
+        for rule in chain.rules:
+            ports = _opened(rule)
+            empty = tuple(port for port in ports if port not in listening)
+            if not empty or len(ports) > _MOST_PORTS or empty in told:
+                continue
+            told.add(empty)  # the same for IPv4 and IPv6
+            place, names = place_of(chain, rule), _names(empty)
+            evidence = (Evidence("opened-by", rule_facts(place)), Evidence("nobody-listens", {"ports": names}))
+            about = Subject(empty[0][0], empty[0][1], netns=facts.netns)
+            fixes = _undo(place, facts, names if _is_plain(rule) else "")
+            yield Finding("rule.nobody-listens", Level.INFO, about, evidence, fixes, {"ports": names})
+
+
+def _opened(rule: Rule) -> tuple[tuple[Transport, int], ...]:
+    """The ports that a rule accepts, for whomever; not where it is for a group of receivers or for the client's own side of a service (DHCP)."""
+    last = rule.statements[-1] if rule.statements else None
+    if not (isinstance(last, Verdict) and last.kind is VerdictKind.ACCEPT):
+        return ()
+    fields = [part.left for part in rule.statements if isinstance(part, Match) and isinstance(part.left, Field)]
+    if any(field.name in ("daddr", "sport") or field.group == "ct" for field in fields):
+        return ()
+    return tuple(port for port in named_ports(rule) if port not in _CLIENTS)
+
+
+def _is_plain(rule: Rule) -> bool:
+    """Whether nothing but ports and their transport is asked for."""
+    return all(
+        not isinstance(part, Match) or (isinstance(part.left, Field) and part.left.name in ("dport", "l4proto", "protocol", "nexthdr"))
+        for part in rule.statements
+    )
+
+
+def _names(ports: tuple[tuple[Transport, int], ...]) -> str:
+    """`6000-6010/udp, 443/tcp`."""
+    words = []
+    for kind in dict.fromkeys(transport for transport, _ in ports):
+        found = PortSet.of(PortRange(port, port) for transport, port in ports if transport is kind)
+        words += [f"{part}/{kind.value}" for part in found.ranges]
+    return ", ".join(words[:8]) + ("…" if len(words) > 8 else "")
+
+
+def find_useless(facts: Facts) -> Iterator[Finding]:
+    """Rules that can never match, or change nothing, as the engine proved."""
+    for kind, place, proof in facts.useless:
+        which = f"{place.family}/{place.table}/{place.chain}/{place.handle if place.handle is not None else '-'}"
+        evidence = (Evidence("useless.rule", rule_facts(place)), Evidence(f"useless.{kind}", proof))
+        told: dict[str, str | int] = {"which": which, "text": rule_facts(place)["text"]}
+        fixes = _undo(place, facts, "")
+        yield Finding(f"rule.{kind}", Level.INFO, Subject(netns=facts.netns), evidence, fixes, told)
+
+
+def _undo(place: Place, facts: Facts, ports: str) -> tuple[Fix, ...]:
+    """Take a rule away, by whoever made it."""
+    made_by = place.author or next((name for name in authors(facts.ruleset) if name in ("ufw", "firewalld")), None)
+    if made_by == "ufw":
+        return (
+            Fix(
+                "undo",
+                "ufw delete allow " + ports.replace("-", ":") if ports and "," not in ports and "…" not in ports else "ufw status numbered",
+            ),
+        )
+    if made_by == "firewalld":
+        return (Fix("undo", "firewall-cmd --list-all"),)
+    if place.table.startswith("legacy:"):
+        program = "ip6tables-legacy" if place.family == "ip6" else "iptables-legacy"
+        return (Fix("undo", f"{program} -t {place.table.removeprefix('legacy:')} -L {quote(place.chain)} --line-numbers -n"),)
+    if place.handle is None:
+        return ()
+    return (Fix("undo", f"nft delete rule {place.family} {quote(place.table)} {quote(place.chain)} handle {place.handle}"),)

@@ -1,0 +1,164 @@
+"""The simulation of packets against the kernel's own firewall: rules drawn by lot, real packets through them, and what came of each.
+
+An engine is a function (ruleset, network, packets) -> [Prediction, …]; `ENGINES` has those that are judged. None in place of a prediction: this engine does not
+answer for such a packet.
+"""
+
+import random
+from collections import Counter
+from pathlib import Path
+
+from firewalls import load
+from portulan.guard.trace import Tracer
+from portulan.model.reach import Outcome, Way
+from portulan.model.record import Record
+from portulan.wire.nft_text import rule_text
+from reach_lab import TRACED, Lab, Monitor
+from reach_rules import Writer, draw_packets
+
+PACKETS, TRACES = 5_000, 100
+"""For one set of rules in the full run."""
+MOST_TOLD = 5
+ENDS = {"accept", "drop", "reject", "jump", "goto", "return", "continue", "dnat", "redirect", "snat", "masquerade", "policy", "fwd"}
+"""Actions of a rule that matched to its end."""
+UNKNOWABLE = (
+    "limit rate", "numgen", "ttl", "hoplimit", "meta length", "ct count", "quota", "meta random", "tcp window", "meta hour", "ether saddr", "198.18.64.1-198.18.64.4", ":8000-8003",
+)  # fmt: skip
+"""What the rules drawn by lot have of which nobody can know beforehand, as nft prints it."""
+
+
+class Prediction(Record):
+    """What an engine says of one packet."""
+
+    outcome: str
+    came_out: tuple[str, int] | None = None
+    """(host or container, port) where it says that too."""
+    doubts: tuple[str, ...] = ()
+    """For maybe: the rules it depends on, as text."""
+
+
+def by_trace(ruleset, network, packets):
+    """The simulation of one packet at a time."""
+    tracer = Tracer(ruleset, network)
+    return [predict_one(tracer.trace(packet)) for packet in packets]
+
+
+def predict_one(passage):
+    doubts = tuple(step.place.text if step.place is not None else f"({step.facts['why']})" for step in passage.doubts)
+    where = "container" if passage.way is Way.FORWARD else "host"
+    # One of several ports or addresses: which one, nobody knows.
+    several = any("-" in f"{step.facts.get('port', '')}{step.facts.get('address', '')}" for step in passage.steps if step.action == "dnat")
+    return Prediction(passage.outcome.value, None if several else (where, passage.port or passage.packet.port), doubts)
+
+
+ENGINES = {"trace": by_trace}
+
+
+def packets(seed, count=PACKETS, engines=("trace",)):
+    """One set of rules, real packets through it, and every engine's word about each. Returns (differences, figures)."""
+    dice = random.Random(f"reach {seed}")
+    rules = Writer(dice).write()
+    with open_lab() as lab:
+        lab.load(rules)
+        ruleset, network = lab.read()
+        drawn = draw_packets(dice, count)
+        lab.send(drawn)
+        seen = lab.judge()
+    figures = Counter(
+        {"rule sets": 1, "rules": sum(len(chain.rules) for chain in ruleset.chains), "packets": count, "came through": len(seen)}
+    )
+    figures["IPv6 packets"] = sum(packet.destination.version == 6 for packet in drawn)
+    found = []
+    for engine in engines:
+        predictions = ENGINES[engine](ruleset, network, drawn)
+        found += compare(engine, drawn, predictions, seen, figures)
+    return told(found, rules), figures
+
+
+def compare(engine, drawn, predictions, seen, figures):
+    """Every contradiction between an engine and the kernel; `maybe` contradicts nothing, but must rest on something that nobody can know."""
+    found = []
+    for at, (packet, said) in enumerate(zip(drawn, predictions, strict=True)):
+        if said is None:
+            continue
+        figures[f"{engine}: {said.outcome}"] += 1
+        arrived = seen.get(at)
+        if said.outcome == Outcome.MAYBE.value:
+            if not said.doubts or not all(any(word in text for word in UNKNOWABLE) for text in said.doubts):
+                found.append(f"{engine}: maybe without a reason, {said.doubts}: {packet}")
+        elif (said.outcome == Outcome.ACCEPT.value) != (arrived is not None):
+            found.append(f"{engine}: said {said.outcome}, but the kernel let it {'through' if arrived else 'not through'}: {packet}")
+        elif arrived is not None and said.came_out is not None and said.came_out != arrived[:2]:
+            found.append(f"{engine}: said it comes out at {said.came_out}, but it did at {arrived}: {packet}")
+    return found
+
+
+def rules(seed, count=TRACES):
+    """The rules that match, one by one: our steps against what the kernel says of each (nft monitor trace). Returns (differences, figures)."""
+    dice = random.Random(f"reach rules {seed}")
+    text = Writer(dice).write()
+    with open_lab() as lab:
+        lab.load(text)
+        ruleset, network = lab.read()
+        load(lab.host, TRACED)
+        drawn = draw_packets(dice, count)
+        monitor = Monitor(lab.host)
+        lab.send(drawn)
+        traced = monitor.read()
+        monitor.close()
+    tracer = Tracer(ruleset, network)
+    figures, found = Counter({"rule sets": 1, "packets": count}), []
+    texts = {
+        (chain.family, chain.table, chain.name, rule.handle): rule_text(rule, chain.family)
+        for chain in ruleset.chains
+        for rule in chain.rules
+    }
+    for at, packet in enumerate(drawn):
+        passage = tracer.trace(packet)
+        if not all(step.sure for step in passage.steps):
+            figures["not certain"] += 1
+            continue
+        ours = [place_of(step) for step in passage.steps if step.place is not None and step.action in ENDS]
+        theirs = [place for place in traced.get(at, []) if place[1] not in ("judge", "traced")]
+        figures["traces"] += 1
+        figures["steps"] += len(theirs)
+        if ours != theirs:
+            both = [[(*place, texts.get(place, "policy")) for place in places] for places in (ours, theirs)]
+            found.append(f"{packet}: our steps {both[0]}, the kernel's {both[1]}")
+    return told(found, text), figures
+
+
+def place_of(step):
+    place = step.place
+    return place.family, place.table, place.chain, place.handle
+
+
+def told(found, rules):
+    """The first differences in full, with the rules; of the others how many."""
+    if not found:
+        return []
+    return [*found[:MOST_TOLD], f"{len(found)} differences, with these rules:\n{rules}"]
+
+
+def open_lab():
+    return OpenLab()
+
+
+class OpenLab:
+    """A lab of its own for each set of rules: conntrack has seen nothing."""
+
+    def __enter__(self):
+        from portulan.system.sandbox import Sandbox
+        from portulan.system.sandbox.root import open_root
+        from proofs import find_peers
+
+        self._sandbox = Sandbox()
+        self._sandbox.__enter__()
+        try:
+            return Lab(self._sandbox, find_peers() or open_root(Path("no private root with peer programs")))
+        except BaseException:
+            self._sandbox.close()
+            raise
+
+    def __exit__(self, *_):
+        self._sandbox.close()
