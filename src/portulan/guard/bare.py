@@ -36,9 +36,9 @@ class Bare:
             or any(route.kind in REFUSING for route in network.routes)
             or any(link.route_localnet for link in outside)
         )
-        everywhere = {route.version for route in network.routes if route.prefix == 0 and route.kind == "unicast"}
-        self.plain = not odd and all(version in everywhere for version in self.versions)
-        """Whether it is a usual network: whoever is anywhere can send here and be answered. Else the engine has to look."""
+        self.everywhere = {route.version for route in network.routes if route.prefix == 0 and route.kind == "unicast"}
+        """Whoever is anywhere can send here and be answered, by these versions."""
+        self.plain = not odd
 
     def door(self, addresses: Sequence[Address] | None, *, v4: bool, v6: bool) -> Standing | None:
         """How a door stands; None where the engine has to look."""
@@ -52,7 +52,10 @@ class Bare:
             versions = sorted({address.version for address in addresses if not _is_loopback(address)})
         if not versions:
             return Standing("this-host", (_THIS_HOST,), (), (_HERE,))
-        grant = Grant(Outcome.ACCEPT, tuple(_WORLD[version] for version in versions), self.links, None, Way.INPUT)
+        wide = [version for version in versions if version in self.everywhere]
+        if not wide:
+            return None
+        grant = Grant(Outcome.ACCEPT, tuple(_WORLD[version] for version in wide), self.links, None, Way.INPUT)
         return Standing("everyone", (_EVERYONE,), (), (grant, _HERE))
 
 

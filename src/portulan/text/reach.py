@@ -132,6 +132,21 @@ def deciding(standing: Standing) -> Place | None:
     return None
 
 
+def unhindered(standing: Standing | None) -> bool:
+    """Whether no rule keeps anybody outside away: who does not get in has no way here and back."""
+    if standing is None:
+        return False
+    return (
+        not standing.unread
+        and all(
+            grant.verdict is Outcome.ACCEPT or (grant.rule is not None and grant.rule.family == "kernel")
+            for grant in standing.grants
+            if grant.links != ("lo",)
+        )
+        and any(grant.links != ("lo",) for grant in standing.grants)
+    )
+
+
 def target(standing: Standing) -> str | None:
     """Where rules send what comes in, if elsewhere."""
     return next((grant.target for grant in standing.grants if grant.target is not None and grant.links != ("lo",)), None)
@@ -378,6 +393,7 @@ def matrix_lines(voice: Voice, answer: MatrixAnswer) -> list[tuple[str, str, str
             row.ports.replace(",", ", "),
         )
         for row in answer.rows
+        if row.sure or row.perhaps
     ]
 
 

@@ -9,6 +9,8 @@ from portulan.model.address import MAPPED, pack_address
 from portulan.model.chart import Endpoint, Gap, State
 from portulan.model.network import Address
 from portulan.model.port import Transport
+from portulan.model.reach import Outcome
+from portulan.model.standing import Senders
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from portulan.guard.unread import Readings
     from portulan.model.network import Network
     from portulan.model.ruleset import Ruleset
-    from portulan.model.standing import Senders, Standing
+    from portulan.model.standing import Standing
     from portulan.model.survey import Row, Survey
     from portulan.system.linux.namespaces import Place
 
@@ -229,18 +231,25 @@ def is_multicast(address: Address) -> bool:
 
 def only_by(standing: Standing, devices: Iterable[str | None]) -> Standing:
     """Of a socket that is bound to interfaces: only who comes by these."""
-    links = {device for device in devices if device is not None}
+    wanted = {device for device in devices if device is not None}
     grants = tuple(
-        grant._replace(links=tuple(sorted(links.intersection(grant.links)))) for grant in standing.grants if links.intersection(grant.links)
+        grant._replace(links=tuple(sorted(wanted.intersection(grant.links))))
+        for grant in standing.grants
+        if wanted.intersection(grant.links)
     )
+    outside = {link for grant in grants for link in grant.links} - {"lo"}
 
-    def kept(senders: Iterable[Senders]) -> tuple[Senders, ...]:
+    def kept(senders: Iterable[Senders], verdict: Outcome) -> tuple[Senders, ...]:
         left = []
         for each in senders:
-            by = links.intersection(each.links) if each.links else links
-            if by if each.kind != "this-host" else "lo" in links:
-                left.append(each if each.kind == "this-host" else each._replace(links=tuple(sorted(by))))
-        return tuple(left)
+            by = outside.intersection(each.links) if each.links else outside
+            if each.kind != "this-host" and by:
+                left.append(each._replace(links=tuple(sorted(by))))
+        here = any(grant.links == ("lo",) and grant.verdict == verdict for grant in grants)
+        return tuple(left) or ((Senders("this-host"),) if here else ())
 
-    sure, perhaps = kept(standing.sure), kept(standing.perhaps)
-    return standing._replace(grants=grants, sure=sure, perhaps=perhaps, wide=standing.wide if sure or perhaps else "nobody")
+    sure, perhaps = kept(standing.sure, Outcome.ACCEPT), kept(standing.perhaps, Outcome.MAYBE)
+    inside = [each.kind == "this-host" for each in (*sure, *perhaps)]
+    return standing._replace(
+        grants=grants, sure=sure, perhaps=perhaps, wide="nobody" if not inside else "this-host" if all(inside) else standing.wide
+    )

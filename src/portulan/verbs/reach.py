@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from portulan.model.network import Network
-    from portulan.model.reach import Passage, Place
+    from portulan.model.reach import Access, Passage, Place
     from portulan.model.ruleset import Ruleset
     from portulan.model.standing import Standing
     from portulan.model.survey import Survey
@@ -33,6 +33,8 @@ EVERYONE, THIS_HOST = "everyone", "this-host"
 _LOOPBACK = 772
 _LINK_LOCAL_6 = 0xFE80 >> 6
 _MOST_PLACES = 64
+_EXAMPLES = (Address(4, 0xCB007109), Address(6, 0x20010DB8 << 96 | 9))
+"""203.0.113.9 and 2001:db8::9 (RFC 5737, RFC 3849)."""
 
 
 def reach(ports: Iterable[str | int] = (), *, namespaces: Iterable[str] = (), source: str = "auto") -> ReachAnswer:
@@ -309,10 +311,20 @@ def _anybody(ruleset: Ruleset, network: Network, transport: Transport, port: int
     for access in reached.accesses:
         size = _number(access.sources.v4), _number(access.sources.v6)
         if access.links != ("lo",) and access.witness is not None and (via is None or via in access.links) and size > most:
-            best, most = access.witness._replace(link=via or access.witness.link), size
+            best, most = access.witness._replace(source=_usual(access), link=via or access.witness.link), size
     if best is None:
         raise CannotTell("reach.nobody-comes")
     return best
+
+
+def _usual(access: Access) -> Address:
+    """An example address of the documentation that is in the group, if one is; else its own example."""
+    assert access.witness is not None
+    for example in _EXAMPLES:
+        spans = access.sources.v4 if example.version == 4 else access.sources.v6
+        if example.version == access.witness.source.version and any(first <= example.number <= last for first, last in spans):
+            return example
+    return access.witness.source
 
 
 def _number(spans: Iterable[tuple[int, int]]) -> int:
