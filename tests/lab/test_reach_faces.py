@@ -4,10 +4,12 @@ import json
 import socket
 import sys
 
+import jsonschema
 import pytest
 
 from firewalls import DOCKER, UFW, load, run_all
 from labs import DUAL_STACK, as_user, call_as, datagrams, hold, listen
+from portulan.cli.contract import schema_of
 from portulan.model.reach import Outcome
 
 pytestmark = [pytest.mark.lab, pytest.mark.peer]
@@ -46,7 +48,9 @@ def told(host, *words, status=0):
     """One command's JSON."""
     done = host.run([*PORTULAN, *words, "--json"])
     assert done.returncode == status, done.stderr
-    return json.loads(done.stdout)
+    answer = json.loads(done.stdout)
+    jsonschema.validate(answer, schema_of(answer["schema"].removeprefix("portulan.").removesuffix("/1")))
+    return answer
 
 
 def said(host, *words, status=0, language="en"):

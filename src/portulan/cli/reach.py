@@ -230,8 +230,9 @@ def _matrix(options: argparse.Namespace, face: Face) -> int:
         face.line(voice.say("Nobody gets to any port from outside."))
     else:
         face.table(rows, [voice.say("REACHED BY"), voice.say("COMING BY"), voice.say("PORTS")], shrink=(0, 2))
-        face.line()
-        face.line(" " + voice.say("Nobody gets to any other port from outside."))
+        if not answer.more:
+            face.line()
+            face.line(" " + voice.say("Nobody gets to any other port from outside."))
     if answer.more:
         face.note(" " + voice.count("{n} more line: --json has them all.", "{n} more lines: --json has them all.", answer.more))
     return 0

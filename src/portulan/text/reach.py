@@ -267,7 +267,7 @@ def action(voice: Voice, step: Step) -> str:
         words = voice.say("the chain's policy: {verdict}", verdict=facts["verdict"])
     elif step.action in ("maybe", "martian", "no-route") and str(facts.get("why", "")) in WHYS:
         words = f"{words} ({voice.say(WHYS[str(facts['why'])])})"
-    return words if step.sure else voice.say("perhaps: {what}", what=words)
+    return words if step.sure or step.action == "maybe" else voice.say("perhaps: {what}", what=words)
 
 
 def _address(version: int, number: int) -> str:
