@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
 
 from portulan.errors import BadInput, CannotTell, PortulanError
@@ -230,6 +231,8 @@ def passage(port: str | int, sender: str, *, via: str | None = None, to: str | N
 
 def _read(namespace: str | None) -> tuple[Ruleset, Network, int | None]:
     """The rules and the network of one namespace, our own unless told."""
+    if not sys.platform.startswith("linux"):
+        raise CannotTell("reach.no-linux")
     from portulan.system.firewall.read import read_ruleset
     from portulan.system.linux.namespaces import list_places
     from portulan.system.linux.network import read_network
