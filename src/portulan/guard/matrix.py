@@ -23,16 +23,38 @@ if TYPE_CHECKING:
 
 _STEP = 4_000_000
 """Cells worked on at a time."""
+_BYTES = 8
+"""Bytes of each row that are turned at a time: what stays in the processor's cache."""
+
+
+class Plain:
+    """Who is certainly accepted, where nothing else has a say: packed bits, classes of senders x classes of ports."""
+
+    def __init__(self, bits: NDArray[np.uint8]) -> None:
+        """See above."""
+        self.bits = bits
+        self._turned: NDArray[np.uint8] | None = None
+
+    @property
+    def turned(self) -> NDArray[np.uint8]:
+        """The same the other way round: classes of ports x classes of senders."""
+        if self._turned is None:
+            width = self.bits.shape[1]
+            self._turned = np.empty((width * 8, -(-self.bits.shape[0] // 8)), np.uint8)
+            for at in range(0, width, _BYTES):
+                block = np.unpackbits(self.bits[:, at : at + _BYTES], axis=1)
+                self._turned[at * 8 : (at + _BYTES) * 8] = np.packbits(np.ascontiguousarray(block.T), axis=1)
+        return self._turned
 
 
 class Plane:
     """The verdicts of one lane: who is accepted (surely) and who perhaps.
 
-    `plain`: packed bits, classes of senders x classes of ports, certain ones. For the classes of ports in `special` (where packets move to other lanes, or something is
-    uncertain) its bits mean nothing, and `can_accept` and `can_drop` (classes of senders x special ones, bool) count.
+    `plain`: what holds for most classes of ports. For the classes of ports in `special` (where packets move to other lanes, or something is
+    uncertain) it means nothing, and `can_accept` and `can_drop` (classes of senders x special ones, bool) count.
     """
 
-    def __init__(self, plain: NDArray[np.uint8], special: Ints, can_accept: Bools, can_drop: Bools) -> None:
+    def __init__(self, plain: Plain, special: Ints, can_accept: Bools, can_drop: Bools) -> None:
         """See above."""
         self.plain, self.special, self.can_accept, self.can_drop = plain, special, can_accept, can_drop
 
@@ -51,19 +73,18 @@ class Matrix:
         self.rows = Classes(paths.rows, rows)
         self.ports = Classes(paths.matcher.ports, ports)
         self._arrays = [self._array(layer) for layer in self.layers]
+        self._plains: dict[tuple[int, ...], Plain] = {}
         self._made: dict[tuple[int, tuple[int, ...]], tuple[FirstMatch | None, FirstMatch | None, FirstMatch | None]] = {}
 
     def _array(self, layer: Layer) -> tuple[Ints, Ints, Ints, NDArray[Any], Ints, list[int]]:
         """(row slots, port slots, number of the lanes' mask, sure, value, masks) of all its boxes."""
-        masks: dict[int, int] = {}
-        slot, port = self.rows.slot, self.ports.slot
-        known = [
-            (slot[paint.row], port[paint.port], masks.setdefault(paint.lanes, len(masks)), paint.sure, paint.code == ACCEPT)
-            for paint in layer.paints
-            if paint.row and paint.port
-        ]
-        table = np.array(known, np.intp).reshape(-1, 5)
-        return table[:, 0], table[:, 1], table[:, 2], table[:, 3] == 1, 2 * np.arange(len(table)) + table[:, 4], list(masks)
+        rows, lanes, ports, codes, sure, _ = zip(*layer.paints, strict=True)
+        masks = list(dict.fromkeys(lanes))
+        number = {mask: at for at, mask in enumerate(masks)}
+        slot = self.rows.slot, self.ports.slot
+        columns = map(slot[0].__getitem__, rows), map(slot[1].__getitem__, ports), map(number.__getitem__, lanes), codes, sure
+        row, port, mask, code, certain = (np.fromiter(column, np.intp, len(rows)) for column in columns)
+        return row, port, mask, certain == 1, 2 * np.arange(len(rows)) + (code == ACCEPT), masks
 
     def decided(self, at: int, lane: Lane) -> tuple[FirstMatch | None, FirstMatch | None, FirstMatch | None]:
         """First matches of a layer for a lane: certain ones, and the two kinds of possible ones."""
@@ -94,14 +115,7 @@ class Matrix:
     def plane(self, lane: Lane) -> Plane:
         """All verdicts of a lane, with those of the lanes that its packets move to."""
         met = [self.decided(at, then) for at, then in self.sequence(lane)]
-        nothing = np.packbits(np.ones(self.ports.count, bool))
-        plain = np.tile(nothing, (self.rows.count, 1))
-        step = max(1, _STEP // self.ports.count)
-        for first in range(0, self.rows.count, step):
-            end = min(first + step, self.rows.count)
-            for sure, _, _ in met:
-                if sure is not None:
-                    plain[first:end] &= sure.accepted(first, end)
+        plain = self._plain([sure for sure, _, _ in met if sure is not None])
         touched = np.zeros(self.ports.count, bool)
         for _, *perhaps in met:
             for each in perhaps:
@@ -114,6 +128,20 @@ class Matrix:
             touched[self.ports.members(child.active)] = True
         special = np.flatnonzero(touched)
         return Plane(plain, special, *self._dense(lane, special))
+
+    def _plain(self, met: list[FirstMatch]) -> Plain:
+        """What all of these accept; lanes that met the same ones share it."""
+        key = tuple(map(id, met))
+        found = self._plains.get(key)
+        if found is None:
+            bits = np.tile(np.packbits(np.ones(self.ports.count, bool)), (self.rows.count, 1))
+            step = max(1, _STEP // self.ports.count)
+            for first in range(0, self.rows.count, step):
+                end = min(first + step, self.rows.count)
+                for sure in met:
+                    bits[first:end] &= sure.accepted(first, end)
+            found = self._plains[key] = Plain(bits)
+        return found
 
     def _dense(self, lane: Lane, columns: Ints) -> tuple[Bools, Bools]:
         """(can be accepted, can be dropped) of all classes of senders x some classes of ports."""

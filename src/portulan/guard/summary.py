@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import numpy as np
 
 from portulan.guard.lanes import TCP
@@ -11,25 +9,35 @@ from portulan.guard.matrix import Matrix
 from portulan.model.network import Address
 from portulan.model.port import Transport
 from portulan.model.reach import Group, Packet, Sources
+from portulan.model.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from typing import TypeAlias
 
     from numpy.typing import NDArray
 
     from portulan.guard.lanes import Lane
-    from portulan.guard.matrix import Plane
     from portulan.guard.paths import Paths
 
+    Ints: TypeAlias = NDArray[np.intp]
+    Bits: TypeAlias = NDArray[np.uint8]
     Key: TypeAlias = tuple[bytes, bytes]
     """Classes of senders that are accepted, and that perhaps are, as packed bits."""
-    Pieces: TypeAlias = list[tuple[int, int, Key]]
-    """(first port, last port, key), sorted, all ports that were asked about."""
+    Spans: TypeAlias = dict[Transport, list[tuple[int, int]]]
 
-_CELLS = 4_000_000
-_NOBODY: Key = (b"", b"")
+_NOBODY = 0
+"""Number of the key of ports at which nobody is accepted."""
+
+
+class Line(Record):
+    """Ports that fare alike."""
+
+    links: tuple[str, ...]
+    keys: tuple[int, int]
+    """Numbers of the keys in IPv4 and IPv6."""
+    ports: Spans
 
 
 class Verdicts:
@@ -39,19 +47,31 @@ class Verdicts:
         """Of walked paths."""
         self.paths = paths
         self.matrix = Matrix(paths)
-        self.ways: dict[tuple[tuple[str, ...], int], dict[Key, list[int]]] = {}
-        """(links, transport) -> key -> the classes of ports that have it."""
-        self._pieces: dict[tuple[tuple[str, ...], int], Pieces] = {}
+        self.keys: list[Key] = [(b"", b"")]
+        self._numbers: dict[Key, int] = {}
+        self._ways: dict[tuple[str, int], tuple[Ints, Ints]] = {}
+        """(link, transport) -> (first port of each piece, number of its key); ports that were not asked about have _NOBODY's."""
         roots: dict[tuple[tuple[str, ...], int], list[Lane]] = {}
         for lane in paths.lanes:
             if lane.parent is None and not lane.entry.local:
                 roots.setdefault((tuple(link.name for link in lane.entry.links), lane.transport), []).append(lane)
-        known: dict[object, dict[Key, list[int]]] = {}
-        for way, lanes in roots.items():
+        known: dict[object, tuple[Ints, Ints]] = {}
+        for (links, transport), lanes in roots.items():
             alike = tuple(self._alike(lane) for lane in lanes)
             if alike not in known:
-                known[alike] = self._keys(lanes)
-            self.ways[way] = known[alike]
+                known[alike] = self._pieces(lanes)
+            for link in links:
+                self._ways[link, transport] = known[alike]
+
+    @property
+    def ways(self) -> tuple[tuple[str, int], ...]:
+        """Every (link, transport)."""
+        return tuple(self._ways)
+
+    def pieces(self, link: str, transport: int) -> tuple[Ints, Ints]:
+        """All ports of a way in: where each piece begins, and the number of its key."""
+        nothing = np.zeros(1, np.intp), np.full(1, _NOBODY, np.intp)
+        return self._ways.get((link, transport), nothing)
 
     def _alike(self, lane: Lane) -> object:
         """Equal for lanes that no layer tells apart."""
@@ -60,32 +80,40 @@ class Verdicts:
         first_matches = tuple(tuple(map(id, self.matrix.decided(at, then))) for at, then in self.matrix.sequence(lane))
         return lane.senders, lane.active, first_matches
 
-    def _keys(self, lanes: list[Lane]) -> dict[Key, list[int]]:
-        planes = [self.matrix.plane(lane) for lane in lanes]
-        admitted = np.zeros(self.matrix.rows.count, bool)
-        admitted[self.matrix.rows.members(lanes[0].senders)] = True
-        found: dict[Key, list[int]] = {}
-        for first, accepted, perhaps in _columns(planes, self.matrix.rows.count, np.packbits(admitted)):
-            for at in range(min(len(accepted), self.matrix.ports.count - first)):
-                found.setdefault((accepted[at].tobytes(), perhaps[at].tobytes()), []).append(first + at)
-        return found
+    def _pieces(self, lanes: list[Lane]) -> tuple[Ints, Ints]:
+        """The verdicts of all destinations together: a sender may choose."""
+        matrix = self.matrix
+        admitted = np.zeros(matrix.rows.count, bool)
+        admitted[matrix.rows.members(lanes[0].senders)] = True
+        mask = np.packbits(admitted)
+        accepted: Bits | None = None
+        perhaps: dict[int, Bits] = {}
+        for plane in map(matrix.plane, lanes):
+            mine = plane.plain.turned[: matrix.ports.count] & mask
+            mine[plane.special] = np.packbits(plane.can_accept & ~plane.can_drop, axis=0).T & mask
+            maybe = np.packbits(plane.can_accept & plane.can_drop, axis=0).T & mask
+            for at, bits in zip(plane.special.tolist(), maybe, strict=True):
+                if bits.any():
+                    perhaps[at] = perhaps[at] | bits if at in perhaps else bits
+            accepted = mine if accepted is None else accepted | mine
+        assert accepted is not None
+        asked = np.zeros(matrix.ports.count, bool)
+        asked[matrix.ports.members(lanes[0].active)] = True
+        number = np.full(matrix.ports.count, _NOBODY)
+        for at in np.flatnonzero(asked).tolist():
+            more = perhaps[at] & ~accepted[at] if at in perhaps else None
+            number[at] = self._number((accepted[at].tobytes(), more.tobytes() if more is not None and more.any() else b""))
+        return np.array(matrix.ports.edges[:-1], np.intp), number[matrix.ports.of]
 
-    def pieces(self, link: str, transport: int) -> Pieces:
-        """All ports of a way in, in order, each with its key."""
-        way = next((way for way in self.ways if way[1] == transport and link in way[0]), None)
-        if way is None:
-            return [(0, 65_535, _NOBODY)]
-        if way in self._pieces:
-            return self._pieces[way]
-        keys = self.ways[way]
-        of: list[Key] = [_NOBODY] * self.matrix.ports.count
-        for key, classes in keys.items():
-            for each in classes:
-                of[each] = key
-        active = self.paths.matcher.ports.spans(self.paths.ports.get(transport, ()))
-        asked = set(self.matrix.ports.members(active).tolist())
-        found = [(first, last, of[kind] if kind in asked else _NOBODY) for (first, last), kind in self.matrix.ports.spans()]
-        self._pieces[way] = found
+    def _number(self, key: Key) -> int:
+        found = self._numbers.get(key)
+        if found is None:
+            if not any(key[0]) and not key[1]:
+                found = _NOBODY
+            else:
+                found = len(self.keys)
+                self.keys.append(key)
+            self._numbers[key] = found
         return found
 
     def sources(self, bits: bytes) -> tuple[tuple[int, int], ...]:
@@ -97,78 +125,59 @@ class Verdicts:
         return tuple((first, end - 1) for first, end in zip(edges[::2], edges[1::2], strict=True))
 
 
-def _columns(planes: list[Plane], rows: int, admitted: NDArray[np.uint8]) -> Iterator[tuple[int, NDArray[np.uint8], NDArray[np.uint8]]]:
-    """(first class of ports, accepted, perhaps): for each class of ports the senders as packed bits, some classes at a time. A sender may choose the destination."""
-    width = planes[0].plain.shape[1]
-    step = max(1, _CELLS // max(1, rows) // 8)
-    for at in range(0, width, step):
-        accepted: NDArray[np.uint8] | None = None
-        perhaps: NDArray[np.uint8] | None = None
-        for plane in planes:
-            bits = np.packbits(np.unpackbits(plane.plain[:, at : at + step], axis=1), axis=0).T & admitted
-            maybe = np.zeros_like(bits)
-            low, high = np.searchsorted(plane.special, (at * 8, (at + step) * 8))
-            if high > low:
-                where = plane.special[low:high] - at * 8
-                can, cannot = plane.can_accept[:, low:high], plane.can_drop[:, low:high]
-                bits[where] = np.packbits(can & ~cannot, axis=0).T & admitted
-                maybe[where] = np.packbits(can & cannot, axis=0).T & admitted
-            accepted = bits if accepted is None else accepted | bits
-            perhaps = maybe if perhaps is None else perhaps | maybe
-        assert accepted is not None
-        assert perhaps is not None
-        yield at * 8, np.ascontiguousarray(accepted), np.ascontiguousarray(perhaps & ~accepted)
-
-
 def groups(verdicts: Mapping[int, Verdicts], most: int | None = None) -> tuple[tuple[Group, ...], int]:
     """(lines, how many more there are): first those that fewest ports share, last the line of most ports. Only what is shown is put into spans."""
-    lines: dict[tuple[tuple[str, ...], Key, Key], dict[Transport, list[tuple[int, int]]]] = {}
-    for link, transport in dict.fromkeys((link, way[1]) for each in verdicts.values() for way in each.ways for link in way[0]):
+    lines: dict[tuple[str, int, int], Spans] = {}
+    known: dict[tuple[int, int], dict[tuple[int, int], list[tuple[int, int]]]] = {}
+    for link, transport in dict.fromkeys(way for each in verdicts.values() for way in each.ways):
         word = Transport.TCP if transport == TCP else Transport.UDP
-        four, six = (verdicts[version].pieces(link, transport) if version in verdicts else [(0, 65_535, _NOBODY)] for version in (4, 6))
-        for first, last, left, right in _side_by_side(four, six):
-            spans = lines.setdefault(((link,), left, right), {}).setdefault(word, [])
-            if spans and spans[-1][1] == first - 1:
-                spans[-1] = spans[-1][0], last
-            else:
-                spans.append((first, last))
-    joined: dict[object, tuple[tuple[str, ...], Key, Key, dict[Transport, list[tuple[int, int]]]]] = {}
-    for (links, left, right), ports in lines.items():
-        if left != _NOBODY or right != _NOBODY:
-            same = left, right, tuple((word, tuple(spans)) for word, spans in ports.items())
-            joined[same] = ((*joined[same][0], *links) if same in joined else links), left, right, ports
-    ranked = sorted(joined.values(), key=lambda line: sum(last - first + 1 for spans in line[3].values() for first, last in spans))
+        four, six = (
+            verdicts[version].pieces(link, transport) if version in verdicts else (np.zeros(1, np.intp), np.zeros(1, np.intp))
+            for version in (4, 6)
+        )
+        alike = id(four[1]), id(six[1])
+        if alike not in known:
+            known[alike] = _side_by_side(four, six)
+        for (left, right), spans in known[alike].items():
+            lines.setdefault((link, left, right), {})[word] = spans
+    joined: dict[object, Line] = {}
+    for (link, left, right), ports in lines.items():
+        if left == right == _NOBODY:
+            continue
+        same = left, right, tuple((word, id(spans)) for word, spans in ports.items())
+        found = joined.get(same)
+        joined[same] = Line((link,), (left, right), ports) if found is None else found._replace(links=(*found.links, link))
+    ranked = sorted(joined.values(), key=lambda line: sum(last - first + 1 for spans in line.ports.values() for first, last in spans))
     shown = ranked if most is None or len(ranked) <= most else [*ranked[: most - 1], ranked[-1]]
-    return tuple(_group(verdicts, *line) for line in shown), len(ranked) - len(shown)
+    return tuple(_group(verdicts, line) for line in shown), len(ranked) - len(shown)
 
 
-def _side_by_side(left: Pieces, right: Pieces) -> Iterator[tuple[int, int, Key, Key]]:
-    """Two partitions of all ports as one."""
-    cuts = sorted({first for first, _, _ in left} | {first for first, _, _ in right} | {65_536})
-    a = b = 0
-    for first, end in pairwise(cuts):
-        while left[a][1] < first:
-            a += 1
-        while right[b][1] < first:
-            b += 1
-        yield first, end - 1, left[a][2], right[b][2]
+def _side_by_side(left: tuple[Ints, Ints], right: tuple[Ints, Ints]) -> dict[tuple[int, int], list[tuple[int, int]]]:
+    """Two partitions of all ports as one: (key of the first, key of the second) -> spans of ports."""
+    cuts = np.union1d(left[0], right[0])
+    keys = np.stack([side[1][np.searchsorted(side[0], cuts, "right") - 1] for side in (left, right)])
+    keep = np.ones(len(cuts), bool)
+    keep[1:] = (keys[:, 1:] != keys[:, :-1]).any(0)
+    first, keys = cuts[keep], keys[:, keep]
+    last = np.append(first[1:], 65_536) - 1
+    found: dict[tuple[int, int], list[tuple[int, int]]] = {}
+    for a, b, low, high in zip(*keys.tolist(), first.tolist(), last.tolist(), strict=True):
+        found.setdefault((a, b), []).append((low, high))
+    return found
 
 
-def _group(
-    verdicts: Mapping[int, Verdicts], links: tuple[str, ...], left: Key, right: Key, ports: dict[Transport, list[tuple[int, int]]]
-) -> Group:
-    keys = {4: left, 6: right}
-    spans = {
-        (version, at): verdicts[version].sources(keys[version][at]) if version in verdicts else () for version in (4, 6) for at in (0, 1)
-    }
+def _group(verdicts: Mapping[int, Verdicts], line: Line) -> Group:
+    keys = {version: verdicts[version].keys[number] for version, number in zip((4, 6), line.keys, strict=True) if version in verdicts}
+    spans = {(version, at): verdicts[version].sources(keys[version][at]) if version in keys else () for version in (4, 6) for at in (0, 1)}
     accepted, perhaps = (Sources(spans[4, at], spans[6, at]) for at in (0, 1))
     chosen = accepted or perhaps
     witness = None
     if chosen:
         version = 4 if chosen.v4 else 6
         first, last = (chosen.v4 or chosen.v6)[0]
-        transport, (span, *_) = next(iter(ports.items()))
-        own = next((lane.entry.addresses[0] for lane in verdicts[version].paths.lanes if lane.entry.links[0].name == links[0]), 0)
+        transport, (span, *_) = next(iter(line.ports.items()))
+        lanes = verdicts[version].paths.lanes
+        own = next((lane.entry.addresses[0] for lane in lanes if any(link.name == line.links[0] for link in lane.entry.links)), 0)
         sender = first + 1 if first & 0xFF == 0 and last > first else first
-        witness = Packet(transport, Address(version, sender), Address(version, own), span[0], None, links[0])
-    return Group(tuple((word, tuple(each)) for word, each in ports.items()), links, accepted, perhaps, witness)
+        witness = Packet(transport, Address(version, sender), Address(version, own), span[0], None, line.links[0])
+    return Group(tuple((word, tuple(each)) for word, each in line.ports.items()), line.links, accepted, perhaps, witness)
