@@ -51,6 +51,26 @@ SHOP = {
 }
 
 
+FIREWALL = """
+ip route add default via 198.18.0.2
+ip link add docker0 type bridge
+ip addr add 172.17.0.1/16 dev docker0
+ip link set docker0 up
+ufw --force enable
+ufw allow 80/tcp
+ufw allow proto udp from 198.51.100.0/24 to any port 5353 comment office
+ufw deny 8080/tcp
+iptables -t nat -N DOCKER
+iptables -N DOCKER
+iptables -t nat -A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER
+iptables -t nat -A DOCKER ! -i docker0 -p tcp -m tcp --dport 8080 -j DNAT --to-destination 172.17.0.2:80
+iptables -I FORWARD -o docker0 -j DOCKER
+iptables -A DOCKER -d 172.17.0.2/32 ! -i docker0 -o docker0 -p tcp -m tcp --dport 80 -j ACCEPT
+sysctl -q net.ipv4.ip_forward=1
+"""
+"""A firewall, and a container's port published as Docker does it."""
+
+
 def commands(text: str) -> list[str]:
     """The command lines of the README, in order."""
     return [line[2:] for block in BLOCK.findall(text) for line in block.splitlines() if line.startswith("$ ")]
@@ -110,6 +130,8 @@ def _start_programs() -> None:
     subprocess.Popen(["/usr/bin/python3", "app.py"], cwd="/srv/shop", stdin=subprocess.DEVNULL)
     subprocess.run(["ip", "link", "add", "vx0", "type", "vxlan", "id", "7", "dstport", "4789", "dev", "lo"], check=True, timeout=30)
     subprocess.run(["ip", "link", "set", "vx0", "up"], check=True, timeout=30)
+    for line in FIREWALL.strip().splitlines():
+        subprocess.run(line.split(), check=True, timeout=30, capture_output=True)
     wanted, deadline_s = {80, 5000}, time.monotonic() + 30
     while wanted and time.monotonic() < deadline_s:
         listening = {int(row.split()[1].rpartition(":")[2], 16) for row in Path("/proc/net/tcp").read_text("ascii").splitlines()[1:]}

@@ -5,7 +5,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from hypothesis import given
 
-from portulan.model.address import Exposure, exposure_of, format_address, format_endpoint
+from portulan.model.address import Exposure, exposure_of, format_address, format_endpoint, pack_address
 from strategies import MAPPED, addresses, addresses_4, addresses_6
 
 SHARED = tuple(ip_network(text) for text in ("100.64.0.0/10", "198.18.0.0/15"))
@@ -16,6 +16,11 @@ UNIQUE_LOCAL = ip_network("fc00::/7")
 @given(packed=addresses)
 def test_text_and_back(packed):
     assert ip_address(format_address(packed)).packed == packed
+
+
+@given(packed=addresses)
+def test_what_was_written_is_packed_again(packed):
+    assert pack_address(format_address(packed)) == packed
 
 
 @given(packed=addresses_4)

@@ -113,7 +113,7 @@ def _table(face: Face, answer: ReachAnswer) -> None:
         standing = answer.doors[row].standing
         return _STYLES.get(standing.wide, ()) if column == 3 and standing is not None else ()
 
-    face.table([line if several else line[:4] for line in lines], headers, shrink=(1, 2, 3, 4), styles=styles)
+    face.table([line if several else line[:4] for line in lines], headers, shrink=range(1, len(headers)), styles=styles)
 
 
 def _warn(face: Face, door: Door, *, each: bool) -> None:
@@ -230,6 +230,9 @@ def _matrix(options: argparse.Namespace, face: Face) -> int:
         face.line(voice.say("Nobody gets to any port from outside."))
     else:
         face.table(rows, [voice.say("REACHED BY"), voice.say("COMING BY"), voice.say("PORTS")], shrink=(0, 2))
+        if not answer.more:
+            face.line()
+            face.line(" " + voice.say("Nobody gets to any other port from outside."))
     if answer.more:
         face.note(" " + voice.count("{n} more line: --json has them all.", "{n} more lines: --json has them all.", answer.more))
     return 0

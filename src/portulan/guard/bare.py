@@ -25,11 +25,10 @@ class Bare:
     def __init__(self, network: Network) -> None:
         """Looks at the network once."""
         outside = [link for link in network.links if link.up and link.type != _LOOPBACK]
-        self.links = {
-            version: tuple(link.name for link in outside if any(one.version == version for one, _ in link.addresses)) for version in (4, 6)
-        }
+        self.links = tuple(link.name for link in outside)
+        """Whoever is behind any of them may send to any address of this host."""
+        self.versions = frozenset(one.version for link in outside for one, _ in link.addresses)
         self.away = {address for link in outside for address, _ in link.addresses}
-        self.here = {address for link in network.links for address, _ in link.addresses} - self.away
         strict = any(link.reverse_filter == _STRICT for link in outside) and len(outside) > 1
         odd = (
             strict
@@ -37,24 +36,26 @@ class Bare:
             or any(route.kind in REFUSING for route in network.routes)
             or any(link.route_localnet for link in outside)
         )
-        everywhere = {route.version for route in network.routes if route.prefix == 0 and route.kind == "unicast"}
-        self.plain = not odd and all(version in everywhere for version in (4, 6) if self.links[version])
-        """Whether it is a usual network: whoever is anywhere can send here and be answered. Else the engine has to look."""
+        self.everywhere = {route.version for route in network.routes if route.prefix == 0 and route.kind == "unicast"}
+        """Whoever is anywhere can send here and be answered, by these versions."""
+        self.plain = not odd
 
     def door(self, addresses: Sequence[Address] | None, *, v4: bool, v6: bool) -> Standing | None:
         """How a door stands; None where the engine has to look."""
         if not self.plain:
             return None
         if addresses is None:
-            versions = [version for version, asked in ((4, v4), (6, v6)) if asked and self.links[version]]
+            versions = [version for version, asked in ((4, v4), (6, v6)) if asked and version in self.versions]
         else:
             if any(address not in self.away and not _is_loopback(address) for address in addresses):
                 return None
             versions = sorted({address.version for address in addresses if not _is_loopback(address)})
         if not versions:
             return Standing("this-host", (_THIS_HOST,), (), (_HERE,))
-        links = tuple(dict.fromkeys(link for version in versions for link in self.links[version]))
-        grant = Grant(Outcome.ACCEPT, tuple(_WORLD[version] for version in versions), links, None, Way.INPUT)
+        wide = [version for version in versions if version in self.everywhere]
+        if not wide:
+            return None
+        grant = Grant(Outcome.ACCEPT, tuple(_WORLD[version] for version in wide), self.links, None, Way.INPUT)
         return Standing("everyone", (_EVERYONE,), (), (grant, _HERE))
 
 

@@ -63,14 +63,25 @@ def describe(reached: Reached, outcome: Outcome) -> tuple[Senders, ...]:
     outside = [access for access in reached.accesses if access.links != LOOPBACK]
     open_to = [version for version in (4, 6) if any(_spans(access, version) for access in outside)]
     found: list[Senders] = []
+    whole = any(_answers_all(outside, version, outcome) for version in open_to)
     for version in open_to:
-        found += _of_version(outside, version, outcome)
+        found += _of_version(outside, version, outcome, whole=whole)
     if not found:
         return (Senders("this-host"),) if any(access.outcome is outcome and access.links == LOOPBACK for access in reached.accesses) else ()
     return _joined(found, open_to)
 
 
-def _of_version(outside: Iterable[Access], version: int, outcome: Outcome) -> list[Senders]:
+def _answers_all(outside: Iterable[Access], version: int, outcome: Outcome) -> bool:
+    """Whether more of the senders with this outcome are answered than cannot be: this host has a way to everywhere, by this IP version."""
+    sizes = {True: 0, False: 0}
+    for access in outside:
+        by_kernel = access.rule is not None and access.rule.family == BY_KERNEL
+        if by_kernel or access.outcome is outcome:
+            sizes[by_kernel] += _size(_spans(access, version))
+    return sizes[False] > sizes[True]
+
+
+def _of_version(outside: Iterable[Access], version: int, outcome: Outcome, *, whole: bool) -> list[Senders]:
     by: dict[str, _By] = defaultdict(_By)
     for access in outside:
         spans = _spans(access, version)
@@ -87,23 +98,28 @@ def _of_version(outside: Iterable[Access], version: int, outcome: Outcome) -> li
     inside, outsiders = merge(span for one in by.values() for span in one.sure), merge(span for one in by.values() for span in one.shut)
     away = merge(span for one in by.values() for span in one.unanswered)
     if not meet(inside, outsiders):  # by which interface somebody comes makes no difference
-        return [_brief(inside, outsiders, away, version, ())]
+        return [_brief(inside, outsiders, away, version, (), whole=whole)]
     alike: dict[object, list[str]] = defaultdict(list)
     for link, one in by.items():
         if one.sure:
             alike[one.key()].append(link)
     return [
-        _brief(merge(by[links[0]].sure), merge(by[links[0]].shut), merge(by[links[0]].unanswered), version, tuple(sorted(links)))
+        _brief(
+            merge(by[links[0]].sure), merge(by[links[0]].shut), merge(by[links[0]].unanswered), version, tuple(sorted(links)), whole=whole
+        )
         for links in alike.values()
     ]
 
 
-def _brief(inside: Spans, outsiders: Spans, away: Spans, version: int, links: tuple[str, ...]) -> Senders:
-    """These senders and not those, in the fewest words. `away` are those whom no answer reaches: of a host with a way to everywhere a few odd addresses, else the world."""
+def _brief(inside: Spans, outsiders: Spans, away: Spans, version: int, links: tuple[str, ...], *, whole: bool) -> Senders:
+    """These senders and not those, in the fewest words. `away` are those whom no answer reaches: of a host with a way to everywhere a few odd addresses, else the world.
+
+    `whole`: by one IP version it has a way to everywhere. Then whoever cannot be answered by the other one is not worth a word.
+    """
     if _size(away) < _size(inside) + _size(outsiders):
         away = ()
     networks = filled(inside, merge((*outsiders, *away)), spare=away)
-    if not outsiders and (not away or networks == ((0, (1 << BITS[version]) - 1),)):
+    if not outsiders and (not away or whole or networks == ((0, (1 << BITS[version]) - 1),)):
         return Senders("everyone", version=version, links=links)
     rest = filled(outsiders, inside)
     if len(rest) < len(networks) and not away:
@@ -141,7 +157,7 @@ def brief(sources: Sources, network: Network) -> tuple[Senders, ...]:
             )
             never = merge((*never, *(span_of(route) for route in network.routes if route.version == version and route.kind == "broadcast")))
             rest = outside_of(merge((*spans, *never)), version)
-            found.append(_brief(merge(spans), rest, (), version, ()))
+            found.append(_brief(merge(spans), rest, (), version, (), whole=False))
     return _joined(
         found, [version for version in (4, 6) if any(one.version == version for link in network.links for one, _ in link.addresses)]
     )

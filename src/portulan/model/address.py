@@ -92,6 +92,19 @@ def parse_address(text: str) -> bytes:
         raise BadInput("address.invalid", text=text) from None
 
 
+def pack_address(text: str) -> bytes:
+    """What `format_address` wrote, packed again, without the 2 ms that the library takes to load."""
+    head, dot, _ = text.partition(".")
+    if not dot:
+        left, gap, right = text.partition("::")
+        first, last = ([int(group, 16) for group in part.split(":")] if part else [] for part in (left, right))
+        groups = [*first, *[0] * (8 - len(first) - len(last)), *last] if gap else first
+        return b"".join(group.to_bytes(2) for group in groups)
+    if ":" in head:
+        return MAPPED + pack_address(text.rpartition(":")[2])
+    return bytes(map(int, text.split(".")))
+
+
 def format_endpoint(address: str, port: int | str) -> str:
     """`127.0.0.1:80`, `[::1]:80`."""
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"

@@ -156,28 +156,26 @@ def reached_by(voice: Voice, items: list[Endpoint]) -> str:
     """Who can get to a port by any of its endpoints: `everyone`, `203.0.113.0/24`; `-` of what serves nobody new, `?` where it is unknown."""
     if items[0].state not in SERVING:
         return "-"
-    from portulan.text.reach import who
+    from portulan.text.reach import unhindered, who
 
-    texts: dict[str, Endpoint] = {who(voice, item.reach): item for item in items}
-    if len(texts) > 1:  # what only adds somebody who is there anyway says nothing
-        standings = {text: item.reach for text, item in texts.items()}
-        wider = {
-            text: item for text, item in texts.items() if (known := standings[text]) is None or known.wide not in ("nobody", "this-host")
-        }
-        texts = (
-            wider or {text: item for text, item in texts.items() if (known := standings[text]) is None or known.wide != "nobody"} or texts
-        )
-        if len(texts) == 1 and len(items) > 1:
-            ((text, item),) = texts.items()
-            others = [one for one in items if one.reach is not item.reach]
-            if (
-                item.address in _WILDCARDS
-                and any(one.address in _WILDCARDS for one in others)
-                and item.reach is not None
-                and item.reach.sure[:1]
-            ):
-                return voice.say("{who} by IPv{version}", who=text, version=6 if ":" in item.address else 4)
-    return ", ".join(texts)
+    texts: dict[str, Endpoint] = {}
+    for item in items:
+        texts.setdefault(who(voice, item.reach), item)
+    if len(texts) == 1:
+        return next(iter(texts))
+    wides = {text: None if item.reach is None else item.reach.wide for text, item in texts.items()}
+    # What only adds somebody who is there anyway says nothing.
+    if "everyone" in wides.values():
+        told = [text for text, item in texts.items() if wides[text] == "everyone" or not unhindered(item.reach)]
+    else:
+        told = list(texts)
+    for little in ("nobody", "this-host"):
+        told = [text for text in told if wides[text] != little] or told
+    if len(told) == 1 and wides[told[0]] == "everyone":
+        shut = [item for item in items if item.address in _WILDCARDS and not unhindered(item.reach) and who(voice, item.reach) != told[0]]
+        if shut and texts[told[0]].address in _WILDCARDS:
+            return voice.say("{who} by IPv{version}", who=told[0], version=6 if ":" in texts[told[0]].address else 4)
+    return ", ".join(told)
 
 
 def widest(items: list[Endpoint]) -> str:

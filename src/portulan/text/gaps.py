@@ -44,9 +44,7 @@ def gap_sentence(voice: Voice, gap: Gap) -> str:  # noqa: C901, PLR0911, PLR0912
         case "proc.hidepid":
             return voice.say("/proc hides the processes of other users (hidepid): their names are not shown.")
         case "reach.forbidden":
-            return voice.say(
-                "Who can reach these ports is not shown: reading the firewall rules needs {needs}.", needs=facts.get("name", "")
-            )
+            return voice.say("Who can reach these ports is not shown: reading the firewall rules needs {needs}.", **facts)
         case "reach.linux-only":
             return voice.say("Who can reach these ports is not shown: the rules are read on Linux only, and not with the source psutil.")
         case "reach.group":

@@ -132,6 +132,21 @@ def deciding(standing: Standing) -> Place | None:
     return None
 
 
+def unhindered(standing: Standing | None) -> bool:
+    """Whether no rule keeps anybody outside away: who does not get in has no way here and back."""
+    if standing is None:
+        return False
+    return (
+        not standing.unread
+        and all(
+            grant.verdict is Outcome.ACCEPT or (grant.rule is not None and grant.rule.family == "kernel")
+            for grant in standing.grants
+            if grant.links != ("lo",)
+        )
+        and any(grant.links != ("lo",) for grant in standing.grants)
+    )
+
+
 def target(standing: Standing) -> str | None:
     """Where rules send what comes in, if elsewhere."""
     return next((grant.target for grant in standing.grants if grant.target is not None and grant.links != ("lo",)), None)
@@ -252,7 +267,7 @@ def action(voice: Voice, step: Step) -> str:
         words = voice.say("the chain's policy: {verdict}", verdict=facts["verdict"])
     elif step.action in ("maybe", "martian", "no-route") and str(facts.get("why", "")) in WHYS:
         words = f"{words} ({voice.say(WHYS[str(facts['why'])])})"
-    return words if step.sure else voice.say("perhaps: {what}", what=words)
+    return words if step.sure or step.action == "maybe" else voice.say("perhaps: {what}", what=words)
 
 
 def _address(version: int, number: int) -> str:
@@ -378,6 +393,7 @@ def matrix_lines(voice: Voice, answer: MatrixAnswer) -> list[tuple[str, str, str
             row.ports.replace(",", ", "),
         )
         for row in answer.rows
+        if row.sure or row.perhaps
     ]
 
 
@@ -388,6 +404,7 @@ SENTENCES: dict[str, str] = {
     "reach.no-way": mark("no route leads back to {sender}, so it cannot be told by which interface it would come in."),
     "reach.no-address": mark("this host has no IPv{version} address there that a packet could be sent to."),
     "reach.nobody-comes": mark("nobody can send here from outside: no interface is up, or none has an address."),
+    "reach.no-linux": mark("firewall rules are read on Linux only."),
     "reach.one": mark("--from is about one packet: name one port, as in  portulan reach 443 --from 203.0.113.9"),
     "reach.needs-from": mark("{option} is about one packet: say who sends it, with --from."),
 }

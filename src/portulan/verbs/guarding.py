@@ -5,10 +5,12 @@ from __future__ import annotations
 import sys
 
 from portulan.errors import CannotTell, MachineFailed, NotPermitted, ParseError
-from portulan.model.address import MAPPED
+from portulan.model.address import MAPPED, pack_address
 from portulan.model.chart import Endpoint, Gap, State
 from portulan.model.network import Address
 from portulan.model.port import Transport
+from portulan.model.reach import Outcome
+from portulan.model.standing import Senders
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from portulan.guard.unread import Readings
     from portulan.model.network import Network
     from portulan.model.ruleset import Ruleset
-    from portulan.model.standing import Senders, Standing
+    from portulan.model.standing import Standing
     from portulan.model.survey import Row, Survey
     from portulan.system.linux.namespaces import Place
 
@@ -35,10 +37,10 @@ _WIDEST = ("everyone", "maybe", "networks", "this-host", "nobody")
 class Space:
     """One namespace: what was read of it."""
 
-    def __init__(self, ruleset: Ruleset, network: Network, ports: dict[Transport, set[int]] | None) -> None:
-        """`ports`: those that will be asked for; None: any."""
-        self.ruleset, self.network, self.ports = ruleset, network, ports
-        self.ruled = any(chain.base is not None for chain in ruleset.chains)
+    def __init__(self, rules: Ruleset | None, network: Network, ports: dict[Transport, set[int]] | None) -> None:
+        """`rules`: None where there are none at all. `ports`: those that will be asked for; None: any."""
+        self.rules, self.network, self.ports = rules, network, ports
+        self.ruled = rules is not None and any(chain.base is not None for chain in rules.chains)
         self._bare: Bare | None = None
         self._readings: Readings | None = None
         self._known: dict[object, Standing] = {}
@@ -59,6 +61,15 @@ class Space:
             if found is not None:
                 return found
         return self.readings().door(transport, port, addresses, v4=v4, v6=v6)
+
+    @property
+    def ruleset(self) -> Ruleset:
+        """The rules; an empty set of them where there are none."""
+        if self.rules is None:
+            from portulan.model.ruleset import Ruleset
+
+            self.rules = Ruleset()
+        return self.rules
 
     def readings(self) -> Readings:
         """The rules, simulated."""
@@ -118,7 +129,7 @@ class Guard:
         place = None if own else Place(netns, survey.ways.get(netns, ""), name)
         try:
             ruleset = self._rules(place)
-            network = read_network(place)
+            network = read_network(place)._replace(inode=netns)
         except NotPermitted as error:
             self._note_gap(Gap("reach.forbidden", {"needs": str(error.facts["needs"])}))
             return None
@@ -126,13 +137,17 @@ class Guard:
             gap = Gap("reach.unreadable", {"name": name, "why": error.code})
             self._note_gap(gap._replace(facts={**{key: str(fact) for key, fact in error.facts.items()}, **gap.facts}))
             return None
-        for code, text in ruleset.incomplete:
+        for code, text in () if ruleset is None else ruleset.incomplete:
             self._note_gap(Gap("reach.incomplete", {"why": code, "text": text}))
-        if any(code in _UNTRUSTED for code, _ in ruleset.incomplete):
+        if ruleset is not None and any(code in _UNTRUSTED for code, _ in ruleset.incomplete):
             return None
-        return Space(ruleset, network._replace(inode=netns), None if self.every_port else ports)
+        return Space(ruleset, network, None if self.every_port else ports)
 
-    def _rules(self, place: Place | None) -> Ruleset:
+    def _rules(self, place: Place | None) -> Ruleset | None:
+        from portulan.system.firewall.present import has_rules
+
+        if not has_rules(place):
+            return None
         from portulan.system.firewall.read import read_ruleset
 
         if self.whole_sets:
@@ -199,9 +214,11 @@ class Guard:
 
 def parse(text: str) -> Address:
     """A bound address, an IPv4-mapped one as the IPv4 address that it stands for."""
-    from portulan.model.address import parse_address
+    return as_address(pack_address(text))
 
-    packed = parse_address(text)
+
+def as_address(packed: bytes) -> Address:
+    """A packed address, an IPv4-mapped one as the IPv4 address that it stands for."""
     if len(packed) == 16 and packed[:12] == MAPPED:
         packed = packed[12:]
     return Address(4 if len(packed) == 4 else 6, int.from_bytes(packed))
@@ -214,18 +231,25 @@ def is_multicast(address: Address) -> bool:
 
 def only_by(standing: Standing, devices: Iterable[str | None]) -> Standing:
     """Of a socket that is bound to interfaces: only who comes by these."""
-    links = {device for device in devices if device is not None}
+    wanted = {device for device in devices if device is not None}
     grants = tuple(
-        grant._replace(links=tuple(sorted(links.intersection(grant.links)))) for grant in standing.grants if links.intersection(grant.links)
+        grant._replace(links=tuple(sorted(wanted.intersection(grant.links))))
+        for grant in standing.grants
+        if wanted.intersection(grant.links)
     )
+    outside = {link for grant in grants for link in grant.links} - {"lo"}
 
-    def kept(senders: Iterable[Senders]) -> tuple[Senders, ...]:
+    def kept(senders: Iterable[Senders], verdict: Outcome) -> tuple[Senders, ...]:
         left = []
         for each in senders:
-            by = links.intersection(each.links) if each.links else links
-            if by if each.kind != "this-host" else "lo" in links:
-                left.append(each if each.kind == "this-host" else each._replace(links=tuple(sorted(by))))
-        return tuple(left)
+            by = outside.intersection(each.links) if each.links else outside
+            if each.kind != "this-host" and by:
+                left.append(each._replace(links=tuple(sorted(by))))
+        here = any(grant.links == ("lo",) and grant.verdict == verdict for grant in grants)
+        return tuple(left) or ((Senders("this-host"),) if here else ())
 
-    sure, perhaps = kept(standing.sure), kept(standing.perhaps)
-    return standing._replace(grants=grants, sure=sure, perhaps=perhaps, wide=standing.wide if sure or perhaps else "nobody")
+    sure, perhaps = kept(standing.sure, Outcome.ACCEPT), kept(standing.perhaps, Outcome.MAYBE)
+    inside = [each.kind == "this-host" for each in (*sure, *perhaps)]
+    return standing._replace(
+        grants=grants, sure=sure, perhaps=perhaps, wide="nobody" if not inside else "this-host" if all(inside) else standing.wide
+    )

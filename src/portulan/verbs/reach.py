@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
 
 from portulan.errors import BadInput, CannotTell, PortulanError
+from portulan.model.address import parse_address
 from portulan.model.chart import Endpoint
 from portulan.model.doors import Asked, Door, MatrixAnswer, MatrixRow, ReachAnswer
 from portulan.model.network import Address
@@ -14,7 +16,7 @@ from portulan.model.reach import Outcome, Packet, Way
 from portulan.model.survey import Selection
 from portulan.system.source import open_source
 from portulan.verbs.chart import check_places, look
-from portulan.verbs.guarding import SERVING, Guard, parse
+from portulan.verbs.guarding import SERVING, Guard, as_address, parse
 from portulan.verbs.ports import resolve_ports
 
 TYPE_CHECKING = False
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from portulan.model.network import Network
-    from portulan.model.reach import Passage, Place
+    from portulan.model.reach import Access, Passage, Place
     from portulan.model.ruleset import Ruleset
     from portulan.model.standing import Standing
     from portulan.model.survey import Survey
@@ -32,6 +34,8 @@ EVERYONE, THIS_HOST = "everyone", "this-host"
 _LOOPBACK = 772
 _LINK_LOCAL_6 = 0xFE80 >> 6
 _MOST_PLACES = 64
+_EXAMPLES = (Address(4, 0xCB007109), Address(6, 0x20010DB8 << 96 | 9))
+"""203.0.113.9 and 2001:db8::9 (RFC 5737, RFC 3849)."""
 
 
 def reach(ports: Iterable[str | int] = (), *, namespaces: Iterable[str] = (), source: str = "auto") -> ReachAnswer:
@@ -142,7 +146,7 @@ def _unheld(guard: Guard, survey: Survey, doors: list[Door], chosen: PortSet | N
     held = {(door.netns, door.transport, door.port) for door in doors}
     found = []
     for netns, space in guard.spaces.items():
-        for port in translated_ports(space.ruleset) if space is not None else ():
+        for port in translated_ports(space.ruleset) if space is not None and space.ruled else ():
             for transport in _SERVERS:
                 if (netns, transport, port) in held or (chosen is not None and port not in chosen):
                     continue
@@ -227,6 +231,8 @@ def passage(port: str | int, sender: str, *, via: str | None = None, to: str | N
 
 def _read(namespace: str | None) -> tuple[Ruleset, Network, int | None]:
     """The rules and the network of one namespace, our own unless told."""
+    if not sys.platform.startswith("linux"):
+        raise CannotTell("reach.no-linux")
     from portulan.system.firewall.read import read_ruleset
     from portulan.system.linux.namespaces import list_places
     from portulan.system.linux.network import read_network
@@ -265,7 +271,7 @@ def _packet(ruleset: Ruleset, network: Network, transport: Transport, port: int,
 
 def _address(text: str) -> Address:
     try:
-        return parse(text)
+        return as_address(parse_address(text))
     except BadInput:
         raise BadInput("reach.sender", text=text) from None
 
@@ -308,10 +314,20 @@ def _anybody(ruleset: Ruleset, network: Network, transport: Transport, port: int
     for access in reached.accesses:
         size = _number(access.sources.v4), _number(access.sources.v6)
         if access.links != ("lo",) and access.witness is not None and (via is None or via in access.links) and size > most:
-            best, most = access.witness._replace(link=via or access.witness.link), size
+            best, most = access.witness._replace(source=_usual(access), link=via or access.witness.link), size
     if best is None:
         raise CannotTell("reach.nobody-comes")
     return best
+
+
+def _usual(access: Access) -> Address:
+    """An example address of the documentation that is in the group, if one is; else its own example."""
+    assert access.witness is not None
+    for example in _EXAMPLES:
+        spans = access.sources.v4 if example.version == 4 else access.sources.v6
+        if example.version == access.witness.source.version and any(first <= example.number <= last for first, last in spans):
+            return example
+    return access.witness.source
 
 
 def _number(spans: Iterable[tuple[int, int]]) -> int:

@@ -6,12 +6,13 @@ Whatever else may be in a set (several fields, data, timeouts, expressions) is n
 from __future__ import annotations
 
 from array import array
-from struct import iter_unpack
+from functools import cache
+from struct import pack
 
 from portulan.errors import ParseError
 from portulan.model.record import Record
 from portulan.model.rule import Spans
-from portulan.wire.netlink import build_attribute, iterate_attributes, parse_attributes
+from portulan.wire.netlink import NESTED, align, build_attribute, iterate_attributes, parse_attributes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ _COUNT = 20
 _LIST = 3
 _KEY, _FLAGS, _NOTE = 1, 3, 6
 _END = 1
+_ENDS = build_attribute(_FLAGS, _END.to_bytes(4))
+"""The attribute of an element that ends a span."""
 _MANY = 256
 """More numbers than these are kept in arrays, as `wire.nft_constants` does."""
 
@@ -82,15 +85,28 @@ def parse_elements(data: bytes, start: int, end: int, width: int) -> list[Key] |
 
 
 def _alike(data: bytes, first: int, last: int, width: int) -> list[Key] | None:
-    """The keys of a list in which each element is a key and no more: then all have the same bytes before it, and there is no need to walk."""
-    size = 12 + (width + 3 & ~3)
-    if (last - first) % size or last - first < size:
-        return None
-    head = data[first : first + 12]
-    if head != build_attribute(0x8001, build_attribute(0x8001, build_attribute(1, bytes(width))))[:12]:
-        return None
-    found = list(iter_unpack(f"=12s{width}s{size - 12 - width}x", data[first:last]))
-    return [(key, False) for _, key in found] if all(before == head for before, _ in found) else None
+    """The keys of a list in which each element is a key, or a key and the flag that it ends a span: those have the same bytes around the key. None for other lists."""
+    size = 12 + align(width)
+    plain, ending = _heads(width, size), _heads(width, size + len(_ENDS))
+    keys: list[Key] = []
+    at = first
+    while at < last:
+        head = data[at : at + 12]
+        if head in plain:
+            keys.append((data[at + 12 : at + 12 + width], False))
+            at += size
+        elif head in ending and data[at + size : at + size + 8] == _ENDS:
+            keys.append((data[at + 12 : at + 12 + width], True))
+            at += size + 8
+        else:
+            return None
+    return keys if at == last else None
+
+
+@cache
+def _heads(width: int, size: int) -> tuple[bytes, ...]:
+    """What stands before the key in an element of so many bytes; kernels do without the flag for nested attributes here."""
+    return tuple(pack("=HHHHHH", size, 1 | nested, 8 + width, 1 | nested, 4 + width, 1) for nested in (0, NESTED))
 
 
 def _key(data: bytes, start: int, end: int, width: int) -> Key | None:

@@ -2,11 +2,14 @@
 
 import pytest
 
+from portulan.model.address import exposure_of, pack_address
+from portulan.model.chart import Endpoint, State
 from portulan.model.doors import Door
 from portulan.model.network import Address
-from portulan.model.port import Transport
+from portulan.model.port import PortClass, Transport
 from portulan.model.reach import Outcome, Packet, Passage, Place, Step, Way
 from portulan.model.standing import Grant, Senders, Standing, UnreadSet
+from portulan.text.chart import reached_by
 from portulan.text.reach import close_it, deciding, headline, networks, place, rows, target, warning, way, who
 from portulan.text.voice import Voice
 
@@ -117,3 +120,47 @@ def test_the_case_in_which_a_firewall_is_not_asked():
     assert close_it(Voice(), door) == "publish it on this host only:  -p 127.0.0.1:8080:80"
     assert warning(Voice(), door._replace(shut_here=None)) is None
     assert close_it(Voice(), door._replace(published=None)) is None
+
+
+# --- who can get to a port that several endpoints make ---
+
+
+def reached(*pairs):
+    """What a line says of endpoints given as (address, standing)."""
+    items = [
+        Endpoint(Transport.TCP, 80, address, PortClass.SYSTEM, "http", State.LISTENING, exposure_of(pack_address(address)), reach=standing)
+        for address, standing in pairs
+    ]
+    return reached_by(Voice(), items)
+
+
+def open_to(*networks, shut=None):
+    grants = [Grant(Outcome.ACCEPT, networks, ("eth0",), None, Way.INPUT)] if networks else []
+    grants += [Grant(Outcome.DROP, ("0.0.0.0/0",), ("eth0",), shut, Way.INPUT)] if shut else []
+    everyone = set(networks) & {"0.0.0.0/0", "::/0"}
+    senders = Senders("everyone") if everyone else Senders("networks", networks)
+    return Standing("everyone" if everyone else "networks" if networks else "nobody", (senders,) if networks else (), (), tuple(grants))
+
+
+RULE, KERNEL = Place("ip", "f", "in", 1, "drop"), Place("kernel", "", "no-way-back", None, "")
+
+
+@pytest.mark.parametrize(
+    ("pairs", "text"),
+    [
+        ((("0.0.0.0", open_to("0.0.0.0/0")), ("::", open_to("::/0"))), "everyone"),
+        ((("0.0.0.0", open_to("0.0.0.0/0")), ("::", open_to("fe80::/64", shut=KERNEL))), "everyone"),
+        ((("0.0.0.0", open_to("0.0.0.0/0")), ("::", open_to(shut=RULE))), "everyone by IPv4"),
+        ((("0.0.0.0", open_to(shut=RULE)), ("::", open_to("::/0"))), "everyone by IPv6"),
+        ((("0.0.0.0", open_to("10.0.0.0/8", shut=RULE)), ("::", open_to("fd00::/8", shut=RULE))), "10.0.0.0/8, fd00::/8"),
+        ((("10.0.0.1", open_to("10.0.0.0/8", shut=RULE)), ("127.0.0.1", Standing("this-host", (Senders("this-host"),)))), "10.0.0.0/8"),
+        (
+            (("127.0.0.1", Standing("this-host", (Senders("this-host"),))), ("::1", Standing("this-host", (Senders("this-host"),)))),
+            "this host",
+        ),
+        ((("0.0.0.0", None), ("::", open_to(shut=RULE))), "?"),
+        ((("0.0.0.0", open_to(shut=RULE)),), "nobody"),
+    ],
+)
+def test_who_can_get_to_several_endpoints_of_a_port(pairs, text):
+    assert reached(*pairs) == text

@@ -16,8 +16,8 @@ from portulan.wire.nft_sets import sender_sets
 NESTED = 0x8000
 
 
-def element(key, *more):
-    return attribute(NESTED | 1, attribute(NESTED | 1, attribute(1, key)) + b"".join(more))
+def element(key, *more, nested=0):
+    return attribute(nested | 1, attribute(nested | 1, attribute(1, key)) + b"".join(more))
 
 
 def listing(*elements):
@@ -32,9 +32,19 @@ ENDS, CATCHES_ALL = (attribute(3, number(flag, 4, "big")) for flag in (1, 2))
 addresses = st.binary(min_size=4, max_size=4)
 
 
-@given(keys=st.lists(addresses))
-def test_plain_keys_come_back(keys):
-    assert read(listing(*map(element, keys))) == [(key, False) for key in keys]
+@pytest.mark.parametrize("nested", [0, NESTED])
+@given(keys=st.lists(st.tuples(addresses, st.booleans())))
+def test_plain_keys_come_back(nested, keys):
+    data = listing(*(element(key, *([ENDS] if ends else []), nested=nested) for key, ends in keys))
+    assert read(data) == keys
+
+
+@given(key=addresses, cut=st.integers(1, 15))
+def test_half_an_element_is_none(key, cut):
+    whole = element(key)
+    data = bytes(4) + attribute(NESTED | 3, whole + whole[:cut])
+    with suppress(ParseError):
+        assert read(data) in (None, [(key, False)])
 
 
 def test_keys_of_other_widths():

@@ -9,6 +9,7 @@ from errno import EINVAL, ENOENT, EOPNOTSUPP
 
 from portulan.model.record import Record
 from portulan.model.rule import Members
+from portulan.system.firewall.present import NETFILTER
 from portulan.system.linux.netlink import Netlink
 from portulan.wire.nf_sets import GET_ELEMENTS, GET_SET, WIDTHS, build_query, join_spans, known_family, parse_elements, parse_set
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from portulan.model.ruleset import NamedSet
     from portulan.wire.nf_sets import Key
 
-NETFILTER = 12
-"""The netlink protocol."""
 _ODD = ("timeout", "dynamic")
 
 

@@ -7,9 +7,10 @@ from errno import EINVAL, EOPNOTSUPP, EPROTONOSUPPORT
 
 from portulan.errors import NotPermitted, failed
 from portulan.model.ruleset import Ruleset
-from portulan.system.firewall.elements import NETFILTER, read_elements
+from portulan.system.firewall.elements import read_elements
 from portulan.system.firewall.iptables import add_legacy, translate_opaque
 from portulan.system.firewall.nft import find_nft, list_rules, read_sets
+from portulan.system.firewall.present import NETFILTER
 from portulan.system.linux.namespaces import inside
 from portulan.system.linux.netlink import Netlink
 from portulan.wire.nf_tables import GET_CHAIN, GET_GENERATION, GET_TABLE, build_query, parse_chain, parse_generation, parse_table
