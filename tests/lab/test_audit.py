@@ -91,6 +91,8 @@ def test_ufw_and_a_published_container(host):
     assert not {"firewall.none", "firewall.default-accept", "icmp6.blocked", "open.database:5432", "ipv6.default-accept"} & set(found)
     assert found["door.unreached:8443"]["facts"]["wide"] == "this-host"
     assert found["ssh.famous-port:22"]["fixes"][2]["command"] == "ufw allow $PORT/tcp"
+    let_in = [one["facts"]["text"] for one in found["ssh.famous-port:22"]["evidence"] if one["code"] == "let-in"]
+    assert let_in == ["tcp dport 22 accept"] * 2  # not the rules by which the answers leave
     assert "rule.nobody-listens:6000" in found
     done = portulan(host, "audit", "--sarif")
     jsonschema.validators.validator_for(SCHEMA)(SCHEMA).validate(json.loads(done.stdout))
@@ -159,10 +161,11 @@ def test_a_program_whose_file_goes(host, tmp_path, how):
     assert {"code": "stop-and-start", "command": f"kill {process.pid}"} in old["fixes"]
 
 
-def test_a_real_sshd_on_the_webs_port(host):
-    run_all(host, "mkdir -p /run/sshd\nssh-keygen -q -t ed25519 -N '' -f /tmp/audit_host_key")
+def test_a_real_sshd_on_the_webs_port(host, tmp_path):
+    key = str(tmp_path / "host_key")
+    run_all(host, f"mkdir -p /run/sshd\nssh-keygen -q -t ed25519 -N '' -f {key}")
     null = subprocess.DEVNULL
-    host.start(["/usr/sbin/sshd", "-D", "-f", "/dev/null", "-h", "/tmp/audit_host_key", "-p", "443", "-p", "22"], stdout=null, stderr=null)
+    host.start(["/usr/sbin/sshd", "-D", "-f", "/dev/null", "-h", key, "-p", "443", "-p", "22"], stdout=null, stderr=null)
     host.wait_for_port(443)
     _, found = audited(host)
     assert found["port.foreign:443"]["facts"]["name"] == "sshd"
@@ -201,4 +204,7 @@ def test_wanted_ports_and_ignores(host, tmp_path):
     done = portulan(host, "audit", "--ignore-file", str(ignores))
     assert (done.returncode, f"{ignores}, line 1: the ignore of open.cache has no reason" in done.stderr) == (2, True)
     done = portulan(host, "audit", "--policy", str(tmp_path / "none.toml"))
-    assert done.returncode == 3
+    assert (done.returncode, "there is no file" in done.stderr) == (2, True)
+    policy.chmod(0o600)
+    done = portulan(host, "audit", "--policy", str(policy), user=65534)
+    assert (done.returncode, "may not be read" in done.stderr) == (3, True)

@@ -27,6 +27,8 @@ SENTENCES: dict[str, str] = {
     "ignores.unknown": mark("{file}, line {line}: no finding is called {text}."),
     "ignores.until": mark("{file}, line {line}: {text} is no day: one like 2026-05-31 was expected."),
     "ignore.unknown": mark("no finding is called {text}."),
+    "audit.no-file": mark("there is no file {file}."),
+    "audit.unreadable": mark("{file} may not be read: {reason}."),
     "audit.level": mark("{text} is no level: one of {known} was expected."),
 }
 WAYS_OUT: dict[str, str] = {
