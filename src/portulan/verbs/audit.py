@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -43,6 +44,10 @@ if TYPE_CHECKING:
 _SERVERS = (Transport.TCP, Transport.UDP, Transport.UDPLITE)
 _ELSEWHERE = ("namespace.", "namespaces.", "owners.")
 """Gaps that do not hide a port of this namespace, or that `find_unjudged` tells in its own words."""
+_UNTRUSTED = ("nft.changing", "legacy.forbidden", "legacy.no-program")
+"""Of `Ruleset.incomplete`: whole tables may be missing, so that nothing can be said of who gets in."""
+_AS_UDP = {Transport.UDPLITE: Transport.UDP}
+"""What the rules see of it: `th dport`, and no rule for UDP-Lite is common enough to be followed on its own."""
 _SERVING = (State.LISTENING, State.BOUND)
 
 
@@ -98,6 +103,8 @@ def _read(path: str) -> str:
 
 def _read_firewall() -> tuple[Ruleset | None, Network | None, tuple[Unjudged, ...]]:
     """The rules and the network of this namespace, as far as they may be read, and why not."""
+    if not sys.platform.startswith("linux"):
+        return None, None, (Unjudged("rules.linux-only"),)
     from portulan.system.firewall.read import read_ruleset
     from portulan.system.linux.network import read_network
 
@@ -118,7 +125,8 @@ def _doors(here: Iterable[Endpoint], ruleset: Ruleset | None, network: Network |
         grouped.setdefault((item.transport, item.port), []).append(item)
     for one in published_ports(ruleset) if ruleset is not None else ():
         grouped.setdefault((one.transport, one.port), [])
-    engine = _Engine(ruleset, network, grouped) if ruleset is not None and network is not None and grouped else None
+    trusted = ruleset is not None and not any(code in _UNTRUSTED for code, _ in ruleset.incomplete)
+    engine = _Engine(ruleset, network, grouped) if trusted and ruleset is not None and network is not None and grouped else None
     found = []
     for transport, port in sorted(grouped, key=lambda key: (key[1], key[0])):
         items = tuple(grouped[transport, port])
@@ -137,7 +145,7 @@ class _Engine:
 
         wanted: dict[Transport, list[PortRange]] = {}
         for transport, port in doors:
-            wanted.setdefault(transport, []).append(PortRange(port, port))
+            wanted.setdefault(_AS_UDP.get(transport, transport), []).append(PortRange(port, port))
         self._network = network
         self._followed = NUMBERS
         self._tracer = Tracer(ruleset, network)
@@ -149,8 +157,9 @@ class _Engine:
 
     def reached(self, transport: Transport, port: int, items: tuple[Endpoint, ...]) -> Reached | None:
         """None where it cannot be told: another transport than the rules are followed for, or a group of many receivers (multicast)."""
-        found = self._door(transport, port, items) if transport in self._followed else None
-        return None if found is None else found._replace(accesses=tuple(map(self._let_in, found.accesses)))
+        seen_as = _AS_UDP.get(transport, transport)
+        found = self._door(seen_as, port, items) if seen_as in self._followed else None
+        return None if found is None else found._replace(transport=transport, accesses=tuple(map(self._let_in, found.accesses)))
 
     def _let_in(self, access: Access) -> Access:
         """Where the last word was that of a rule for the answer on its way out, the rule that let the question in."""
