@@ -50,8 +50,29 @@ class OneOf(Record):
     last: int
 
 
+class Among(Record):
+    """One of a few numbers, sorted: it depends on something that cannot be known."""
+
+    numbers: tuple[int, ...]
+
+
 if TYPE_CHECKING:
-    Value: TypeAlias = int | str | OneOf | Special
+    Value: TypeAlias = int | str | OneOf | Among | Special
+
+_FEW = 16
+
+
+def either(left: Value, right: Value) -> Value:
+    """A value that is one or the other."""
+    numbers: set[int] = set()
+    for value in (left, right):
+        if isinstance(value, int):
+            numbers.add(value)
+        elif isinstance(value, Among):
+            numbers.update(value.numbers)
+        else:
+            return left if left == right else UNKNOWN
+    return Among(tuple(sorted(numbers))) if 1 < len(numbers) <= _FEW else left if len(numbers) == 1 else UNKNOWN
 
 
 def one_of(first: int, last: int) -> Value:

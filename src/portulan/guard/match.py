@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from portulan.guard.lanes import ABSENT, PORT, SOURCE, UNKNOWN, Facts, Moment, OneOf, one_of
+from portulan.guard.lanes import ABSENT, PORT, SOURCE, UNKNOWN, Among, Facts, Moment, OneOf, one_of
 from portulan.guard.sets import ALL, EMPTY, Sets
 from portulan.model.record import Record
 from portulan.model.rule import Binary, Concat, Field, Lookup, Members, Name, Named, Number, Range, Strange
@@ -133,11 +133,11 @@ class Matcher:
         constants: dict[Value, int] = {}
         unknown = left.unknown
         for value, lanes in left.constants.items():
-            if isinstance(value, int):
-                value = apply(operator, value, number)  # noqa: PLW2901 - the same, reckoned
-                constants[value] = constants.get(value, 0) | lanes
-            else:
+            result = reckoned(operator, value, number)
+            if result is UNKNOWN:
                 unknown |= lanes
+            else:
+                constants[result] = constants.get(result, 0) | lanes
         for _, _, lanes in left.by_sender:
             unknown |= lanes
         if operator == "&" and left.mask is None:
@@ -386,6 +386,12 @@ def _constant_in(constants: dict[Value, int], spans: Sequence[tuple[int, int]]) 
         if isinstance(value, int):
             if lies_in(value, spans):
                 lanes |= where
+        elif isinstance(value, Among):
+            inside = [lies_in(number, spans) for number in value.numbers]
+            if all(inside):
+                lanes |= where
+            elif any(inside):
+                perhaps |= where
         elif isinstance(value, OneOf) and any(first <= value.last and value.first <= last for first, last in spans):
             if any(first <= value.first and value.last <= last for first, last in spans):
                 lanes |= where
@@ -397,6 +403,16 @@ def _constant_in(constants: dict[Value, int], spans: Sequence[tuple[int, int]]) 
 def lies_in(value: int, spans: Iterable[tuple[int, int]]) -> bool:
     """Whether a number lies in one of the spans."""
     return any(first <= value <= last for first, last in spans)
+
+
+def reckoned(operator: str, value: Value, number: int) -> Value:
+    """A value after `&`, `|`, `^`, `<<` or `>>` with a number."""
+    if isinstance(value, int):
+        return apply(operator, value, number)
+    if isinstance(value, Among):
+        results = sorted({apply(operator, each, number) for each in value.numbers})
+        return results[0] if len(results) == 1 else Among(tuple(results))
+    return UNKNOWN
 
 
 def apply(operator: str, left: int, right: int) -> int:

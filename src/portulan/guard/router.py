@@ -62,9 +62,16 @@ class Router:
     @cached_property
     def parts(self) -> list[tuple[Route, int]]:
         """Each route that is ever taken, with the addresses it is taken for."""
+        return self._split(self._routes)
+
+    def _parts_by(self, link: str) -> list[tuple[Route, int]]:
+        """The same with the routes by one link alone: IPv6 looks them up so where an interface is given."""
+        return self._split([route for route in self._routes if not route.links or link in route.links])
+
+    def _split(self, routes: list[Route]) -> list[tuple[Route, int]]:
         bits = 32 if self.version == 4 else 128
         left, found = ALL, []
-        for route in self._routes:
+        for route in routes:
             mine = self.rows.spans([(route.first, route.first + (1 << (bits - route.prefix)) - 1)])
             if taken := self.rows.both(mine, left):
                 found.append((route, taken))
@@ -120,7 +127,7 @@ class Router:
             return
         where: dict[Value, list[int]] = {}
         left = ALL
-        for route, mine in self.parts:
+        for route, mine in self._parts_by(iif) if self.version == 6 and "iif" in field.flags and field.name != "type" else self.parts:
             value = FIB_TYPES.get(self._type(route), UNKNOWN) if field.name == "type" else self._device(field, route, iif, looped=looped)
             where.setdefault(value, []).append(mine)
             left = self.rows.minus(left, mine)

@@ -6,8 +6,8 @@ before the first certain one. A rule that changes a packet (a mark, a translatio
 
 from __future__ import annotations
 
-from portulan.guard.lanes import TCP, UNKNOWN, Lane, Moment
-from portulan.guard.match import EVERYTHING, Matcher, apply
+from portulan.guard.lanes import TCP, UNKNOWN, Lane, Moment, either
+from portulan.guard.match import EVERYTHING, Matcher, reckoned
 from portulan.guard.sets import ALL
 from portulan.model.record import Record
 from portulan.model.rule import (
@@ -418,16 +418,20 @@ class Walker:
             known = [piece for piece in certain if piece[3]]
             moved += self._change(known, place, lambda lane, value=value: _set(lane, field, value))  # type: ignore[misc]
             # It may or may not have been set: whoever compares it then cannot know. So these leave their lane for certain.
-            moved += self._change([(*box, True) for *box, sure in certain if not sure], place, lambda lane: _set(lane, field, UNKNOWN))  # type: ignore[misc]
-            leaving = self._change([(*box, True) for *box, _ in doubtful], place, lambda lane: _set(lane, field, UNKNOWN))  # type: ignore[misc]
+            moved += self._change([(*box, True) for *box, sure in certain if not sure], place, self._doubt_of(field, value))  # type: ignore[misc]
+            leaving = self._change([(*box, True) for *box, _ in doubtful], place, self._doubt_of(field, value))  # type: ignore[misc]
             moved += _unsure(leaving)  # what else the rule does is as doubtful as before
         return moved
+
+    def _doubt_of(self, field: Field, value: Value) -> Callable[[Lane], None]:
+        """The change of a lane whose field has either the value it had or a new one."""
+        return lambda lane: _set(lane, field, either(self.matcher.facts.value(lane, field, self._moment), value))
 
     def _values(self, value: Expression | Range, chain: Chain) -> list[tuple[Box, tuple[Value, ...]]]:
         if isinstance(value, Binary) and isinstance(value.right, Number):
             operand = value.right.value
             return [
-                (box, (apply(value.operator, first, operand) & 0xFFFFFFFF if isinstance(first, int) else UNKNOWN,))
+                (box, (reckoned("&", reckoned(value.operator, first, operand), 0xFFFFFFFF),))
                 for box, (first, *_) in self._values(value.left, chain)
             ]
         return self.matcher.values(value, chain.family, chain.table, self._moment)
