@@ -245,7 +245,7 @@ RULES = {
 def test_the_ways_out_do_what_they_say(host, maker):
     serve(host, 22, 443, 5432)
     run_all(host, RULES[maker])
-    before, found = audited(host, status=1)
+    _, found = audited(host, status=1)
     assert {"firewall.default-accept", "open.database:5432"} <= set(found)
     run_all(host, found["open.database:5432"]["fixes"][0]["command"])
     _, found = audited(host)
