@@ -150,7 +150,7 @@ DEFAULT_DROP = ruleset(
 
 def facts(*doors: Door, **more: object) -> Facts:
     """What an audit rests on; the rules drop by default and let in what IPv6 needs."""
-    return Facts(doors, **{"ruleset": DEFAULT_DROP, "network": GLOBAL, "netns": 1, "today": TODAY, **more})  # type: ignore[arg-type]
+    return Facts(doors, **{"ruleset": DEFAULT_DROP, "network": GLOBAL, "netns": 1, **more})  # type: ignore[arg-type]
 
 
 def ids(found: object) -> list[str]:

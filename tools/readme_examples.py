@@ -43,6 +43,8 @@ client = socket.create_connection(("127.0.0.1", 5001)); server.accept()[0].close
 """
 """A server that was just stopped, after a connection that it closed itself."""
 CLOSING = "portulan why 5001"
+WANTED = '[doors]\nhttp = "everyone"\n'
+"""A list of the ports that are wanted open."""
 SHOP = {
     "httpd.conf": "Listen 80\nListen 8080\n",
     "compose.yaml": 'services:\n  web:\n    image: shop\n    ports:\n      - "8080:80"\n',
@@ -81,6 +83,7 @@ def outputs(lines: list[str], root: PrivateRoot) -> list[tuple[str, int]]:
     with Sandbox() as sandbox:
         server, client = sandbox.host("web-01", root=root), sandbox.host("client")
         sandbox.link(server, client)
+        server.run(["ip", "route", "add", "default", "via", client.address])  # so that there is an everyone
         me = [sys.executable, str(Path(__file__).resolve()), "--inside"]
         # Its own PID namespace and /proc: the examples see this server's processes and nothing of the machine around it.
         done = server.run(["unshare", "--pid", "--fork", "--mount-proc", *me], text=json.dumps(lines), timeout_s=90)
@@ -125,6 +128,7 @@ def _start_programs() -> None:
     subprocess.run(["nginx", "-c", "/tmp/example-nginx.conf"], check=True, timeout=30)
     Path("/srv/shop").mkdir(exist_ok=True)
     Path("/srv/shop/app.py").write_text(APP, "ascii")
+    Path("/srv/portulan.toml").write_text(WANTED, "ascii")
     for name, text in SHOP.items():
         Path("/srv/shop", name).write_text(text, "ascii")
     subprocess.Popen(["/usr/bin/python3", "app.py"], cwd="/srv/shop", stdin=subprocess.DEVNULL)

@@ -8,7 +8,7 @@ import sys
 import jsonschema
 import pytest
 
-from firewalls import DOCKER, UFW, load, run_all
+from firewalls import DOCKER, UFW, load, run_all, start_firewalld
 from labs import listen, portulan, wait_for
 from sarif_schema import SCHEMA
 
@@ -91,6 +91,8 @@ def test_ufw_and_a_published_container(host):
     assert not {"firewall.none", "firewall.default-accept", "icmp6.blocked", "open.database:5432", "ipv6.default-accept"} & set(found)
     assert found["door.unreached:8443"]["facts"]["wide"] == "this-host"
     assert found["ssh.famous-port:22"]["fixes"][2]["command"] == "ufw allow $PORT/tcp"
+    let_in = [one["facts"]["text"] for one in found["ssh.famous-port:22"]["evidence"] if one["code"] == "let-in"]
+    assert let_in == ["tcp dport 22 accept"] * 2  # not the rules by which the answers leave
     assert "rule.nobody-listens:6000" in found
     done = portulan(host, "audit", "--sarif")
     jsonschema.validators.validator_for(SCHEMA)(SCHEMA).validate(json.loads(done.stdout))
@@ -113,14 +115,23 @@ def test_rules_for_ipv4_alone(host):
     assert reached == [False, True]  # the kernel says so too
 
 
-NEEDED = "table ip6 f { chain in { type filter hook input priority 0; policy drop; ct state established,related accept; icmpv6 type %s accept; }; }"
+NEEDED = "table ip6 f { chain in { type filter hook input priority 0; policy drop; ct state established,related accept; %s accept; }; }"
 
 
 @pytest.mark.parametrize(
-    ("types", "neighbours"), [("{ 133, 134, 135, 136 }", True), ("{ 133, 134, 136 }", False), ("{ 128, 133, 134 }", False)]
+    ("accepted", "neighbours"),
+    [
+        ("icmpv6 type { 133, 134, 135, 136 }", True),
+        ("icmpv6 type { 133, 134, 136 }", False),
+        ("icmpv6 type { 128, 133, 134 }", False),
+        ("ct state untracked", True),  # what connection tracking calls neighbour discovery
+        ("ct state new", False),
+        ("icmpv6 type { 134, 135, 136 } ip6 hoplimit 255", True),
+        ("icmpv6 type { 134, 135, 136 } ip6 hoplimit 64", False),
+    ],
 )
-def test_neighbour_discovery_as_the_kernel_does_it(host, types, neighbours):
-    load(host, NEEDED % types)
+def test_neighbour_discovery_as_the_kernel_does_it(host, accepted, neighbours):
+    load(host, NEEDED % accepted)
     run_all(host, "ip -6 neigh flush all || true")
     _, found = audited(host, "--fail-on", "never", status=0)
     assert ("icmp6.blocked" in found) is not neighbours
@@ -132,6 +143,21 @@ def test_neighbour_discovery_as_the_kernel_does_it(host, types, neighbours):
         return None if "INCOMPLETE" in state else "lladdr" in state
 
     assert wait_for(known, neighbours) is neighbours
+
+
+def test_firewalld(host):
+    serve(host, 22, 5432, 8443)
+    start_firewalld(host, "nftables")
+    run_all(host, "firewall-cmd --add-port=5432/tcp")
+    answer, found = audited(host, status=1)
+    assert answer["authors"] == ["firewalld"]
+    assert not {"firewall.none", "firewall.default-accept", "icmp6.blocked", "ipv6.default-accept"} & set(found)
+    assert found["open.database:5432"]["fixes"][0]["command"].startswith("firewall-cmd --permanent --add-rich-rule")
+    assert found["door.unreached:8443"]["facts"]["wide"] == "this-host"
+    # The command that is told does what it says, and stays so when firewalld reads its files again.
+    run_all(host, "firewall-cmd --permanent --add-port=5432/tcp\n" + found["open.database:5432"]["fixes"][0]["command"])
+    _, found = audited(host)
+    assert "open.database:5432" not in found
 
 
 def test_legacy_beside_nft(host):
@@ -159,10 +185,11 @@ def test_a_program_whose_file_goes(host, tmp_path, how):
     assert {"code": "stop-and-start", "command": f"kill {process.pid}"} in old["fixes"]
 
 
-def test_a_real_sshd_on_the_webs_port(host):
-    run_all(host, "mkdir -p /run/sshd\nssh-keygen -q -t ed25519 -N '' -f /tmp/audit_host_key")
+def test_a_real_sshd_on_the_webs_port(host, tmp_path):
+    key = str(tmp_path / "host_key")
+    run_all(host, f"mkdir -p /run/sshd\nssh-keygen -q -t ed25519 -N '' -f {key}")
     null = subprocess.DEVNULL
-    host.start(["/usr/sbin/sshd", "-D", "-f", "/dev/null", "-h", "/tmp/audit_host_key", "-p", "443", "-p", "22"], stdout=null, stderr=null)
+    host.start(["/usr/sbin/sshd", "-D", "-f", "/dev/null", "-h", key, "-p", "443", "-p", "22"], stdout=null, stderr=null)
     host.wait_for_port(443)
     _, found = audited(host)
     assert found["port.foreign:443"]["facts"]["name"] == "sshd"
@@ -201,4 +228,47 @@ def test_wanted_ports_and_ignores(host, tmp_path):
     done = portulan(host, "audit", "--ignore-file", str(ignores))
     assert (done.returncode, f"{ignores}, line 1: the ignore of open.cache has no reason" in done.stderr) == (2, True)
     done = portulan(host, "audit", "--policy", str(tmp_path / "none.toml"))
-    assert done.returncode == 3
+    assert (done.returncode, "there is no file" in done.stderr) == (2, True)
+    policy.chmod(0o600)
+    done = portulan(host, "audit", "--policy", str(policy), user=65534)
+    assert (done.returncode, "may not be read" in done.stderr) == (3, True)
+
+
+RULES = {
+    "nft": "nft 'table inet f { chain in { type filter hook input priority 0; tcp dport 9 drop; }; }'",
+    "iptables": "iptables -A INPUT -p tcp --dport 9 -j DROP\nip6tables -A INPUT -p tcp --dport 9 -j DROP",
+    "ufw": "ufw --force enable\nufw allow 22/tcp\nufw allow 443/tcp\nufw allow 5432/tcp\nufw default allow incoming",
+}
+
+
+@pytest.mark.parametrize("maker", RULES)
+def test_the_ways_out_do_what_they_say(host, maker):
+    serve(host, 22, 443, 5432)
+    run_all(host, RULES[maker])
+    _, found = audited(host, status=1)
+    assert {"firewall.default-accept", "open.database:5432"} <= set(found)
+    run_all(host, found["open.database:5432"]["fixes"][0]["command"])
+    _, found = audited(host)
+    assert "open.database:5432" not in found
+    for _ in range(2):  # iptables has a half for each IP version
+        if "firewall.default-accept" in found or "ipv6.default-accept" in found:
+            key = "firewall.default-accept" if "firewall.default-accept" in found else "ipv6.default-accept"
+            run_all(host, found[key]["fixes"][0]["command"])
+            _, found = audited(host)
+    assert not {"firewall.default-accept", "ipv6.default-accept", "icmp6.blocked"} & set(found)
+    connect = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 2)"
+    for port, reached in ((22, True), (443, True), (5432, False)):
+        for address in (host.address, host.address6):
+            assert (host.client.run([sys.executable, "-c", connect, address, str(port)]).returncode == 0) is reached, (port, address)
+
+
+def test_the_way_out_of_a_published_port(host):
+    run_all(host, UFW + DOCKER)
+    run_all(
+        host,
+        "ip link add docker0 type bridge\nip addr add 172.17.0.1/16 dev docker0\nip link set docker0 up\necho 1 > /proc/sys/net/ipv4/ip_forward",
+    )
+    _, found = audited(host, status=1)
+    run_all(host, found["published.past-firewall:8080"]["fixes"][1]["command"])
+    _, found = audited(host)
+    assert "published.past-firewall:8080" not in found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import date
 
 from portulan.model.address import EXPOSURE_ORDER, Exposure
 from portulan.model.chart import Ancestor, Endpoint, Owner
@@ -73,9 +72,6 @@ class Facts(Record):
     wanted: Wanted | None = None
     """The ports that somebody wants open; None: nobody said."""
     netns: int | None = None
-    root: bool = True
-    """Whether a command needs no sudo before it."""
-    today: date | None = None
     outgoing: frozenset[tuple[str, str, str]] = frozenset()
     """(family, table, name) of the chains that only what leaves comes through: answers on their way, not who lets in."""
     useless: tuple[tuple[str, Place, Mapping[str, str | int]], ...] = ()

@@ -45,7 +45,7 @@ def close_door(door: Door, facts: Facts) -> tuple[Fix, ...]:
     else:
         found += _in_the_firewall(door, facts)
     stops = find_remedies(door.items)
-    found += [Fix("stop", one.command) for one in stops if one.code in ("unit", "user-unit", "socket-unit", "container")]
+    found += [Fix("stop", one.command) for one in stops if one.code in ("unit", "user-unit", "socket-unit", "container", "kernel")]
     if not found and stops:
         found.append(Fix("stop", f"portulan stop {port}"))
     return tuple(found)

@@ -9,7 +9,7 @@ from portulan.guard.reach import place_of
 from portulan.model.finding import Evidence, Fix, Level
 from portulan.model.port import Transport
 from portulan.model.record import Record
-from portulan.model.rule import Field, Match, Members, Range, Translate
+from portulan.model.rule import Field, Lookup, Match, Members, Named, Range, Translate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from portulan.model.finding import Finding
     from portulan.model.reach import Place
     from portulan.model.rule import Rule
-    from portulan.model.ruleset import Ruleset
+    from portulan.model.ruleset import Chain, Ruleset
 
 _MOST = 1024
 """Ports of one rule that are looked at one by one; a rule that sends more of them on is a machine that forwards everything."""
@@ -45,26 +45,47 @@ def published_ports(ruleset: Ruleset) -> tuple[Published, ...]:
             target = next((part for part in rule.statements if isinstance(part, Translate) and part.kind == "dnat"), None)
             if target is None:
                 continue
-            for transport, port in named_ports(rule):
+            for transport, port in named_ports(rule, chain, ruleset):
                 found.setdefault((transport, port), Published(transport, port, place_of(chain, rule), _target(target, chain.family)))
     return tuple(found.values())
 
 
-def named_ports(rule: Rule) -> tuple[tuple[Transport, int], ...]:
+def named_ports(rule: Rule, chain: Chain, ruleset: Ruleset) -> tuple[tuple[Transport, int], ...]:
     """The destination ports that a rule names, of TCP and UDP; none where it names very many, or all but some."""
     transports = _transports(rule)
     found: list[tuple[Transport, int]] = []
     for part in rule.statements:
-        if not (isinstance(part, Match) and isinstance(part.left, Field) and part.left.name == "dport"):
+        if isinstance(part, Match) and isinstance(part.left, Field) and part.left.name == "dport":
+            spans = None if part.negated else _spans(part.right, chain, ruleset)
+            field = part.left
+        elif (
+            isinstance(part, Translate)
+            and isinstance(part.address, Lookup)
+            and isinstance(part.address.key, Field)
+            and part.address.key.name == "dport"
+        ):
+            spans, field = _spans(part.address.map, chain, ruleset), part.address.key
+        else:
             continue
-        if part.negated or not isinstance(part.right, Members) or part.right.spans is None:
+        if spans is None or sum(last - first + 1 for first, last in spans) > _MOST:
             return ()
-        kinds = (Transport(part.left.group),) if part.left.group in ("tcp", "udp") else transports if part.left.group == "th" else ()
-        spans = list(zip(part.right.spans.first, part.right.spans.last, strict=True))
-        if sum(last - first + 1 for first, last in spans) > _MOST:
-            return ()
+        kinds = (Transport(field.group),) if field.group in ("tcp", "udp") else transports if field.group == "th" else ()
         found += [(kind, port) for kind in kinds for first, last in spans for port in range(first, last + 1)]
     return tuple(found)
+
+
+def _spans(right: Members | Named, chain: Chain, ruleset: Ruleset) -> list[tuple[int, int]] | None:
+    """The numbers of a set, or the keys of a map; None where they are not known, or are not all."""
+    if isinstance(right, Named):
+        known = ruleset.sets.get((chain.family, chain.table, right.name))
+        if known is None or known.members is None:
+            return None
+        right = known.members
+    if right.spans is not None:
+        return list(zip(right.spans.first, right.spans.last, strict=True))
+    keys = [element.key[0] for element in right.elements or () if len(element.key) == 1]
+    ranges = [key for key in keys if isinstance(key, Range)]
+    return [(key.first, key.last) for key in ranges] if right.elements is not None and len(ranges) == len(right.elements) else None
 
 
 def _transports(rule: Rule) -> tuple[Transport, ...]:

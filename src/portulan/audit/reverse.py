@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from portulan.audit.facts import Facts
     from portulan.model.reach import Place
     from portulan.model.rule import Rule
+    from portulan.model.ruleset import Chain, Ruleset
 
 _CLIENTS = frozenset(((Transport.UDP, 68), (Transport.UDP, 546)))
 """Where DHCP clients take answers, for as long as they ask (RFC 2131, section 4.1; RFC 8415, section 7.2)."""
@@ -34,7 +35,7 @@ def find_empty_doors(facts: Facts) -> Iterator[Finding]:
     told = set[tuple[tuple[Transport, int], ...]]()
     for chain in entered(facts.ruleset, "input"):
         for rule in chain.rules:
-            ports = _opened(rule)
+            ports = _opened(rule, chain, facts.ruleset)
             empty = tuple(port for port in ports if port not in listening)
             if not empty or len(ports) > _MOST_PORTS or empty in told:
                 continue
@@ -46,7 +47,7 @@ def find_empty_doors(facts: Facts) -> Iterator[Finding]:
             yield Finding("rule.nobody-listens", Level.INFO, about, evidence, fixes, {"ports": names})
 
 
-def _opened(rule: Rule) -> tuple[tuple[Transport, int], ...]:
+def _opened(rule: Rule, chain: Chain, ruleset: Ruleset) -> tuple[tuple[Transport, int], ...]:
     """The ports that a rule accepts, for whomever; not where it is for a group of receivers or for the client's own side of a service (DHCP)."""
     last = rule.statements[-1] if rule.statements else None
     if not (isinstance(last, Verdict) and last.kind is VerdictKind.ACCEPT):
@@ -54,7 +55,7 @@ def _opened(rule: Rule) -> tuple[tuple[Transport, int], ...]:
     fields = [part.left for part in rule.statements if isinstance(part, Match) and isinstance(part.left, Field)]
     if any(field.name in ("daddr", "sport") or field.group == "ct" for field in fields):
         return ()
-    return tuple(port for port in named_ports(rule) if port not in _CLIENTS)
+    return tuple(port for port in named_ports(rule, chain, ruleset) if port not in _CLIENTS)
 
 
 def _is_plain(rule: Rule) -> bool:

@@ -50,9 +50,6 @@ ENVELOPES: dict[str, tuple[type, dict[str, Any]]] = {
             "ephemeral": tuple[int, int] | None,
         },
     ),
-    "reach": (ReachRow, {"host": str}),
-    "reach-packet": (StepRow, {"host": str, "port": str, "verdict": Outcome, "path": Way, "rule": Place | None, "link": str}),
-    "reach-matrix": (MatrixRow, {"host": str}),
     "audit": (
         AuditFinding,
         {
@@ -60,6 +57,9 @@ ENVELOPES: dict[str, tuple[type, dict[str, Any]]] = {
             "unused": tuple[Ignore, ...],
         },
     ),
+    "reach": (ReachRow, {"host": str}),
+    "reach-packet": (StepRow, {"host": str, "port": str, "verdict": Outcome, "path": Way, "rule": Place | None, "link": str}),
+    "reach-matrix": (MatrixRow, {"host": str}),
     "lookup": (Entry, {"unknown": tuple[str, ...]}),
     "map": (Stretch, {"host": str, "transport": Transport | None, "ephemeral": tuple[int, int] | None, "counts": dict[str, int]}),
     "lease": (Lease, {}),

@@ -17,7 +17,7 @@ SENTENCES: dict[str, str] = {
     "policy.no-doors": mark("{file}, line {line}: a table [doors] with a line for each wanted port was expected."),
     "policy.sources": mark("{file}, line {line}: sources was expected to be a table of names, each with a list of networks."),
     "policy.port": mark("{file}, line {line}: {text} is no port: a service's name, a number or a range was expected."),
-    "policy.door": mark('{file}, line {line}: {text} was expected to be "everyone", a source, a list of them, or {{ from = … }}.'),
+    "policy.door": mark('{file}, line {line}: {text} was expected to be "everyone", a source, a list of them, or a table with from = ….'),
     "policy.source": mark("{file}, line {line}: {text} is no source: one of {known}, an address or a network was expected."),
     "policy.until": mark("{file}, line {line}: {text} is no day: one like 2026-05-31 was expected."),
     "ignores.shape": mark("{file}, line {line}: only tables [[ignore]] were expected, not {text}."),
@@ -27,6 +27,8 @@ SENTENCES: dict[str, str] = {
     "ignores.unknown": mark("{file}, line {line}: no finding is called {text}."),
     "ignores.until": mark("{file}, line {line}: {text} is no day: one like 2026-05-31 was expected."),
     "ignore.unknown": mark("no finding is called {text}."),
+    "audit.no-file": mark("there is no file {file}."),
+    "audit.unreadable": mark("{file} may not be read: {reason}."),
     "audit.level": mark("{text} is no level: one of {known} was expected."),
 }
 WAYS_OUT: dict[str, str] = {
@@ -309,6 +311,8 @@ def unjudged_sentence(voice: Voice, one: Unjudged) -> str:  # noqa: PLR0911 - a 
         return voice.say("Whom the firewall lets in was not judged: {reason}", reason=told)
     count = int(facts.get("count", 0))
     match one.code:
+        case "rules.linux-only":
+            return voice.say("The firewall's rules are read on Linux only: whom they let in was not judged.")
         case "rules.opaque":
             return voice.say(
                 "The firewall holds things beside rules that Portulan does not know ({count}): what they do was not judged.", **facts

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from portulan.audit.facts import Door, Facts, forwarded, private_only
+from portulan.audit.facts import Door, Facts, forwarded, only_outgoing, private_only
 from portulan.audit.find import find_all, find_unjudged
 from portulan.audit.fixes import authors
 from portulan.audit.ignores import apply_ignores, named_ignores, parse_ignores
 from portulan.audit.processes import DELETED
 from portulan.audit.published import published_ports
 from portulan.audit.wanted import parse_wanted
-from portulan.errors import CannotTell, ParseError
+from portulan.errors import BadInput, CannotTell, NotPermitted, ParseError
 from portulan.model.address import MAPPED, Exposure, parse_address
 from portulan.model.chart import State
 from portulan.model.finding import Audit, Unjudged
 from portulan.model.network import Address
 from portulan.model.port import Transport
 from portulan.model.portset import PortRange, PortSet
+from portulan.model.reach import Outcome
 from portulan.model.survey import Selection
 from portulan.system.config_files import ConfigFiles, whole_path
 from portulan.system.programs import is_replaced
@@ -35,13 +37,17 @@ if TYPE_CHECKING:
     from portulan.model.chart import Endpoint
     from portulan.model.finding import Ignore
     from portulan.model.network import Network
-    from portulan.model.reach import Reached
+    from portulan.model.reach import Access, Reached
     from portulan.model.ruleset import Ruleset
     from portulan.system.source import SocketSource
 
 _SERVERS = (Transport.TCP, Transport.UDP, Transport.UDPLITE)
 _ELSEWHERE = ("namespace.", "namespaces.", "owners.")
 """Gaps that do not hide a port of this namespace, or that `find_unjudged` tells in its own words."""
+_UNTRUSTED = ("nft.changing", "legacy.forbidden", "legacy.no-program")
+"""Of `Ruleset.incomplete`: whole tables may be missing, so that nothing can be said of who gets in."""
+_AS_UDP = {Transport.UDPLITE: Transport.UDP}
+"""What the rules see of it: `th dport`, and no rule for UDP-Lite is common enough to be followed on its own."""
 _SERVING = (State.LISTENING, State.BOUND)
 
 
@@ -65,7 +71,7 @@ def audit(*, policy: str | None = None, ignore: Iterable[str] = (), ignore_file:
     away = {(item.netns, item.transport, item.port) for item in items if item.netns not in (None, own) and item.state in _SERVING}
     ruleset, network, unread = _read_firewall()
     doors = _doors(here, ruleset, network, machine)
-    facts = Facts(doors, ruleset, network, wanted, own, today=today)
+    facts = Facts(doors, ruleset, network, wanted, own)
     found, unused = apply_ignores(find_all(facts), ignores, today)
     return Audit(
         host=machine.host_name(), taken_at=taken_at, items=found, doors=len(doors), elsewhere=len(away), source=survey.source,
@@ -76,15 +82,29 @@ def audit(*, policy: str | None = None, ignore: Iterable[str] = (), ignore_file:
 
 def read_wanted(policy: str | None, today: date) -> Wanted | None:
     """The list of wanted ports of a policy file. Raises as `audit`."""
-    return None if policy is None else parse_wanted(ConfigFiles().read(whole_path(policy)), policy, resolve_ports, today)
+    return None if policy is None else parse_wanted(_read(policy), policy, resolve_ports, today)
 
 
 def _ignores_of(path: str) -> tuple[Ignore, ...]:
-    return parse_ignores(ConfigFiles().read(whole_path(path)), path)
+    return parse_ignores(_read(path), path)
+
+
+def _read(path: str) -> str:
+    """A file that was named. Raises BadInput where there is none, NotPermitted, CannotTell."""
+    try:
+        return ConfigFiles().read(whole_path(path))
+    except NotPermitted as error:
+        raise NotPermitted("audit.unreadable", file=path, reason=str(error.facts["reason"])) from error
+    except CannotTell as error:
+        if error.code == "file.missing":
+            raise BadInput("audit.no-file", file=path) from None
+        raise
 
 
 def _read_firewall() -> tuple[Ruleset | None, Network | None, tuple[Unjudged, ...]]:
     """The rules and the network of this namespace, as far as they may be read, and why not."""
+    if not sys.platform.startswith("linux"):
+        return None, None, (Unjudged("rules.linux-only"),)
     from portulan.system.firewall.read import read_ruleset
     from portulan.system.linux.network import read_network
 
@@ -105,7 +125,8 @@ def _doors(here: Iterable[Endpoint], ruleset: Ruleset | None, network: Network |
         grouped.setdefault((item.transport, item.port), []).append(item)
     for one in published_ports(ruleset) if ruleset is not None else ():
         grouped.setdefault((one.transport, one.port), [])
-    engine = _Engine(ruleset, network, grouped) if ruleset is not None and network is not None and grouped else None
+    trusted = ruleset is not None and not any(code in _UNTRUSTED for code, _ in ruleset.incomplete)
+    engine = _Engine(ruleset, network, grouped) if trusted and ruleset is not None and network is not None and grouped else None
     found = []
     for transport, port in sorted(grouped, key=lambda key: (key[1], key[0])):
         items = tuple(grouped[transport, port])
@@ -120,12 +141,15 @@ class _Engine:
 
     def __init__(self, ruleset: Ruleset, network: Network, doors: Iterable[tuple[Transport, int]]) -> None:
         from portulan.guard.reach import NUMBERS, simulate
+        from portulan.guard.trace import Tracer
 
         wanted: dict[Transport, list[PortRange]] = {}
         for transport, port in doors:
-            wanted.setdefault(transport, []).append(PortRange(port, port))
+            wanted.setdefault(_AS_UDP.get(transport, transport), []).append(PortRange(port, port))
         self._network = network
         self._followed = NUMBERS
+        self._tracer = Tracer(ruleset, network)
+        self._outgoing = only_outgoing(ruleset)
         self._reach = simulate(
             ruleset, network, ports={transport: PortSet.of(ports) for transport, ports in wanted.items() if transport in NUMBERS}
         )
@@ -133,8 +157,23 @@ class _Engine:
 
     def reached(self, transport: Transport, port: int, items: tuple[Endpoint, ...]) -> Reached | None:
         """None where it cannot be told: another transport than the rules are followed for, or a group of many receivers (multicast)."""
-        if transport not in self._followed:
-            return None
+        seen_as = _AS_UDP.get(transport, transport)
+        found = self._door(seen_as, port, items) if seen_as in self._followed else None
+        return None if found is None else found._replace(transport=transport, accesses=tuple(map(self._let_in, found.accesses)))
+
+    def _let_in(self, access: Access) -> Access:
+        """Where the last word was that of a rule for the answer on its way out, the rule that let the question in."""
+        rule = access.rule
+        if (
+            rule is None
+            or access.witness is None
+            or access.outcome is not Outcome.ACCEPT
+            or (rule.family, rule.table, rule.chain) not in self._outgoing
+        ):
+            return access
+        return access._replace(rule=self._tracer.trace(access.witness).rule)
+
+    def _door(self, transport: Transport, port: int, items: tuple[Endpoint, ...]) -> Reached | None:
         if not items:
             return self._reach.door(transport, port)
         v4, v6, addresses = bound_to(items)

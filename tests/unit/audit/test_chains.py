@@ -24,6 +24,7 @@ from audit_samples import (
     network,
     rule,
     ruleset,
+    spans,
     verdict,
 )
 from portulan.audit.chains import find_firewall
@@ -35,8 +36,8 @@ from portulan.audit.reverse import find_empty_doors, find_useless
 from portulan.model.finding import Doubt, Level
 from portulan.model.network import Link
 from portulan.model.reach import Outcome, Reached, Way
-from portulan.model.rule import Choose, Element, Field, Limit, Match, Members, Named, Opaque, Range, Reject, Translate, VerdictKind
-from portulan.model.ruleset import Table
+from portulan.model.rule import Choose, Element, Field, Limit, Lookup, Match, Members, Named, Opaque, Range, Reject, Translate, VerdictKind
+from portulan.model.ruleset import NamedSet, Table
 
 JUMP = VerdictKind.JUMP
 OPEN = ruleset(base(rule(is_in("tcp", "dport", 23), verdict(DROP))))
@@ -219,12 +220,20 @@ def test_published_ports():
     ((is_in("meta", "l4proto", 17, negated=True), is_in("th", "dport", 53)), ()),
     ((is_in("tcp", "dport", 22, negated=True),), ()),
     ((is_in("tcp", "dport", (1, 65535)),), ()),
-    ((Match(Field("tcp", "dport"), Named("s")),), ()),
+    ((Match(Field("tcp", "dport"), Named("s")),), ((TCP, 7), (TCP, 9))),
+    ((Match(Field("tcp", "dport"), Named("u")),), ()),
+    ((Match(Field("tcp", "dport"), Named("gone")),), ()),
+    ((Translate("dnat", address=Lookup(Field("tcp", "dport"), Members(elements=(Element((Range(80, 80),), (Range(1, 1),)),)))),), ((TCP, 80),)),
+    ((Translate("dnat", address=Lookup(Field("tcp", "dport"), Members(elements=(Element((), (Range(1, 1),), wildcard=True),)))),), ()),
+    ((Translate("dnat", address=Lookup(Field("ip", "saddr"), Named("s"))),), ()),
     ((is_in("sctp", "dport", 22),), ()),
     ((), ()),
 ])  # fmt: skip
 def test_the_ports_that_a_rule_names(statements, wanted):
-    assert named_ports(rule(*statements)) == wanted
+    numbers = NamedSet("inet", "filter", "s", ("inet_service",), spans(7, 9))
+    unread = NamedSet("inet", "filter", "u", ("inet_service",))
+    rules = ruleset(base(), sets={("inet", "filter", each.name): each for each in (numbers, unread)})
+    assert named_ports(rule(*statements), rules.chains[0], rules) == wanted
 
 
 def test_published_past_the_firewall():

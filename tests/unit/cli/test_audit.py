@@ -14,6 +14,7 @@ from portulan.cli.face import Face
 from portulan.errors import BadInput
 from portulan.model.finding import Audit, Doubt, Evidence, Finding, Fix, Ignore, Level, Subject, Unjudged
 from portulan.model.port import Transport
+from portulan.text.audit import unjudged_sentence
 from portulan.text.voice import Voice
 from sarif_schema import SCHEMA
 
@@ -112,6 +113,17 @@ def test_what_could_not_be_judged_is_never_silent(monkeypatch):
     assert "2 ports in other network namespaces" in err
     _, out, _, _ = told(monkeypatch, answer(unjudged=(HOLDERS,)))
     assert "nothing found in what could be judged" in out
+
+
+@pytest.mark.parametrize("one", [
+    RULES, HOLDERS, Unjudged("rules.linux-only"), Unjudged("rules.opaque", {"count": 2}), Unjudged("reach.unknown", {"count": 1}), Unjudged("network.unread"),
+    Unjudged("rules.incomplete", {"code": "nft.changing", "text": ""}), Unjudged("rules.unread", {"code": "nft.missing"}),
+], ids=lambda one: one.code)  # fmt: skip
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_every_hole_has_a_sentence(one, language):
+    said = unjudged_sentence(Voice(language), one)
+    assert one.code not in said
+    assert "{" not in said
 
 
 def test_ignores_that_match_nothing_are_told(monkeypatch):
