@@ -144,7 +144,7 @@ def groups(verdicts: Mapping[int, Verdicts], most: int | None = None) -> tuple[t
     for (link, left, right), ports in lines.items():
         if left == right == _NOBODY:
             continue
-        same = left, right, tuple((word, id(spans)) for word, spans in ports.items())
+        same = left, right, tuple((word, tuple(spans)) for word, spans in ports.items())
         found = joined.get(same)
         joined[same] = Line((link,), (left, right), ports) if found is None else found._replace(links=(*found.links, link))
     ranked = sorted(joined.values(), key=lambda line: sum(last - first + 1 for spans in line.ports.values() for first, last in spans))
