@@ -17,7 +17,7 @@ from portulan.wire.nft_text import rule_text
 from reach_lab import TRACED, Lab, Monitor
 from reach_rules import Writer, draw_packets
 
-PACKETS, TRACES = 5_000, 120
+PACKETS, TRACES = 5_000, 130
 """For one set of rules in the full run."""
 MOST_TOLD = 5
 ENDS = {"accept", "drop", "reject", "jump", "goto", "return", "continue", "dnat", "redirect", "snat", "masquerade", "policy", "fwd"}
