@@ -3,17 +3,58 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from portulan.model.rule import Assign, Binary, Concat, ConnectionLimit, Field, Limit, Lookup, Match, Members, NoTrack, Number, Queue, Range, Reject
+from portulan.model.rule import (
+    Assign,
+    Binary,
+    Concat,
+    ConnectionLimit,
+    Field,
+    Limit,
+    Lookup,
+    Match,
+    Members,
+    NoTrack,
+    Number,
+    Range,
+    Reject,
+)
 from reach_agreement import disagreements
 from rule_builders import (
-    ACCEPT, CONTAINER, CONTINUE, DROP, RETURN, chain, dnat, element, field, goto, jump, mark, match, named_set, network, ruleset, vmap,
+    ACCEPT,
+    CONTAINER,
+    CONTINUE,
+    DROP,
+    RETURN,
+    chain,
+    dnat,
+    element,
+    field,
+    goto,
+    jump,
+    mark,
+    match,
+    named_set,
+    network,
+    ruleset,
+    vmap,
 )  # fmt: skip
 
 NET = network()
 
 # Rules drawn by lot
 
-NETS4 = ("203.0.113.0/24", "203.0.113.7", "198.18.0.0/24", "198.18.2.0/24", "10.0.0.0/8", "10.1.0.0/16", "0.0.0.0/0", "198.18.0.2", "198.18.2.1", "127.0.0.0/8")
+NETS4 = (
+    "203.0.113.0/24",
+    "203.0.113.7",
+    "198.18.0.0/24",
+    "198.18.2.0/24",
+    "10.0.0.0/8",
+    "10.1.0.0/16",
+    "0.0.0.0/0",
+    "198.18.0.2",
+    "198.18.2.1",
+    "127.0.0.0/8",
+)
 NETS6 = ("2001:db8::/32", "2001:db8::9", "fd00::/64", "fd00:2::/64", "fd00::2", "::/0", "fe80::/10")
 nets4, nets6 = st.sampled_from(NETS4), st.sampled_from(NETS6)
 ports = st.sampled_from([22, 80, (80, 90), (1, 1023), (1024, 65535), 443, (0, 65535)])
@@ -23,13 +64,21 @@ yes_no = st.booleans()
 
 
 def matches(left, values, least=1):
-    return st.builds(lambda values, negated: match(left, *values, negated=negated), st.lists(values, min_size=least, max_size=3, unique=True), yes_no)
+    return st.builds(
+        lambda values, negated: match(left, *values, negated=negated), st.lists(values, min_size=least, max_size=3, unique=True), yes_no
+    )
 
 
 def both(left, nets):
     """`ip saddr . tcp dport`."""
     pairs = st.lists(st.tuples(nets, ports).map(list), min_size=1, max_size=3)
-    return st.builds(lambda keys, negated: Match(Concat((field(left), field("tcp dport"))), Members(elements=tuple(map(element, keys))), negated=negated), pairs, yes_no)
+    return st.builds(
+        lambda keys, negated: Match(
+            Concat((field(left), field("tcp dport"))), Members(elements=tuple(map(element, keys))), negated=negated
+        ),
+        pairs,
+        yes_no,
+    )
 
 
 MASKED = Binary("&", Field("ip", "saddr"), Number(0xFFFFFF00))
@@ -42,8 +91,12 @@ conditions = st.one_of(
     matches(Field("fib", "type", flags=("daddr",)), st.sampled_from([1, 2])), matches(Field("fib", "oif", flags=("saddr", "iif"), exists=True), st.integers(0, 1)),
     both("ip saddr", nets4), both("ip6 saddr", nets6), st.sampled_from([match("ip saddr", "@known"), match("ip saddr", "@known", negated=True)]),
 )  # fmt: skip
-doubtful = st.sampled_from([Limit(3, "minute"), ConnectionLimit(3), match("ip saddr", "@unread"), match("meta random", (0, 9)), match("ip ttl", (0, 63))])
-verdicts = st.sampled_from([ACCEPT, DROP, RETURN, CONTINUE, Reject("icmpx", 1), Reject("tcp reset"), Reject("icmp", 3), Reject("icmpv6", 1)])
+doubtful = st.sampled_from(
+    [Limit(3, "minute"), ConnectionLimit(3), match("ip saddr", "@unread"), match("meta random", (0, 9)), match("ip ttl", (0, 63))]
+)
+verdicts = st.sampled_from(
+    [ACCEPT, DROP, RETURN, CONTINUE, Reject("icmpx", 1), Reject("tcp reset"), Reject("icmp", 3), Reject("icmpv6", 1)]
+)
 
 
 def arms(keys, verdict):
@@ -71,7 +124,10 @@ def maps(verdict):
     )
 
 
-MAPPED = Assign(Field("meta", "mark"), Lookup(field("tcp dport"), Members(elements=(element((0, 99), (Range(1, 1),)), element((100, 1000), (Range(2, 2),))))))
+MAPPED = Assign(
+    Field("meta", "mark"),
+    Lookup(field("tcp dport"), Members(elements=(element((0, 99), (Range(1, 1),)), element((100, 1000), (Range(2, 2),))))),
+)
 OR_ONE = Assign(Field("meta", "mark"), Binary("|", Field("meta", "mark"), Number(1)))
 FROM_CT = Assign(Field("meta", "mark"), Field("ct", "mark"))
 changes = st.one_of(marks.map(mark), st.sampled_from([MAPPED, OR_ONE, FROM_CT, Assign(Field("ct", "mark"), Number(2))]))
@@ -99,21 +155,48 @@ def translations(draw):
 @st.composite
 def rulesets(draw, doubts=False):
     """Up to four base chains of one table, with two to jump to."""
-    chains = [chain("low", *draw(st.lists(rules(doubts=doubts), max_size=3))), chain("high", *draw(st.lists(rules(("low",), doubts), max_size=3)))]
-    plan = draw(st.lists(st.sampled_from(["input", "input", "forward", "prerouting", "raw", "nat", "nat", "output", "postrouting", "ingress"]), min_size=1, max_size=4))
+    chains = [
+        chain("low", *draw(st.lists(rules(doubts=doubts), max_size=3))),
+        chain("high", *draw(st.lists(rules(("low",), doubts), max_size=3))),
+    ]
+    plan = draw(
+        st.lists(
+            st.sampled_from(["input", "input", "forward", "prerouting", "raw", "nat", "nat", "output", "postrouting", "ingress"]),
+            min_size=1,
+            max_size=4,
+        )
+    )
     for at, what in enumerate(plan):
         name, policy = f"b{at}", draw(st.sampled_from(["accept", "accept", "drop"]))
         if what == "nat":
             hook = draw(st.sampled_from(["prerouting", "prerouting", "output"]))
-            chains.append(chain(name, *draw(st.lists(translations(), min_size=1, max_size=3)), hook=hook, kind="nat", priority=-100 + draw(st.integers(-2, 2))))
+            chains.append(
+                chain(
+                    name,
+                    *draw(st.lists(translations(), min_size=1, max_size=3)),
+                    hook=hook,
+                    kind="nat",
+                    priority=-100 + draw(st.integers(-2, 2)),
+                )
+            )
         elif what == "ingress":
-            chains.append(chain(name, *draw(st.lists(rules(doubts=doubts), max_size=2)), hook=what, family="netdev", devices=("eth0",), policy=policy))
+            chains.append(
+                chain(name, *draw(st.lists(rules(doubts=doubts), max_size=2)), hook=what, family="netdev", devices=("eth0",), policy=policy)
+            )
         elif what == "raw":
             body = draw(st.lists(st.lists(conditions, max_size=1).map(lambda body: (*body, NoTrack())), min_size=1, max_size=2))
             chains.append(chain(name, *body, hook="prerouting", priority=-300))
         else:
             priority = draw(st.sampled_from([-150, 0, 0, 5]))
-            chains.append(chain(name, *draw(st.lists(rules(("low", "high"), doubts), min_size=1, max_size=4)), hook=what, policy=policy, priority=priority))
+            chains.append(
+                chain(
+                    name,
+                    *draw(st.lists(rules(("low", "high"), doubts), min_size=1, max_size=4)),
+                    hook=what,
+                    policy=policy,
+                    priority=priority,
+                )
+            )
     return ruleset(*chains, sets=[named_set("known", "203.0.113.0/24", "10.1.0.0/16"), named_set("unread", unread=True)])
 
 

@@ -2,7 +2,26 @@
 
 from __future__ import annotations
 
-from portulan.model.rule import Assign, Choose, Concat, Field, Lookup, Match, Members, Name, Named, Range, Spans, Update
+from portulan.model.rule import (
+    Assign,
+    Choose,
+    Concat,
+    Counter,
+    Field,
+    Limit,
+    Log,
+    Lookup,
+    Match,
+    Members,
+    Name,
+    Named,
+    NoTrack,
+    Range,
+    Reject,
+    Spans,
+    Update,
+    Verdict,
+)  # fmt: skip
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,6 +34,8 @@ if TYPE_CHECKING:
 
     Pairs: TypeAlias = tuple[tuple[int, int], ...]
 
+_PLAIN = frozenset({Verdict, Counter, Log, Limit, Reject, NoTrack})
+"""Statements that look at nothing."""
 _ODD = {"raw", "fib"}
 """Groups of fields whose value depends on an address in a way of their own."""
 
@@ -43,7 +64,7 @@ class Mentioned:
                         self._compared(statement.left, statement.right, where)  # type: ignore[union-attr]
                     elif kind is Choose:
                         self._compared(statement.key, statement.map, where)  # type: ignore[union-attr]
-                    elif len(statement) > 2:
+                    elif kind not in _PLAIN:
                         self._other(statement, where)
 
     def _other(self, statement: object, where: tuple[str, str]) -> None:
@@ -90,6 +111,8 @@ class Mentioned:
     def _field(self, field: Field, members: Members | None, at: int) -> None:
         self.read.add((field.group, field.name))
         end = _end(field.name)
+        if field.direction == "reply":  # comes from where the packet goes
+            end = {"saddr": "daddr", "daddr": "saddr"}.get(end, end)
         if end in self._held:
             if members is None:
                 return
@@ -107,7 +130,11 @@ class Mentioned:
     def tells_apart(self, link: Link) -> tuple[object, ...]:
         """What rules can see of a link: those with the same answer are one class."""
         names = frozenset(name for name in self._names if link.name == name[0] or (name[1] and link.name.startswith(name[0])))
-        numbers = (link.type, link.group, link.kind) if any(name[1:] in ("iftype", "ifgroup", "ifkind") for _, name in self.read) else ()
+        numbers = (
+            (link.type, link.group, link.kind)
+            if any(name[1:] in ("iftype", "ifgroup", "ifkind") or group == "ether" for group, name in self.read)
+            else ()
+        )
         looked_up = link.name if any(group == "fib" and name != "type" for group, name in self.read) else ""
         return names, numbers, looked_up
 

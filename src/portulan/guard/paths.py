@@ -137,7 +137,8 @@ class Paths:
         asked = [lane for lane in lanes if not lane.translated] if base.type == "nat" and hook in ("prerouting", "output") else lanes
         if not asked:
             return lanes
-        early = hook in ("prerouting", "output") and base.type != "nat" and base.priority < BEFORE_TRACKING
+        looped = hook == "prerouting" and asked[0].entry.local  # its connection is known since output
+        early = hook in ("prerouting", "output") and base.type != "nat" and base.priority < BEFORE_TRACKING and not looped
         late = base.type != "nat" and base.priority >= _NAT_AT.get(hook, 1 << 31)
         sure = self.dormant.get((chain.family, chain.table)) is not None and base.devices is not None
         went = self.walker.run(chain, asked, Moment(hook, early, reply, late), sure=sure)
@@ -212,10 +213,11 @@ class Paths:
         if route is None or route.kind != "unicast":
             (self.walker.refuse if isinstance(address, int) else self.walker.doubt)(NO_ROUTE, [lane], Moment("prerouting"))
             return "nowhere"
-        if self.version == 4 and lane.iif in route.links and (odd := self.router.unusual):
-            self.walker.refuse(MARTIAN, [lane], Moment("prerouting"), odd)
-        if self.version == 6 and lane.iif not in route.links:
-            self.walker.refuse(MARTIAN, [lane], Moment("prerouting"), self.rows.span(*_LINK_LOCAL))
+        # Who is not believed where a packet goes out as it came in (IPv4), or where it does not (IPv6).
+        refused = {(link.name in route.links) == (self.version == 4) for link in lane.entry.links}
+        senders = self.router.unusual if self.version == 4 else self.rows.span(*_LINK_LOCAL)
+        if True in refused and senders:
+            self.walker.refuse(MARTIAN, [lane], Moment("prerouting"), senders, sure=len(refused) == 1)
         if len(route.links) != 1 or self.network.policy_routing:
             self.walker.doubt(NO_ROUTE, [lane], Moment("prerouting"))
         lane.oif = route.links[0] if route.links else ""
