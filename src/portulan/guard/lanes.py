@@ -295,6 +295,8 @@ class Facts:
             link = (lane.oif if here[0] else "") if coming else (lane.iif if here[1] else "")
         elif lane.entry.local:
             link = lane.iif if (moment.hook in ("prerouting", "input", "ingress")) == coming else ""
+            if moment.hook in ("postrouting", "egress") and not coming:
+                link = lane.oif
         elif coming:
             link = lane.iif
         else:

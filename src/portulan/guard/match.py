@@ -121,10 +121,14 @@ class Matcher:
         """`fib … type`, `fib … oif`: by the network's routes, for the sender or for the destination."""
         constants: dict[Value, int] = {}
         tables: list[tuple[Value, int, int]] = []
+        here = self.moment.hook in ("prerouting", "input")
         for lane in self.lanes:
             address = self.facts.value(lane, Field(self.facts.header, "saddr" if "saddr" in field.flags else "daddr"), self.moment)
             for value, senders in self.router.fib(
-                field, address, lane.iif, looped=lane.iif == "lo" and self.moment.hook in ("prerouting", "input")
+                field,
+                address,
+                "" if lane.entry.local and not here else lane.iif,
+                looped=lane.iif == "lo" and here,
             ):
                 if senders == ALL:
                     constants[value] = constants.get(value, 0) | lane.bit

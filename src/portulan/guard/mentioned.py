@@ -55,6 +55,8 @@ class Mentioned:
         self._names: set[tuple[str, bool]] = set()
         self._held: dict[str, dict[Pairs, None]] = {"saddr": {}, "daddr": {}}
         self._odd: set[str] = set()
+        self._by_link = False
+        """Whether a rule asks for routes by the interface a packet came in by."""
         for chain in ruleset.chains:
             where = chain.family, chain.table
             for rule in chain.rules:
@@ -79,7 +81,7 @@ class Mentioned:
     def _look(self, value: object, where: tuple[str, str]) -> None:
         """Fields and maps anywhere inside."""
         if isinstance(value, Field):
-            self.read.add((value.group, value.name))
+            self._field(value, None, 0)
         elif isinstance(value, Lookup):
             self._compared(value.key, value.map, where)
         elif isinstance(value, tuple) and not isinstance(value, Spans):
@@ -123,6 +125,7 @@ class Mentioned:
                 self._held[end].update((((part.first, part.last),), None) for part in _parts(members, at) if isinstance(part, Range))
         elif field.group in _ODD:
             self._odd |= {"saddr", "daddr"}
+            self._by_link |= field.group == "fib" and (field.name != "type" or "iif" in field.flags)
         elif members is not None and members.spans is None:
             names: Iterable[object] = members.names.names if members.names is not None else _parts(members, at)
             self._names.update((name.text, name.prefix) for name in names if isinstance(name, Name))
@@ -135,8 +138,7 @@ class Mentioned:
             if any(name[1:] in ("iftype", "ifgroup", "ifkind") or group == "ether" for group, name in self.read)
             else ()
         )
-        looked_up = link.name if any(group == "fib" and name != "type" for group, name in self.read) else ""
-        return names, numbers, looked_up
+        return names, numbers, link.name if self._by_link else ""
 
     def sees(self, address: int, *ends: str) -> object:
         """What rules can see of an own address as `daddr` (and `saddr`): those with the same answer are one class."""
