@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from portulan.guard.lanes import TCP, UDP
 from portulan.guard.mentioned import Mentioned
-from portulan.guard.paths import KERNEL, Paths
+from portulan.guard.paths import KERNEL, MARTIAN, Paths, address_text
 from portulan.guard.sets import EMPTY, Sets
 from portulan.guard.walk import ACCEPT, REJECT
 from portulan.model.network import Address
@@ -42,6 +42,17 @@ class Region(Record):
     """Number of the rule that decides, in `Walker.places`."""
     lane: Lane
     doubts: tuple[int, ...] = ()
+
+
+class Answer(Record):
+    """What becomes of one packet."""
+
+    outcome: Outcome
+    rule: Place | None
+    target: str | None = None
+    """Where it ends up, if that is not where it was sent."""
+    doubts: tuple[Place, ...] = ()
+    """For maybe: the rules it depends on."""
 
 
 class _Live(Record):
@@ -198,6 +209,35 @@ class Reach:
         self._verdicts: dict[int, Verdicts] | None = None
         self._named: dict[tuple[int, int], Place] = {}
 
+    # --- one packet ---
+
+    def query(self, packet: Packet) -> Answer:
+        """What becomes of one packet to an own address, and which rule decides; whichever port its sender picks. After `matrix` in a tenth of a millisecond.
+
+        Raises BadInput for an interface or an address that the network does not have.
+        """
+        version = packet.destination.version
+        doors, number = self.doors[version], NUMBERS.get(packet.transport)
+        for lane in doors.paths.lanes:
+            if lane.parent is not None or lane.transport != number or packet.destination.number not in lane.entry.addresses:
+                continue
+            if any(link.name == packet.link for link in lane.entry.links):
+                break
+        else:
+            from portulan.errors import BadInput
+
+            raise BadInput("reach.no-way-in", link=packet.link, address=address_text(packet.destination.number, version))
+        if not doors.rows.holds(lane.senders, packet.source.number):
+            return Answer(Outcome.DROP, place_of(MARTIAN, None))
+        if self._verdicts is not None:
+            outcome, place, doubts, end = self._verdicts[version].matrix.look(lane, packet.source.number, packet.port)
+        else:
+            row = doors.rows.span(packet.source.number, packet.source.number)
+            (region,) = doors.regions(lane, packet.port, row)
+            outcome, place, doubts, end = region.outcome, region.place, region.doubts, region.lane
+        named = [self._place(doors, version, each) for each in (place, *dict.fromkeys(doubts))]
+        return Answer(outcome, named[0], end.target, tuple(each for each in named[1:] if each is not None))
+
     # --- one door ---
 
     def door(
@@ -214,13 +254,19 @@ class Reach:
         accesses = _merged(found)
         return Reached(transport, port, accesses, self._wide(accesses))
 
-    def matrix(self, most: int | None = None) -> tuple[tuple[Group, ...], int]:
-        """(groups, how many more there are): all senders x all ports from outside in few lines; at most so many of them."""
-        from portulan.guard.summary import Verdicts, groups
+    def prepare(self) -> dict[int, Verdicts]:
+        """All verdicts reckoned, by IP version: what `matrix` needs, and what makes `query` quick."""
+        from portulan.guard.summary import Verdicts
 
         if self._verdicts is None:
             self._verdicts = {version: Verdicts(paths) for version, paths in self.paths.items() if paths.lanes}
-        return groups(self._verdicts, most)
+        return self._verdicts
+
+    def matrix(self, most: int | None = None) -> tuple[tuple[Group, ...], int]:
+        """(groups, how many more there are): all senders x all ports from outside in few lines; at most so many of them."""
+        from portulan.guard.summary import groups
+
+        return groups(self.prepare(), most)
 
     def _version(self, doors: Doors, version: int, transport: Transport, port: int, wanted: set[int] | None) -> list[Access]:
         number = NUMBERS.get(transport)
