@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from portulan.guard.lanes import TCP, UDP
 from portulan.guard.mentioned import Mentioned
 from portulan.guard.paths import KERNEL, MARTIAN, Paths, address_text
@@ -21,9 +23,11 @@ if TYPE_CHECKING:
 
     from portulan.guard.lanes import Lane
     from portulan.guard.summary import Verdicts
+    from portulan.guard.trace import Tracer
     from portulan.guard.walk import Paint
     from portulan.model.network import Network
     from portulan.model.portset import PortSet
+    from portulan.model.reach import Passage
     from portulan.model.rule import Rule
     from portulan.model.ruleset import Chain, Ruleset
 
@@ -230,13 +234,15 @@ class Reach:
         if not doors.rows.holds(lane.senders, packet.source.number):
             return Answer(Outcome.DROP, place_of(MARTIAN, None))
         if self._verdicts is not None:
-            outcome, place, doubts, end = self._verdicts[version].matrix.look(lane, packet.source.number, packet.port)
+            outcome, place, _, end = self._verdicts[version].matrix.look(lane, packet.source.number, packet.port)
         else:
             row = doors.rows.span(packet.source.number, packet.source.number)
             (region,) = doors.regions(lane, packet.port, row)
-            outcome, place, doubts, end = region.outcome, region.place, region.doubts, region.lane
-        named = [self._place(doors, version, each) for each in (place, *dict.fromkeys(doubts))]
-        return Answer(outcome, named[0], end.target, tuple(each for each in named[1:] if each is not None))
+            outcome, place, end = region.outcome, region.place, region.lane
+        if outcome is Outcome.MAYBE:  # for all senders together; this one alone can be followed further
+            passage = self._tracer.trace(packet)
+            return Answer(passage.outcome, passage.rule, end.target, _doubted(passage))
+        return Answer(outcome, self._place(doors, version, place), end.target)
 
     # --- one door ---
 
@@ -257,6 +263,7 @@ class Reach:
     def prepare(self) -> dict[int, Verdicts]:
         """All verdicts reckoned, by IP version: what `matrix` needs, and what makes `query` quick."""
         from portulan.guard.summary import Verdicts
+    from portulan.guard.trace import Tracer
 
         if self._verdicts is None:
             self._verdicts = {version: Verdicts(paths) for version, paths in self.paths.items() if paths.lanes}
@@ -318,14 +325,25 @@ class Reach:
             parts.append((region.rows, region.outcome, rule))
         way = Way.LOCAL if local and lane.target is None else Way.FORWARD if lane.target is not None else Way.INPUT
         address = next((number for number in root.entry.addresses if wanted is None or number in wanted), root.entry.addresses[0])
-        return [
-            Access(
-                outcome, _sources(rows.pairs(where), version), links, place, way, self._witness(doors, version, transport, port, links[0], where, address), lane.target,
-                tuple(known for number in dict.fromkeys(region.doubts) if (known := self._place(doors, version, number)) is not None),
-            )
-            for where, outcome, place in parts
-            if where
-        ]  # fmt: skip
+        found = []
+        for where, outcome, place in parts:
+            if where:
+                witness = self._witness(doors, version, transport, port, links[0], where, address)
+                doubts = self._doubts(doors, version, region, witness) if outcome is Outcome.MAYBE else ()
+                found.append(Access(outcome, _sources(rows.pairs(where), version), links, place, way, witness, lane.target, doubts))
+        return found
+
+    def _doubts(self, doors: Doors, version: int, region: Region, witness: Packet) -> tuple[Place, ...]:
+        """The rules that a maybe rests on: those that decide nothing beforehand for its witness, else those that may decide."""
+        doubted = _doubted(self._tracer.trace(witness))
+        places = (self._place(doors, version, number) for number in dict.fromkeys(region.doubts))
+        return doubted or tuple(place for place in places if place is not None)
+
+    @cached_property
+    def _tracer(self) -> Tracer:
+        from portulan.guard.trace import Tracer
+
+        return Tracer(self.ruleset, self.network)
 
     def _witness(self, doors: Doors, version: int, transport: Transport, port: int, link: str, where: int, address: int) -> Packet:
         routed = doors.rows.both(where, doors.paths.router.behind(link)) or where
@@ -412,6 +430,10 @@ def place_of(chain: Chain, rule: Rule | None) -> Place:
         policy = chain.base.policy.value if chain.base is not None else "accept"
         return Place(chain.family, chain.table, chain.name, None, f"policy {policy}", hook, author, policy=True)
     return Place(chain.family, chain.table, chain.name, rule.handle, rule.quoted or rule_text(rule, chain.family), hook, author)
+
+
+def _doubted(passage: Passage) -> tuple[Place, ...]:
+    return tuple(dict.fromkeys(step.place for step in passage.doubts if step.place is not None))
 
 
 def _sources(pairs: list[tuple[int, int]], version: int) -> Sources:
