@@ -263,7 +263,6 @@ class Reach:
     def prepare(self) -> dict[int, Verdicts]:
         """All verdicts reckoned, by IP version: what `matrix` needs, and what makes `query` quick."""
         from portulan.guard.summary import Verdicts
-    from portulan.guard.trace import Tracer
 
         if self._verdicts is None:
             self._verdicts = {version: Verdicts(paths) for version, paths in self.paths.items() if paths.lanes}
