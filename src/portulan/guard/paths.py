@@ -134,14 +134,17 @@ class Paths:
     def _ask(self, chain: Chain, lanes: list[Lane], hook: str, *, reply: bool = False) -> list[Lane]:
         base = chain.base
         assert base is not None
-        asked = [lane for lane in lanes if not lane.translated] if base.type == "nat" and hook in ("prerouting", "output") else lanes
+        asked = lanes
+        if base.type == "nat":  # only for new connections: not what is untracked, nor a destination that was translated before
+            once = hook in ("prerouting", "output")
+            asked = [lane for lane in lanes if lane.tracked and not (once and lane.translated)]
         if not asked:
             return lanes
         early = hook in ("prerouting", "output") and base.type != "nat" and base.priority < BEFORE_TRACKING
         late = base.type != "nat" and base.priority >= _NAT_AT.get(hook, 1 << 31)
         sure = self.dormant.get((chain.family, chain.table)) is not None and base.devices is not None
         went = self.walker.run(chain, asked, Moment(hook, early, reply, late), sure=sure)
-        return [*went, *(lane for lane in lanes if lane.translated)] if asked is not lanes else went
+        return [*went, *(lane for lane in lanes if lane not in asked)] if asked is not lanes else went
 
     def _hook(self, hook: str, lanes: list[Lane], *, nat: bool = True) -> list[Lane]:
         for chain in self.chains(hook, nat=nat):
