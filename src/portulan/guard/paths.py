@@ -24,7 +24,7 @@ _DESTINATION_NAT, _SOURCE_NAT = -100, 100
 """NF_IP_PRI_NAT_DST and NF_IP_PRI_NAT_SRC."""
 _NAT_AT = {"prerouting": _DESTINATION_NAT, "output": _DESTINATION_NAT, "input": _SOURCE_NAT, "postrouting": _SOURCE_NAT}
 _LINK_LOCAL = 0xFE80 << 112, (0xFEC0 << 112) - 1
-"""Senders that IPv6 does not forward (net/ipv6/ip6_output.c, ip6_forward)."""
+"""Senders that IPv6 forwards to no other link (net/ipv6/ip6_output.c, ip6_forward); :: it forwards nowhere."""
 KERNEL = "kernel"
 """Family of the chains that stand for what the kernel decides without a rule."""
 
@@ -190,14 +190,8 @@ class Paths:
         for chain in self.chains("egress"):
             self._ask(chain, [lane for lane in on if (link := self.router.links.get(str(lane.oif))) and self._met(chain, link)], "egress")
 
-    def _route(self, lane: Lane) -> str:  # noqa: PLR0911 - one for each fate
+    def _route(self, lane: Lane) -> str:
         """Where the kernel sends what came through prerouting: input, forward, or nowhere."""
-        if "redirect" in {name for name, _, _ in lane.facts}:
-            link = lane.entry.links[0]
-            lane.destination = next(
-                (address.number for address, _ in link.addresses if address.version == self.version), lane.entry.addresses[0]
-            )
-            return "input"
         address = lane.destination
         if not isinstance(address, int | OneOf):
             self.walker.doubt(NO_ROUTE, [lane], Moment("prerouting"))
@@ -217,8 +211,10 @@ class Paths:
             return "nowhere"
         if self.version == 4 and lane.iif in route.links and (odd := self.router.unusual):
             self.walker.refuse(MARTIAN, [lane], Moment("prerouting"), odd)
-        if self.version == 6 and lane.iif not in route.links:
-            self.walker.refuse(MARTIAN, [lane], Moment("prerouting"), self.rows.span(*_LINK_LOCAL))
+        if self.version == 6:
+            nobody = self.rows.span(0, 0)
+            refused = nobody if lane.iif in route.links else self.rows.either(nobody, self.rows.span(*_LINK_LOCAL))
+            self.walker.refuse(MARTIAN, [lane], Moment("prerouting"), refused)
         if len(route.links) != 1 or self.network.policy_routing:
             self.walker.doubt(NO_ROUTE, [lane], Moment("prerouting"))
         lane.oif = route.links[0] if route.links else ""
@@ -248,8 +244,6 @@ class Paths:
         lanes = self._hook("output", lanes)
         here = []
         for lane in lanes:
-            if "redirect" in {name for name, _, _ in lane.facts}:
-                lane.destination = 0x7F000001 if self.version == 4 else 1
             if isinstance(lane.destination, int) and self.rows.holds(self.router.mine, lane.destination):
                 here.append(lane)
             elif lane.translated:

@@ -232,7 +232,7 @@ class Reach:
 
             raise BadInput("reach.no-way-in", link=packet.link, address=address_text(packet.destination.number, version))
         if not doors.rows.holds(lane.senders, packet.source.number):
-            return Answer(Outcome.DROP, place_of(MARTIAN, None))
+            return Answer(Outcome.DROP, place_of(MARTIAN, None, ""))
         if self._verdicts is not None:
             outcome, place, _, end = self._verdicts[version].matrix.look(lane, packet.source.number, packet.port)
         else:
@@ -356,8 +356,7 @@ class Reach:
         key = version, number
         found = self._named.get(key)
         if found is None:
-            chain, rule = doors.places[number]
-            found = self._named[key] = place_of(chain, rule)
+            found = self._named[key] = place_of(*doors.places[number])
         return found
 
     def _wide(self, accesses: tuple[Access, ...]) -> str:
@@ -416,15 +415,15 @@ def _simulate(ruleset: Ruleset, network: Network, ports: Mapping[Transport, Port
     return Reach(ruleset, network, {version: Paths(ruleset, network, version, mentioned, numbers, answers=answers) for version in (4, 6)})
 
 
-def place_of(chain: Chain, rule: Rule | None) -> Place:
-    """A rule or a policy, in words that nft itself uses."""
+def place_of(chain: Chain, rule: Rule | None, hook: str | None = None) -> Place:
+    """A rule or a policy, in words that nft itself uses, and the hook at which it is asked, where that is known."""
     from portulan.wire.nft_authors import author_of
     from portulan.wire.nft_text import rule_text
 
-    hook = chain.base.hook if chain.base is not None else None
     if chain.family == KERNEL:
         return Place(KERNEL, "", chain.name, None, "")
-    author = author_of(chain.table, chain.name)
+    hook = hook if hook or chain.base is None else chain.base.hook
+    author = "iptables-legacy" if chain.table.startswith("legacy:") else author_of(chain.table, chain.name)
     if rule is None:
         policy = chain.base.policy.value if chain.base is not None else "accept"
         return Place(chain.family, chain.table, chain.name, None, f"policy {policy}", hook, author, policy=True)
