@@ -405,6 +405,8 @@ class Walker:
                 row, port = self.rows.both(paint.row, left[0]), self.ports.both(paint.port, left[2])
                 if row and port:
                     self._out.append(Paint(row, child.bit, port, paint.code, False, paint.place))
+                    if paint.code == ACCEPT:
+                        self._accepted.append((row, child.bit, port, False))
 
     def _assign(self, chain: Chain, rule: Rule, change: Assign, boxes: list[Box], arrivals: list[Box], gone: list[Box]) -> list[Box]:
         pieces = self._pieces(boxes, arrivals, gone)
