@@ -26,8 +26,9 @@ UNKNOWABLE = (
     "limit rate", "numgen", "ttl", "hoplimit", "meta length", "ct count", "quota", "meta random", "tcp window", "meta hour", "ether saddr", "198.18.64.1-198.18.64.4", ":8000-8003",
 )  # fmt: skip
 """What the rules drawn by lot have of which nobody can know beforehand, as nft prints it."""
-LEFT_OPEN = {"reach": ("sport", "@th,0,8")}
-"""What an engine leaves open besides: one that answers for every sender at once does not know the port that one sends from."""
+LEFT_OPEN = {"reach": ("sport", "@th,0,8", "saddr &")}
+"""What an engine leaves open besides: one that answers for every sender at once does not know the port that one sends from, nor
+follow single bits of addresses."""
 
 
 class Prediction(Record):
@@ -56,27 +57,14 @@ def predict_one(passage):
 
 def by_reach(ruleset, network, packets):
     """All senders and ports at once (`guard.reach`); it answers for the host's own addresses."""
-    reach = simulate(ruleset, network)
+    reach = simulate(ruleset, network, answers=False)
+    reach.prepare()
     own = {address for link in network.links for address, _ in link.addresses}
-    doors = {}
-    for packet in packets:
-        key = packet.transport, packet.port, packet.destination
-        if packet.destination in own and key not in doors:
-            doors[key] = reach.door(packet.transport, packet.port, [packet.destination]).accesses
-    return [say(packet, doors.get((packet.transport, packet.port, packet.destination))) for packet in packets]
+    return [say(reach.query(packet)) if packet.destination in own else None for packet in packets]
 
 
-def say(packet, accesses):
-    """What holds for the one sender; whoever is in no group is refused by the kernel before any rule."""
-    if accesses is None:
-        return None
-    for access in accesses:
-        spans = access.sources.v4 if packet.source.version == 4 else access.sources.v6
-        if packet.link in access.links and any(first <= packet.source.number <= last for first, last in spans):
-            if access.rule is not None and access.rule.chain == "no-way-back":
-                return None  # about the answer, not about this packet
-            return Prediction(access.outcome.value, None, tuple(place.text for place in access.doubts))
-    return Prediction(Outcome.DROP.value)
+def say(answer):
+    return Prediction(answer.outcome.value, None, tuple(place.text or place.chain for place in answer.doubts))
 
 
 ENGINES = {"trace": by_trace, "reach": by_reach}

@@ -67,7 +67,7 @@ def disagreements(rules, network, *, senders=4):
         ):
             wrong.append(("contradiction", *told))
         elif region.outcome in REFUSED and all(step.sure for step in passage.steps):
-            chain, rule = doors.places[region.place]
+            chain, rule, _ = doors.places[region.place]
             mine = None if chain.family == "kernel" else (chain.table, chain.name, rule.handle if rule else None)
             other = passage.rule and (passage.rule.table, passage.rule.chain, passage.rule.handle)
             if mine != other:
@@ -77,7 +77,7 @@ def disagreements(rules, network, *, senders=4):
 
 def place_text(doors, number):
     """(chain, handle) of a rule, (chain, None) of a policy."""
-    chain, rule = doors.places[number]
+    chain, rule, _ = doors.places[number]
     return chain.name, rule.handle if rule is not None else None
 
 

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from portulan.guard.lanes import Lane, Value
     from portulan.model.rule import Field
 
+_LOOPBACK = {4: 0x7F000001, 6: 1}
+
 
 def untrack(lane: Lane) -> None:
     """`notrack`."""
@@ -27,15 +29,19 @@ def assign(lane: Lane, field: Field, value: Value) -> None:
         lane.port = value
 
 
-def translate(lane: Lane, kind: str, address: Value | None, port: Value | None) -> None:
-    """NAT; None: as it was."""
+def translate(lane: Lane, version: int, kind: str, address: Value | None, port: Value | None) -> None:
+    """NAT; None: as it was. `redirect` sends to the first address of the interface that the packet came by, or to the loopback."""
     if kind in ("snat", "masquerade"):
         lane.source, lane.masked = UNKNOWN, True
         return
-    lane.translated = True
     if kind == "redirect":
-        lane.facts["redirect", "", None] = 1
-    elif address is not None:
-        lane.destination = address
+        link = lane.entry.links[0]
+        own = (known.number for known, _ in link.addresses if known.version == version)
+        address = _LOOPBACK[version] if lane.entry.local else next(own, lane.destination)
+    if address is None:
+        address = lane.destination
+    lane.translated = True
+    lane.changed = address != lane.destination or port is not None
+    lane.destination = address
     if port is not None:
         lane.port = port

@@ -76,6 +76,7 @@ class FirstMatch:
         keep = np.ones(len(row), bool)
         keep[1:] = (np.diff(row) | np.diff(column)) != 0
         self.cell_row, self.cell_column, self.cell_value = row[keep], column[keep], value[keep]
+        self._starts: list[int] = np.searchsorted(self.cell_row, np.arange(rows.count + 1)).tolist()
         turned = ((value ^ under) & 1)[keep] == 1
         self._turned_row, self._turned_column = self.cell_row[turned], self.cell_column[turned]
 
@@ -105,6 +106,13 @@ class FirstMatch:
         hit = at >= 0
         out[self.cell_row[hit], at[hit]] = self.cell_value[hit]
         return out
+
+    def cell(self, row: int, column: int) -> int:
+        """The value of one cell."""
+        value = min(int(self.base[self.which[row], column]), int(self.every[row]))
+        low, high = self._starts[row], self._starts[row + 1]
+        at = low + int(np.searchsorted(self.cell_column[low:high], column))
+        return int(self.cell_value[at]) if at < high and self.cell_column[at] == column else value
 
     def deciding(self) -> Ints:
         """Every value that any cell has, sorted: which boxes ever decide."""

@@ -109,6 +109,8 @@ class Lane:
         """What rules have set: field -> value."""
         self.tracked = True
         self.translated = False
+        self.changed = False
+        """Whether NAT gave it another destination than it had."""
         self.masked = False
         """Whether the sender's address was translated."""
         self.parent: Lane | None = None
@@ -124,7 +126,7 @@ class Lane:
     def child(self, number: int, senders: int, active: int) -> Lane:
         """A lane that goes on with the packets of some senders of this one."""
         made = Lane(number, self.entry, self.transport, senders, active)
-        for name in ("iif", "oif", "source", "destination", "port", "tracked", "translated", "masked", "target"):
+        for name in ("iif", "oif", "source", "destination", "port", "tracked", "translated", "changed", "masked", "target"):
             setattr(made, name, getattr(self, name))
         made.facts = dict(self.facts)
         made.parent = self
@@ -165,7 +167,7 @@ def _status(lane: Lane, moment: Moment) -> Value:
     """Bits of `ct status` of a new connection."""
     if lane.masked:
         return UNKNOWN
-    bits = CT_STATUS["dnat"] if lane.translated else 0
+    bits = CT_STATUS["dnat"] if lane.changed else 0
     looped = lane.entry.local and moment.hook in ("prerouting", "input")
     if lane.translated or looped or moment.late or moment.hook in ("input", "forward", "postrouting"):
         bits |= _DESTINATION_DONE

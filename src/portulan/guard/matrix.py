@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+
 import numpy as np
 
 from portulan.guard.classes import Classes
 from portulan.guard.first_match import FirstMatch
-from portulan.guard.walk import ACCEPT
+from portulan.guard.walk import ACCEPT, REJECT
+from portulan.model.reach import Outcome
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,9 +23,12 @@ if TYPE_CHECKING:
 
     Ints: TypeAlias = NDArray[np.intp]
     Bools: TypeAlias = NDArray[np.bool_]
+    Cell: TypeAlias = tuple[Outcome, int | None, tuple[int, ...], Lane]
+    """(outcome, number of the deciding rule, rules it depends on, lane it ended in)."""
 
 _STEP = 4_000_000
 """Cells worked on at a time."""
+_NOTHING = 1 << 40
 _BYTES = 8
 """Bytes of each row that are turned at a time: what stays in the processor's cache."""
 
@@ -73,6 +79,7 @@ class Matrix:
         self.rows = Classes(paths.rows, rows)
         self.ports = Classes(paths.matcher.ports, ports)
         self._arrays = [self._array(layer) for layer in self.layers]
+        self._sequences: dict[int, list[tuple[int, Lane]]] = {}
         self._plains: dict[tuple[int, ...], Plain] = {}
         self._made: dict[tuple[int, tuple[int, ...]], tuple[FirstMatch | None, FirstMatch | None, FirstMatch | None]] = {}
 
@@ -129,6 +136,62 @@ class Matrix:
         special = np.flatnonzero(touched)
         return Plane(plain, special, *self._dense(lane, special))
 
+    def look(self, lane: Lane, sender: int, port: int) -> Cell:
+        """One cell."""
+        row = int(self.rows.of[bisect_right(self.rows.edges, sender) - 1])
+        column = int(self.ports.of[bisect_right(self.ports.edges, port) - 1])
+        return self._cell(lane, row, column, sender, port)
+
+    def _cell(self, lane: Lane, row: int, column: int, sender: int, port: int) -> Cell:
+        place: int | None = None
+        doubts: list[int] = []
+        outcome: Outcome | None = None
+        for at, then in self._met(lane):
+            paints = self.layers[at].paints
+            (sure, yes, no), reply = self.decided(at, then), self.layers[at].moment.reply
+            found = sure.cell(row, column) if sure is not None else _NOTHING
+            paint = paints[found >> 1] if sure is not None and found < sure.none else None
+            other = no if paint is None or paint.code == ACCEPT else yes
+            value = other.cell(row, column) if other is not None else _NOTHING
+            doubted = other is not None and value < min(found, other.none)
+            if doubted:
+                doubts.append(paints[value >> 1].place)
+            if paint is not None and paint.code != ACCEPT and not doubted:
+                outcome, place, doubts = (Outcome.REJECT if paint.code == REJECT else Outcome.DROP), paint.place, []
+                break
+            if (
+                paint is not None
+                and paint.code == ACCEPT
+                and not reply
+                and (self.paths.walker.places[paint.place][1] is not None or place is None)
+            ):
+                place = paint.place
+            elif doubted and paint is not None and paint.code != ACCEPT:
+                place = doubts[-1]
+        if outcome is None:
+            outcome = Outcome.MAYBE if doubts else Outcome.ACCEPT
+        return self._moved_on((outcome, place, tuple(doubts), lane), row, column, sender, port)
+
+    def _moved_on(self, answer: Cell, row: int, column: int, sender: int, port: int) -> Cell:
+        """The same, where the packet went on in another lane, or may have."""
+        perhaps, lane = [], answer[3]
+        for child in lane.children:
+            if self.paths.matcher.ports.holds(child.active, port) and self.paths.rows.holds(child.senders, sender):
+                there = self._cell(child, row, column, sender, port)
+                if child.sure:
+                    answer = there
+                    break  # what came after is about packets that had not gone
+                perhaps.append((there, child.place))
+        for there, number in perhaps:
+            answer = _one_or_other(answer, there, number)
+        return answer
+
+    def _met(self, lane: Lane) -> list[tuple[int, Lane]]:
+        found = self._sequences.get(lane.number)
+        if found is None:
+            found = self._sequences[lane.number] = self.sequence(lane)
+        return found
+
     def _plain(self, met: list[FirstMatch]) -> Plain:
         """What all of these accept; lanes that met the same ones share it."""
         key = tuple(map(id, met))
@@ -159,23 +222,39 @@ class Matrix:
                 can_drop |= _before(no, columns, value)
             drop |= accept & can_drop
             accept &= can_accept
-        for child in lane.children:
-            self._moved(child, columns, accept, drop)
+        self._move(lane, columns, accept, drop)
         return accept, drop
 
-    def _moved(self, child: Lane, columns: Ints, accept: Bools, drop: Bools) -> None:
-        """The verdicts of a lane that packets moved to, put in their place; where they only may have moved both count."""
-        here = np.flatnonzero(np.isin(columns, self.ports.members(child.active)))
-        rows = self.rows.members(child.senders)
-        if not (len(here) and len(rows)):
-            return
-        can_accept, can_drop = self._dense(child, columns[here])
-        where = np.ix_(rows, here)
-        if child.sure:
-            accept[where], drop[where] = can_accept[rows], can_drop[rows]
-        else:
-            accept[where] |= can_accept[rows]
-            drop[where] |= can_drop[rows]
+    def _move(self, lane: Lane, columns: Ints, accept: Bools, drop: Bools) -> None:
+        """The verdicts of the lanes that packets moved to, put in their place; where they only may have moved both count."""
+        gone = np.zeros_like(accept) if lane.children else accept
+        perhaps: list[tuple[Bools, Bools]] = []
+        for child in lane.children:
+            here = np.flatnonzero(np.isin(columns, self.ports.members(child.active)))
+            rows = self.rows.members(child.senders)
+            if not (len(here) and len(rows)):
+                continue
+            where = np.ix_(rows, here)
+            left = ~gone[where]
+            can_accept, can_drop = (each[rows] for each in self._dense(child, columns[here]))
+            if child.sure:
+                accept[where] = np.where(left, can_accept, accept[where])
+                drop[where] = np.where(left, can_drop, drop[where])
+                gone[where] = True
+            else:
+                also = [np.zeros_like(accept) for _ in range(2)]
+                also[0][where], also[1][where] = left & can_accept, left & can_drop
+                perhaps.append((also[0], also[1]))
+        for can_accept, can_drop in perhaps:
+            accept |= can_accept
+            drop |= can_drop
+
+
+def _one_or_other(here: Cell, there: Cell, place: int | None) -> Cell:
+    """A packet that may have gone either way: known only where both end alike."""
+    if here[0] is there[0] or {here[0], there[0]} == {Outcome.DROP, Outcome.REJECT}:
+        return here
+    return Outcome.MAYBE, here[1], (*here[2], *there[2], *(() if place is None else (place,))), here[3]
 
 
 def _before(possible: FirstMatch, columns: Ints, value: NDArray[Any]) -> Bools:

@@ -26,7 +26,7 @@ _DESTINATION_NAT, _SOURCE_NAT = -100, 100
 """NF_IP_PRI_NAT_DST and NF_IP_PRI_NAT_SRC."""
 _NAT_AT = {"prerouting": _DESTINATION_NAT, "output": _DESTINATION_NAT, "input": _SOURCE_NAT, "postrouting": _SOURCE_NAT}
 _LINK_LOCAL = 0xFE80 << 112, (0xFEC0 << 112) - 1
-"""Senders that IPv6 does not forward (net/ipv6/ip6_output.c, ip6_forward)."""
+"""Senders that IPv6 forwards to no other link (net/ipv6/ip6_output.c, ip6_forward); :: it forwards nowhere."""
 _FAMILIES = ("ip", "ip6", "inet", "arp", "bridge", "netdev")
 _HOOKS = ("ingress", "egress", "prerouting", "input", "forward", "output", "postrouting")
 KERNEL = "kernel"
@@ -165,7 +165,10 @@ class Paths:
     def _ask(self, chain: Chain, lanes: list[Lane], hook: str, *, reply: bool = False, sure: bool = True) -> list[Lane]:
         base = chain.base
         assert base is not None
-        asked = [lane for lane in lanes if not lane.translated] if base.type == "nat" and hook in ("prerouting", "output") else lanes
+        asked = lanes
+        if base.type == "nat":  # only for new connections: not what is untracked, nor a destination that was translated before
+            once = hook in ("prerouting", "output")
+            asked = [lane for lane in lanes if lane.tracked and not (once and lane.translated)]
         if not asked:
             return lanes
         looped = hook == "prerouting" and asked[0].entry.local  # its connection is known since output
@@ -173,7 +176,7 @@ class Paths:
         late = base.type != "nat" and base.priority >= _NAT_AT.get(hook, 1 << 31)
         sure = sure and self.dormant.get((chain.family, chain.table)) is not None and base.devices is not None
         went = self.walker.run(chain, asked, Moment(hook, early, reply, late), sure=sure)
-        return [*went, *(lane for lane in lanes if lane.translated)] if asked is not lanes else went
+        return [*went, *(lane for lane in lanes if lane not in asked)] if asked is not lanes else went
 
     def _hook(self, hook: str, lanes: list[Lane], *, nat: bool = True) -> list[Lane]:
         for chain in self.chains(hook, nat=nat):
@@ -218,14 +221,8 @@ class Paths:
         """Out by a link."""
         return self._device("egress", self._hook("postrouting", lanes), lambda lane: self.router.links.get(str(lane.oif)))
 
-    def _route(self, lane: Lane) -> str:  # noqa: PLR0911 - one for each fate
+    def _route(self, lane: Lane) -> str:
         """Where the kernel sends what came through prerouting: input, forward, or nowhere."""
-        if "redirect" in {name for name, _, _ in lane.facts}:
-            link = lane.entry.links[0]
-            lane.destination = next(
-                (address.number for address, _ in link.addresses if address.version == self.version), lane.entry.addresses[0]
-            )
-            return "input"
         address = lane.destination
         if not isinstance(address, int | OneOf):
             self.walker.doubt(NO_ROUTE, [lane], Moment("prerouting"))
@@ -251,6 +248,8 @@ class Paths:
         senders = self.router.unusual if self.version == 4 else self.rows.span(*_LINK_LOCAL)
         if True in refused and senders:
             self.walker.refuse(MARTIAN, [lane], Moment("prerouting"), senders, sure=len(refused) == 1)
+        if self.version == 6:
+            self.walker.refuse(MARTIAN, [lane], Moment("prerouting"), self.rows.span(0, 0))
         if len(route.links) != 1 or self.network.policy_routing:
             self.walker.doubt(NO_ROUTE, [lane], Moment("prerouting"))
         lane.oif = route.links[0] if route.links else ""
@@ -286,8 +285,6 @@ class Paths:
         lanes = self._hook("output", lanes)
         here, out = [], []
         for lane in lanes:
-            if "redirect" in {name for name, _, _ in lane.facts}:
-                lane.destination = 0x7F000001 if self.version == 4 else 1
             if isinstance(lane.destination, int) and self._here(lane.destination):
                 here.append(lane)
             elif self._onward(lane):

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 SIZES = {4: 1 << 32, 6: 1 << 128}
 _NEVER = {
     4: ((0, 0), (0x7F000000, 0x7FFFFFFF), (0xE0000000, 0xEFFFFFFF), (0xFFFFFFFF, 0xFFFFFFFF)),
-    6: ((0, 1), (0xFFFF << 32, (0xFFFF << 32) | 0xFFFFFFFF), (0xFF << 120, (1 << 128) - 1)),
+    6: ((1, 1), (0xFF << 120, (1 << 128) - 1)),
 }
-"""Senders that the kernel refuses from outside: 0.0.0.0 (of 0.0.0.0/8 it alone, since Linux 5.3), loopback, multicast, broadcast; of IPv6 :: and ::1, IPv4-mapped, multicast."""
+"""Senders that the kernel refuses from outside: 0.0.0.0 (of 0.0.0.0/8 it alone, since Linux 5.3), loopback, multicast, broadcast; of IPv6 ::1 and multicast alone (tried on Linux 6.18)."""
 _STRICT, _LOOSE = 1, 2
 
 
@@ -104,7 +104,7 @@ class Router:
     def senders(self, link: Link) -> int:
         """From which addresses packets are let in by a link."""
         refused = self.rows.spans(span for span in _NEVER[self.version] if not (link.route_localnet and span[0] == 0x7F000000))
-        if not (self.version == 4 and link.accept_local):
+        if self.version == 4 and not link.accept_local:
             refused = self.rows.either(refused, self.mine)
         found = self.rows.outside(refused)
         return found if self.network.policy_routing else self.rows.minus(found, self.filtered(link))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from portulan.guard.changes import assign, translate, untrack
 from portulan.guard.lanes import Lane, Moment, either
-from portulan.guard.match import EVERYTHING, Matcher
+from portulan.guard.match import EVERY_LANE, EVERYTHING, Matcher
 from portulan.guard.needs import bits_of, known, of_tcp, settable, targets, unsure, updated, values
 from portulan.guard.sets import ALL
 from portulan.model.record import Record
@@ -93,9 +93,10 @@ class Walker:
         self.read = read
         self.lanes: list[Lane] = []
         self.layers: list[Layer] = []
-        self.places: list[tuple[Chain, Rule | None]] = []
+        self.places: list[tuple[Chain, Rule | None, str]] = []
+        """Every rule or policy (None) that decides something, with the hook at which it is asked."""
         self.chains = {(chain.family, chain.table, chain.name): chain for chain in ruleset.chains}
-        self._numbers: dict[int, int] = {}
+        self._numbers: dict[tuple[int, str], int] = {}
         self._changing: dict[tuple[str, str, str], bool] = {}
         self._out: list[Paint] = []
         self._left: list[Box] | None = None
@@ -148,11 +149,12 @@ class Walker:
         self.layers.append(Layer(chain, moment, bits, paints))
 
     def _place(self, chain: Chain, rule: Rule | None) -> int:
-        key = id(chain if rule is None else rule)
+        hook = self._moment.hook
+        key = id(chain if rule is None else rule), hook
         number = self._numbers.get(key)
         if number is None:
             number = self._numbers[key] = len(self.places)
-            self.places.append((chain, rule))
+            self.places.append((chain, rule, hook))
         return number
 
     def changes(self, key: tuple[str, str, str]) -> bool:
@@ -335,7 +337,7 @@ class Walker:
             boxes = settable(self.matcher, chain, statement, boxes)
             return boxes if self._left is None or not self._matters(statement) else self._set(chain, rule, statement, boxes, arrivals, gone)
         if isinstance(statement, NoTrack) and self._left is not None and self._moment.early:
-            return self._change(self._pieces(boxes, arrivals, gone), self._place(chain, rule), untrack)
+            return self._change(self._surely(self._pieces(boxes, arrivals, gone)), self._place(chain, rule), untrack)
         return boxes
 
     def _or_anything(
@@ -358,6 +360,12 @@ class Walker:
         """What really comes to this statement: all that arrived, without what was surely decided or moved before."""
         pieces = self._arrived(boxes, arrivals, gone)
         for away in self._left or ():
+            pieces = self.matcher.cut(pieces, away)
+        return pieces
+
+    def _surely(self, pieces: list[Box]) -> list[Box]:
+        """The same, uncertain where packets may have been accepted before: then this statement did not see them."""
+        for away in self._accepted:
             pieces = self.matcher.cut(pieces, away)
         return pieces
 
@@ -403,6 +411,8 @@ class Walker:
                 row, port = self.rows.both(paint.row, left[0]), self.ports.both(paint.port, left[2])
                 if row and port:
                     self._out.append(Paint(row, child.bit, port, paint.code, False, paint.place))
+                    if paint.code == ACCEPT:
+                        self._accepted.append((row, child.bit, port, False))
 
     def _set(self, chain: Chain, rule: Rule, change: Assign, boxes: list[Box], arrivals: list[Box], gone: list[Box]) -> list[Box]:
         """Without a connection there is nothing to write a connection's mark on (net/netfilter/nft_ct.c)."""
@@ -423,8 +433,7 @@ class Walker:
             here = self.matcher.product(pieces, [where])
             doubtful = [piece for piece in here if not piece[3]]
             certain = [piece for piece in here if piece[3]]
-            for away in self._accepted:  # may have left this chain before, unchanged
-                certain = self.matcher.cut(certain, away)
+            certain = self._surely(certain)  # may have left this chain before, unchanged
             known = [piece for piece in certain if piece[3]]
             moved += self._change(known, place, lambda lane, value=value: assign(lane, field, value))  # type: ignore[misc]
             # It may or may not have been set: whoever compares it then cannot know. So these leave their lane for certain.
@@ -443,13 +452,21 @@ class Walker:
             return boxes  # of the other IP version: the rule goes on (net/netfilter/nft_nat.c, nft_nat_inet_eval)
         place = self._place(chain, rule)
         if self._left is not None and (nat.kind in ("dnat", "redirect") or self._moment.hook in ("postrouting", "input")):
-            pieces, where_to = self._pieces(boxes, arrivals, gone), targets(self.matcher, nat, chain)
+            pieces, where_to = self._surely(self._pieces(boxes, arrivals, gone)), targets(self.matcher, nat, chain)
             boxes = self.matcher.product(boxes, [where for where, _, _ in where_to])
             for where, address, port in where_to:
                 here = self.matcher.product(pieces, [where])
-                self._change(here, place, lambda lane, address=address, port=port: translate(lane, nat.kind, address, port), later=True)  # type: ignore[misc]
+                if isinstance(port, int):  # for packets to that very port it changes nothing
+                    same = ALL, EVERY_LANE, self.ports.span(port, port), True
+                    self._send(self.matcher.product(here, [same]), nat, address, None, place)
+                    here = self.matcher.cut(here, same)
+                self._send(here, nat, address, port, place)
         self._paint(self._arrived(boxes, arrivals, gone), ACCEPT, place)
         return []
+
+    def _send(self, pieces: list[Box], nat: Translate, address: Value | None, port: Value | None, place: int) -> None:
+        version = self.matcher.facts.version
+        self._change(pieces, place, lambda lane: translate(lane, version, nat.kind, address, port), later=True)
 
 
 def _by_ports(lanes: Iterable[Lane]) -> dict[int, int]:
