@@ -126,7 +126,7 @@ class Router:
         elif not isinstance(address, int) or not self.network.links:
             yield UNKNOWN, ALL
         else:
-            route = self.route(address)
+            route = next((each for each, where in self._asked(field, iif) if self.rows.holds(where, address)), None)
             if field.name == "type":
                 mine = bool(iif) and "iif" in field.flags and self.rows.holds(self._own_of(iif), address)
                 yield FIB_TYPES["local"] if mine and self.version == 6 else FIB_TYPES.get(self._type(field, route, iif), UNKNOWN), ALL
@@ -142,7 +142,7 @@ class Router:
         if self.version == 6 and field.name == "type" and "iif" in field.flags and iif:
             where[FIB_TYPES["local"]] = [self._own_of(iif)]
             left = self.rows.outside(self._own_of(iif))
-        for route, mine in self._parts_by(iif) if self.version == 6 and "iif" in field.flags and field.name != "type" else self.parts:
+        for route, mine in self._asked(field, iif):
             value = (
                 FIB_TYPES.get(self._type(field, route, iif), UNKNOWN)
                 if field.name == "type"
@@ -156,6 +156,10 @@ class Router:
             found = self.rows.union(sets)
             if found != EMPTY:
                 yield value, found
+
+    def _asked(self, field: Field, iif: str) -> list[tuple[Route, int]]:
+        """The routes that are looked at."""
+        return self._parts_by(iif) if self.version == 6 and iif and "iif" in field.flags and field.name != "type" else self.parts
 
     def _own_of(self, link: str) -> int:
         return self.rows.spans((number, number) for number, owner in self.own if owner.name == link)

@@ -182,7 +182,9 @@ class Walker:
 
     def _matters(self, statement: Statement) -> bool:
         if isinstance(statement, Assign):
-            return (statement.field.group, statement.field.name) in self.read or statement.field.name in _WAY
+            field = statement.field
+            routes = field.group == "meta" and field.name == "mark" and self.matcher.router.network.policy_routing
+            return (field.group, field.name) in self.read or field.name in _WAY or routes
         return isinstance(statement, NoTrack | Translate)
 
     def _targets(self, key: tuple[str, str, str], choose: Choose) -> Iterable[str]:
