@@ -147,6 +147,8 @@ _NOT_CARRIED = frozenset({
     "icmp", "icmpv6", "igmp", "arp", "vlan", "8021q", "8021ad", "esp", "ah", "comp", "sctp", "dccp", "udplite", "gre", "vxlan", "geneve", "gretap", "mh", "rt", "rt0", "rt2",
     "rt4", "hbh", "dst", "frag", "exthdr", "sctp chunk", "dccp option", "ip option", "ipsec",
 })  # fmt: skip
+_ETHERNET = 1
+"""ARPHRD_ETHER of include/uapi/linux/if_arp.h."""
 _INTERFACES_IN = {"iif", "iifname", "ibrname", "ibriport", "iiftype", "iifgroup", "iifkind"}
 _LINK_FACTS: dict[str, Callable[[Link], Value]] = {
     "if": lambda link: link.name,
@@ -204,12 +206,17 @@ class Facts:
         if group == "ct":
             return self._tracking(lane, field, moment)
         if group == "ether":
-            if name == "type":
-                return ETHER_TYPES[self.header] if moment.hook in ("ingress", "prerouting", "input", "forward") else UNKNOWN
-            return UNKNOWN
+            return self._frame(lane, name, moment)
         if group in _NOT_CARRIED:
             return ABSENT
         return self._raw(lane, group, name, moment)
+
+    def _frame(self, lane: Lane, name: str, moment: Moment) -> Value:
+        if moment.hook not in ("ingress", "prerouting", "input", "forward") or moment.reply:
+            return UNKNOWN
+        if lane.entry.links[0].type != _ETHERNET:  # nft asks for it, and does not print that
+            return ABSENT
+        return ETHER_TYPES[self.header] if name == "type" else UNKNOWN
 
     def _exists(self, field: Field) -> Value:
         """What is asked about here are plain packets: no extension headers, no options, no IPsec."""
@@ -290,6 +297,8 @@ class Facts:
             link = (lane.oif if here[0] else "") if coming else (lane.iif if here[1] else "")
         elif lane.entry.local:
             link = lane.iif if (moment.hook in ("prerouting", "input", "ingress")) == coming else ""
+            if moment.hook in ("postrouting", "egress") and not coming:
+                link = lane.oif
         elif coming:
             link = lane.iif
         else:

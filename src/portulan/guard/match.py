@@ -121,10 +121,14 @@ class Matcher:
         """`fib … type`, `fib … oif`: by the network's routes, for the sender or for the destination."""
         constants: dict[Value, int] = {}
         tables: list[tuple[Value, int, int]] = []
+        here = self.moment.hook in ("prerouting", "input")
         for lane in self.lanes:
             address = self.facts.value(lane, Field(self.facts.header, "saddr" if "saddr" in field.flags else "daddr"), self.moment)
             for value, senders in self.router.fib(
-                field, address, lane.iif, looped=lane.iif == "lo" and self.moment.hook in ("prerouting", "input")
+                field,
+                address,
+                "" if lane.entry.local and not here else lane.iif,
+                looped=lane.iif == "lo" and here,
             ):
                 if senders == ALL:
                     constants[value] = constants.get(value, 0) | lane.bit
@@ -167,16 +171,17 @@ class Matcher:
         left, right = match.left, match.right
         members = right if right.__class__ is Members else self.members(right, family, table)[0]
         if members is None:
-            exists = self._exists(left)
+            exists = self.exists(left)
             hits = [(ALL, exists, ALL, False)] if exists else []
         else:
             hits = self._compare(left, members)
             if match.negated:
-                hits = self._negated(hits, self._exists(left))
+                hits = self._negated(hits, self.exists(left))
         self._hits[id(match)] = match, table, hits  # what an id names must live as long as the id is a key
         return hits
 
-    def _exists(self, left: Expression) -> int:
+    def exists(self, left: Expression) -> int:
+        """The lanes whose packets have all of it."""
         parts = left.parts if isinstance(left, Concat) else (left,)
         found = EVERY_LANE
         for part in parts:
@@ -321,7 +326,8 @@ class Matcher:
             if element.wildcard:
                 wild = element
                 continue
-            hits: list[Box] = EVERYTHING if not element.statements else [(ALL, EVERY_LANE, ALL, False)]
+            lasting = not (element.statements or element.changing)
+            hits: list[Box] = EVERYTHING if lasting else [(ALL, EVERY_LANE, ALL, False)]
             for domain, part in zip(domains, element.key, strict=False):
                 here = self._part(domain, part)
                 hits = here if hits is EVERYTHING else self.product(hits, here)
@@ -329,7 +335,7 @@ class Matcher:
                     break
             found += [(*hit, element) for hit in hits]
         if wild is not None:
-            rest: list[Box] = [(ALL, self._exists(key), ALL, not wild.statements)]
+            rest: list[Box] = [(ALL, self.exists(key), ALL, not (wild.statements or wild.changing))]
             for hit in self.merge([(*box, sure) for *box, sure, _ in found]):  # type: ignore[misc]
                 rest = self.cut(rest, hit)
             found += [(*piece, wild) for piece in rest]
@@ -363,7 +369,7 @@ class Matcher:
         if isinstance(expression, Lookup):
             members, _ = self.members(expression.map, family, table)
             if members is None:
-                return [((ALL, self._exists(expression.key), ALL, False), (UNKNOWN,))]
+                return [((ALL, self.exists(expression.key), ALL, False), (UNKNOWN,))]
             hits = self.look_up(expression.key, members)
             return [((row, lanes, port, sure), _data(element)) for row, lanes, port, sure, element in hits if element is not None]
         domain = self.domain(expression)

@@ -2,7 +2,26 @@
 
 from __future__ import annotations
 
-from portulan.model.rule import Assign, Choose, Concat, Field, Lookup, Match, Members, Name, Named, Range, Spans, Update
+from portulan.model.rule import (
+    Assign,
+    Choose,
+    Concat,
+    Counter,
+    Field,
+    Limit,
+    Log,
+    Lookup,
+    Match,
+    Members,
+    Name,
+    Named,
+    NoTrack,
+    Range,
+    Reject,
+    Spans,
+    Update,
+    Verdict,
+)  # fmt: skip
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,6 +32,8 @@ if TYPE_CHECKING:
     from portulan.model.ruleset import Chain, Key, Ruleset
 
 _VERSIONS = ("ip", "ip6")
+_PLAIN = frozenset({Verdict, Counter, Log, Limit, Reject, NoTrack})
+"""Statements that look at nothing."""
 _ODD = {"raw", "fib"}
 """Groups of fields whose value depends on an address in a way of their own."""
 
@@ -32,6 +53,8 @@ class Mentioned:
         self._names: set[tuple[str, bool]] = set()
         self._held: dict[str, list[Spans]] = {"saddr": [], "daddr": []}
         self._odd: set[str] = set()
+        self._by_link = False
+        """Whether a rule asks for routes by the interface a packet came in by."""
         self._of_version: dict[int, dict[int, list[Rule]]] = {4: {}, 6: {}}
         for chain in ruleset.chains:
             self._chain(chain)
@@ -57,7 +80,7 @@ class Mentioned:
                 comparing = False
                 if kind is Choose:
                     self._compared(statement.key, statement.map, where)  # type: ignore[union-attr]
-                elif len(statement) > 2:
+                elif kind not in _PLAIN:
                     self._other(statement, where)
             if other != "ip6":
                 four.append(rule)
@@ -77,7 +100,7 @@ class Mentioned:
     def _look(self, value: object, where: tuple[str, str]) -> None:
         """Fields and maps anywhere inside."""
         if isinstance(value, Field):
-            self.read.add((value.group, value.name))
+            self._field(value, None, 0)
         elif isinstance(value, Lookup):
             self._compared(value.key, value.map, where)
         elif isinstance(value, tuple) and not isinstance(value, Spans):
@@ -109,6 +132,8 @@ class Mentioned:
     def _field(self, field: Field, members: Members | None, at: int) -> None:
         self.read.add((field.group, field.name))
         end = _end(field.name)
+        if field.direction == "reply":  # comes from where the packet goes
+            end = {"saddr": "daddr", "daddr": "saddr"}.get(end, end)
         if end in self._held:
             if members is None:
                 return
@@ -118,6 +143,7 @@ class Mentioned:
                 self._held[end] += [Spans((part.first,), (part.last,)) for part in _parts(members, at) if isinstance(part, Range)]
         elif field.group in _ODD:
             self._odd |= {"saddr", "daddr"}
+            self._by_link |= field.group == "fib" and (field.name != "type" or "iif" in field.flags)
         elif members is not None and members.spans is None:
             names: Iterable[object] = members.names.names if members.names is not None else _parts(members, at)
             self._names.update((name.text, name.prefix) for name in names if isinstance(name, Name))
@@ -125,9 +151,12 @@ class Mentioned:
     def tells_apart(self, link: Link) -> tuple[object, ...]:
         """What rules can see of a link: those with the same answer are one class."""
         names = frozenset(name for name in self._names if link.name == name[0] or (name[1] and link.name.startswith(name[0])))
-        numbers = (link.type, link.group, link.kind) if any(name[1:] in ("iftype", "ifgroup", "ifkind") for _, name in self.read) else ()
-        looked_up = link.name if any(group == "fib" and name != "type" for group, name in self.read) else ""
-        return names, numbers, looked_up
+        numbers = (
+            (link.type, link.group, link.kind)
+            if any(name[1:] in ("iftype", "ifgroup", "ifkind") or group == "ether" for group, name in self.read)
+            else ()
+        )
+        return names, numbers, link.name if self._by_link else ""
 
     def sees(self, address: int, *ends: str) -> object:
         """What rules can see of an own address as `daddr` (and `saddr`): those with the same answer are one class."""

@@ -9,12 +9,14 @@ from __future__ import annotations
 from portulan.guard.lanes import BEFORE_TRACKING, TCP, UDP, Entry, Facts, Lane, Moment, OneOf
 from portulan.guard.match import Matcher
 from portulan.guard.router import Router
+from portulan.guard.sets import ALL
 from portulan.guard.walk import Walker
+from portulan.model.rule import VerdictKind
 from portulan.model.ruleset import Base, Chain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from portulan.guard.mentioned import Mentioned
     from portulan.model.network import Link, Network
@@ -25,6 +27,8 @@ _DESTINATION_NAT, _SOURCE_NAT = -100, 100
 _NAT_AT = {"prerouting": _DESTINATION_NAT, "output": _DESTINATION_NAT, "input": _SOURCE_NAT, "postrouting": _SOURCE_NAT}
 _LINK_LOCAL = 0xFE80 << 112, (0xFEC0 << 112) - 1
 """Senders that IPv6 forwards to no other link (net/ipv6/ip6_output.c, ip6_forward); :: it forwards nowhere."""
+_FAMILIES = ("ip", "ip6", "inet", "arp", "bridge", "netdev")
+_HOOKS = ("ingress", "egress", "prerouting", "input", "forward", "output", "postrouting")
 KERNEL = "kernel"
 """Family of the chains that stand for what the kernel decides without a rule."""
 
@@ -74,12 +78,15 @@ class Paths:
         for link in self.network.links:
             if link.up and link.kind != "loopback" and link.master is None:
                 devices = tuple(
-                    self._met(chain, link) for chain in self.ruleset.chains if chain.base is not None and chain.base.devices != ()
+                    (self._met(chain, link), self._met_before(chain, link))
+                    for chain in self.ruleset.chains
+                    if chain.base is not None and chain.base.devices != ()
                 )
                 key = (
                     self.mentioned.tells_apart(link),
                     devices,
                     self.router.senders(link),
+                    self.router.filtered(link),
                     link.forwards4,
                     link.forwards6,
                     link.kind == "bridge" and self._bridged,
@@ -108,7 +115,17 @@ class Paths:
 
     @property
     def _bridged(self) -> bool:
-        return any(chain.family == "bridge" and chain.base is not None and chain.rules for chain in self.ruleset.chains)
+        return any(
+            chain.family == "bridge" and chain.base is not None and (chain.rules or chain.base.policy is VerdictKind.DROP)
+            for chain in self.ruleset.chains
+        )
+
+    @property
+    def _strange(self) -> bool:
+        """Whether there are base chains of which nobody knows what they see."""
+        return any(
+            chain.base is not None and (chain.family not in _FAMILIES or chain.base.hook not in _HOOKS) for chain in self.ruleset.chains
+        )
 
     # --- hooks ---
 
@@ -131,7 +148,21 @@ class Paths:
         devices = chain.base.devices if chain.base is not None else ()
         return devices is None or any(link.name == name or (name.endswith("*") and link.name.startswith(name[:-1])) for name in devices)
 
-    def _ask(self, chain: Chain, lanes: list[Lane], hook: str, *, reply: bool = False) -> list[Lane]:
+    def _met_before(self, chain: Chain, link: Link) -> bool:
+        """Whether one of the links that a bridge or bond is made of meets the chain."""
+        return not self._met(chain, link) and any(part.master == link.name and self._met(chain, part) for part in self.network.links)
+
+    def _device(self, hook: str, lanes: list[Lane], link: Callable[[Lane], Link | None]) -> list[Lane]:
+        """The chains at one device each."""
+        for chain in self.chains(hook):
+            groups: tuple[list[Lane], list[Lane], list[Lane]] = [], [], []
+            for lane in lanes:
+                device = link(lane)
+                groups[0 if device is None else 1 if self._met(chain, device) else 2 * self._met_before(chain, device)].append(lane)
+            lanes = [*groups[0], *self._ask(chain, groups[1], hook), *self._ask(chain, groups[2], hook, sure=False)]
+        return lanes
+
+    def _ask(self, chain: Chain, lanes: list[Lane], hook: str, *, reply: bool = False, sure: bool = True) -> list[Lane]:
         base = chain.base
         assert base is not None
         asked = lanes
@@ -140,9 +171,10 @@ class Paths:
             asked = [lane for lane in lanes if lane.tracked and not (once and lane.translated)]
         if not asked:
             return lanes
-        early = hook in ("prerouting", "output") and base.type != "nat" and base.priority < BEFORE_TRACKING
+        looped = hook == "prerouting" and asked[0].entry.local  # its connection is known since output
+        early = hook in ("prerouting", "output") and base.type != "nat" and base.priority < BEFORE_TRACKING and not looped
         late = base.type != "nat" and base.priority >= _NAT_AT.get(hook, 1 << 31)
-        sure = self.dormant.get((chain.family, chain.table)) is not None and base.devices is not None
+        sure = sure and self.dormant.get((chain.family, chain.table)) is not None and base.devices is not None
         went = self.walker.run(chain, asked, Moment(hook, early, reply, late), sure=sure)
         return [*went, *(lane for lane in lanes if lane not in asked)] if asked is not lanes else went
 
@@ -166,7 +198,7 @@ class Paths:
                 lane = Lane(len(self.lanes), entry, transport, senders[link.name], active[transport])
                 self.lanes.append(lane)
                 (inside if entry.local else outside).append(lane)
-        if self.ruleset.incomplete or self.ruleset.opaque:
+        if self.ruleset.incomplete or self.ruleset.opaque or self._strange:
             self.walker.doubt(UNREAD, self.lanes, Moment("prerouting"))
         self._from_outside(outside)
         self._from_inside(inside)
@@ -175,10 +207,7 @@ class Paths:
         bridged = [lane for lane in lanes if lane.entry.links[0].kind == "bridge"] if self._bridged else []
         if bridged:
             self.walker.doubt(BRIDGE, bridged, Moment("prerouting"))
-        for chain in self.chains("ingress"):
-            met = [lane for lane in lanes if self._met(chain, lane.entry.links[0])]
-            rest = [lane for lane in lanes if not self._met(chain, lane.entry.links[0])]
-            lanes = [*self._ask(chain, met, "ingress"), *rest]
+        lanes = self._device("ingress", lanes, lambda lane: lane.entry.links[0])
         lanes = self._hook("prerouting", lanes)
         here: list[Lane] = []
         on: list[Lane] = []
@@ -186,9 +215,11 @@ class Paths:
             way = self._route(lane)
             (here if way == "input" else on if way == "forward" else []).append(lane)
         self._replies(self._hook("input", here))
-        on = self._hook("postrouting", self._hook("forward", on))
-        for chain in self.chains("egress"):
-            self._ask(chain, [lane for lane in on if (link := self.router.links.get(str(lane.oif))) and self._met(chain, link)], "egress")
+        self._leave(self._hook("forward", on))
+
+    def _leave(self, lanes: list[Lane]) -> list[Lane]:
+        """Out by a link."""
+        return self._device("egress", self._hook("postrouting", lanes), lambda lane: self.router.links.get(str(lane.oif)))
 
     def _route(self, lane: Lane) -> str:
         """Where the kernel sends what came through prerouting: input, forward, or nowhere."""
@@ -196,12 +227,15 @@ class Paths:
         if not isinstance(address, int | OneOf):
             self.walker.doubt(NO_ROUTE, [lane], Moment("prerouting"))
             return "nowhere"
-        if isinstance(address, int) and self.rows.holds(self.router.mine, address):
-            if self._only_local(address) and not lane.entry.links[0].route_localnet:
+        link = lane.entry.links[0]
+        marked = lane.facts.get(("meta", "mark", None), 0) != 0
+        if self.network.policy_routing and (marked or (odd := self.router.filtered(link))):
+            self.walker.refuse(MARTIAN, [lane], Moment("prerouting"), ALL if marked else odd, sure=False)
+        if isinstance(address, int) and self._here(address):
+            if (self._only_local(address) and not link.route_localnet) or (self.version == 4 and address == 0):
                 self.walker.refuse(MARTIAN, [lane], Moment("prerouting"))
                 return "nowhere"
             return "input"
-        link = lane.entry.links[0]
         if not (link.forwards4 if self.version == 4 else link.forwards6):
             self.walker.refuse(NOT_FORWARDED, [lane], Moment("prerouting"))
             return "nowhere"
@@ -209,17 +243,24 @@ class Paths:
         if route is None or route.kind != "unicast":
             (self.walker.refuse if isinstance(address, int) else self.walker.doubt)(NO_ROUTE, [lane], Moment("prerouting"))
             return "nowhere"
-        if self.version == 4 and lane.iif in route.links and (odd := self.router.unusual):
-            self.walker.refuse(MARTIAN, [lane], Moment("prerouting"), odd)
+        # Who is not believed where a packet goes out as it came in (IPv4), or where it does not (IPv6).
+        refused = {(link.name in route.links) == (self.version == 4) for link in lane.entry.links}
+        senders = self.router.unusual if self.version == 4 else self.rows.span(*_LINK_LOCAL)
+        if True in refused and senders:
+            self.walker.refuse(MARTIAN, [lane], Moment("prerouting"), senders, sure=len(refused) == 1)
         if self.version == 6:
-            nobody = self.rows.span(0, 0)
-            refused = nobody if lane.iif in route.links else self.rows.either(nobody, self.rows.span(*_LINK_LOCAL))
-            self.walker.refuse(MARTIAN, [lane], Moment("prerouting"), refused)
+            self.walker.refuse(MARTIAN, [lane], Moment("prerouting"), self.rows.span(0, 0))
         if len(route.links) != 1 or self.network.policy_routing:
             self.walker.doubt(NO_ROUTE, [lane], Moment("prerouting"))
         lane.oif = route.links[0] if route.links else ""
         lane.target = self._target(lane)
         return "forward"
+
+    def _here(self, address: int) -> bool:
+        """Whether packets for an address are for this host."""
+        route = self.router.route(address)
+        table = route is not None and route.kind in ("local", "anycast", "broadcast")
+        return table or self.rows.holds(self.router.mine, address) or (self.version == 4 and address in (0, 0xFFFFFFFF))
 
     def _target(self, lane: Lane) -> str | None:
         address, port = lane.destination, lane.port
@@ -242,16 +283,34 @@ class Paths:
         for lane in lanes:
             lane.oif = "lo"
         lanes = self._hook("output", lanes)
-        here = []
+        here, out = [], []
         for lane in lanes:
-            if isinstance(lane.destination, int) and self.rows.holds(self.router.mine, lane.destination):
+            if isinstance(lane.destination, int) and self._here(lane.destination):
                 here.append(lane)
-            elif lane.translated:
-                lane.target = self._target(lane)
-        here = self._hook("postrouting", here)
+            elif self._onward(lane):
+                out.append(lane)
+        self._leave(out)
+        here = self._device("ingress", self._leave(here), lambda lane: lane.entry.links[0])
         for chain in self.chains("prerouting", nat=False):
             here = self._ask(chain, here, "prerouting")
         self._hook("input", here)
+
+    def _onward(self, lane: Lane) -> bool:
+        """Where a packet of this host goes that was translated to another's address."""
+        address = lane.destination
+        lane.target = self._target(lane)
+        route = self.router.route(address) if isinstance(address, int) else None
+        if route is None or route.kind != "unicast" or len(route.links) != 1:
+            (self.walker.doubt if route is not None or not isinstance(address, int) else self.walker.refuse)(
+                NO_ROUTE, [lane], Moment("output")
+            )
+            return False
+        lane.oif = route.links[0]
+        link = self.router.links.get(lane.oif)
+        if isinstance(lane.source, int) and self._only_local(lane.source) and not (link is not None and link.route_localnet):
+            self.walker.refuse(MARTIAN, [lane], Moment("output"))
+            return False
+        return True
 
 
 def _order(base: Base | None, hook: str) -> tuple[int, int]:

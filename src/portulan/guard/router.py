@@ -107,22 +107,29 @@ class Router:
         if self.version == 4 and not link.accept_local:
             refused = self.rows.either(refused, self.mine)
         found = self.rows.outside(refused)
-        if self.version == 4 and link.reverse_filter == _STRICT and not self.network.policy_routing:
-            found = self.rows.both(found, self.behind(link.name))
-        elif self.version == 4 and link.reverse_filter == _LOOSE:
-            found = self.rows.both(found, self.rows.union([where for route, where in self.parts if route.kind == "unicast"]))
-        return found
+        return found if self.network.policy_routing else self.rows.minus(found, self.filtered(link))
+
+    def filtered(self, link: Link) -> int:
+        """Senders that the link's rp_filter turns away, if routes are those of the usual tables."""
+        if self.version == 4 and link.reverse_filter == _STRICT:
+            return self.rows.outside(self.behind(link.name))
+        if self.version == 4 and link.reverse_filter == _LOOSE:
+            return self.rows.outside(self.rows.union([where for route, where in self.parts if route.kind == "unicast"]))
+        return EMPTY
 
     def fib(self, field: Field, address: Value, iif: str, *, looped: bool = False) -> Iterator[tuple[Value, int]]:
         """What `fib` tells of an address or of every sender: (value, senders). `looped`: a packet that came by lo."""
-        if address is SOURCE:
+        if "oif" in field.flags:
+            yield UNKNOWN, ALL
+        elif address is SOURCE:
             yield from self._fib_of_senders(field, iif, looped=looped)
         elif not isinstance(address, int) or not self.network.links:
             yield UNKNOWN, ALL
         else:
             route = self.route(address)
             if field.name == "type":
-                yield (FIB_TYPES.get(self._type(route), UNKNOWN)), ALL
+                mine = bool(iif) and "iif" in field.flags and self.rows.holds(self._own_of(iif), address)
+                yield FIB_TYPES["local"] if mine and self.version == 6 else FIB_TYPES.get(self._type(field, route, iif), UNKNOWN), ALL
             else:
                 yield self._device(field, route, iif, looped=looped), ALL
 
@@ -132,21 +139,36 @@ class Router:
             return
         where: dict[Value, list[int]] = {}
         left = ALL
+        if self.version == 6 and field.name == "type" and "iif" in field.flags and iif:
+            where[FIB_TYPES["local"]] = [self._own_of(iif)]
+            left = self.rows.outside(self._own_of(iif))
         for route, mine in self._parts_by(iif) if self.version == 6 and "iif" in field.flags and field.name != "type" else self.parts:
-            value = FIB_TYPES.get(self._type(route), UNKNOWN) if field.name == "type" else self._device(field, route, iif, looped=looped)
-            where.setdefault(value, []).append(mine)
+            value = (
+                FIB_TYPES.get(self._type(field, route, iif), UNKNOWN)
+                if field.name == "type"
+                else self._device(field, route, iif, looped=looped)
+            )
+            where.setdefault(value, []).append(self.rows.both(mine, left))
             left = self.rows.minus(left, mine)
-        value = FIB_TYPES[self._type(None)] if field.name == "type" else self._device(field, None, iif, looped=looped)
+        value = FIB_TYPES[self._type(field, None, iif)] if field.name == "type" else self._device(field, None, iif, looped=looped)
         where.setdefault(value, []).append(left)
         for value, sets in where.items():
             found = self.rows.union(sets)
             if found != EMPTY:
                 yield value, found
 
-    def _type(self, route: Route | None) -> str:
+    def _own_of(self, link: str) -> int:
+        return self.rows.spans((number, number) for number, owner in self.own if owner.name == link)
+
+    def _type(self, field: Field, route: Route | None, iif: str) -> str:
+        """With an interface given only what is local to that one counts as such (nft_fib4_eval_type, nft_fib6_eval_type)."""
+        given = iif if "iif" in field.flags else ""
         if route is None:
             return "unicast" if self.version == 4 else "unreachable"
-        return route.kind if self.version == 6 or route.kind in ("local", "broadcast", "anycast", "multicast") else "unicast"
+        if self.version == 6:
+            return ("unicast" if given else "local") if route.kind in ("local", "broadcast") else route.kind
+        special = route.kind in ("local", "broadcast", "anycast", "multicast") and (not given or given in route.links)
+        return route.kind if special else "unicast"
 
     def _device(self, field: Field, route: Route | None, iif: str, *, looped: bool) -> Value:
         """`fib saddr . iif oif`: the interface back, if it is this one; 1 or 0 where only that is asked."""

@@ -7,21 +7,22 @@ before the first certain one. A rule that changes a packet (a mark, a translatio
 from __future__ import annotations
 
 from portulan.guard.changes import assign, translate, untrack
-from portulan.guard.lanes import TCP, UNKNOWN, Lane, Moment, either
-from portulan.guard.match import EVERY_LANE, EVERYTHING, Matcher, reckoned
+from portulan.guard.lanes import Lane, Moment, either
+from portulan.guard.match import EVERY_LANE, EVERYTHING, Matcher
+from portulan.guard.needs import bits_of, known, of_tcp, settable, targets, unsure, updated, values
 from portulan.guard.sets import ALL
 from portulan.model.record import Record
 from portulan.model.rule import (
     Assign,
-    Binary,
     Choose,
     ConnectionLimit,
     Field,
     Forward,
     Limit,
+    Lookup,
     Match,
     NoTrack,
-    Number,
+    Offload,
     Opaque,
     Queue,
     Quota,
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from portulan.guard.lanes import Value
     from portulan.guard.match import Box
     from portulan.guard.mentioned import Mentioned
-    from portulan.model.rule import Expression, Range, Statement
+    from portulan.model.rule import Statement
     from portulan.model.ruleset import Chain, Ruleset
 
 DROP, ACCEPT, REJECT = 0, 1, 2
@@ -53,9 +54,11 @@ MOST_LANES = 4_000
 _DEPTH = 16
 """NFT_JUMP_STACK_SIZE of include/net/netfilter/nf_tables.h: the kernel takes no deeper jumps."""
 _PERHAPS = (Limit, Quota, ConnectionLimit)
-_ANYTHING = (Queue, Synproxy, TransparentProxy)
+_ANYTHING = (Queue, TransparentProxy)
 _DECIDING = ("limit", "quota")
 _CHANGING = (Assign, NoTrack, Translate)
+_WAY = ("saddr", "daddr", "dport")
+"""Where a packet goes depends on these, whether a rule looks at them or not."""
 
 
 class Paint(Record):
@@ -124,7 +127,7 @@ class Walker:
         before = len(self.lanes)
         self._walk(chain, [(ALL, bits, active, sure) for active, bits in _by_ports(lanes).items()], 0)
         made = self.lanes[before:]
-        bits = _bits([*lanes, *(lane for lane in made if lane not in self._nat)])
+        bits = bits_of([*lanes, *(lane for lane in made if lane not in self._nat)])
         self._out.append(Paint(ALL, bits, ALL, self._policy, sure, self._policy_place))
         if not sure:  # whether the chain is asked at all is not known
             self._out.append(Paint(ALL, bits, ALL, ACCEPT, True, self._policy_place))
@@ -135,15 +138,15 @@ class Walker:
 
     def doubt(self, chain: Chain, lanes: Iterable[Lane], moment: Moment) -> None:
         """Adds a layer that may drop anything: rules that are not followed (a bridge's, unread ones)."""
-        bits, place = _bits(lanes), self._place(chain, None)
+        bits, place = bits_of(lanes), self._place(chain, None)
         self.layers.append(
             Layer(chain, moment, bits, (Paint(ALL, bits, ALL, DROP, False, place), Paint(ALL, bits, ALL, ACCEPT, True, place)))
         )
 
-    def refuse(self, chain: Chain, lanes: Iterable[Lane], moment: Moment, senders: int = ALL) -> None:
-        """Adds a layer that drops everything, or everything from these senders: the kernel itself does."""
-        bits, place = _bits(lanes), self._place(chain, None)
-        paints = Paint(senders, bits, ALL, DROP, True, place), Paint(ALL, bits, ALL, ACCEPT, True, place)
+    def refuse(self, chain: Chain, lanes: Iterable[Lane], moment: Moment, senders: int = ALL, *, sure: bool = True) -> None:
+        """Adds a layer that drops everything, or everything from these senders: the kernel itself does (`sure`), or it may."""
+        bits, place = bits_of(lanes), self._place(chain, None)
+        paints = Paint(senders, bits, ALL, DROP, sure, place), Paint(ALL, bits, ALL, ACCEPT, True, place)
         self.layers.append(Layer(chain, moment, bits, paints))
 
     def _place(self, chain: Chain, rule: Rule | None) -> int:
@@ -180,7 +183,7 @@ class Walker:
 
     def _matters(self, statement: Statement) -> bool:
         if isinstance(statement, Assign):
-            return (statement.field.group, statement.field.name) in self.read
+            return (statement.field.group, statement.field.name) in self.read or statement.field.name in _WAY
         return isinstance(statement, NoTrack | Translate)
 
     def _targets(self, key: tuple[str, str, str], choose: Choose) -> Iterable[str]:
@@ -209,6 +212,8 @@ class Walker:
                 boxes = hits if boxes is EVERYTHING else product(boxes, hits)
                 if not boxes:
                     return
+            elif kind is Verdict and statement.kind is VerdictKind.CONTINUE:  # type: ignore[union-attr]
+                continue
             elif kind is Verdict or kind is Reject:
                 if kind is Reject:
                     boxes = self._rejected(statement, boxes)  # type: ignore[arg-type]
@@ -225,9 +230,7 @@ class Walker:
         """Where a way of rejecting exists: nft makes it a condition of the rule, and does not print that."""
         if reject.how in ("icmp", "icmpv6") and (reject.how == "icmp") != (self.matcher.facts.version == 4):
             return []
-        if reject.how == "tcp reset":
-            return self.matcher.product(boxes, [(ALL, _bits(lane for lane in self.matcher.lanes if lane.transport == TCP), ALL, True)])
-        return boxes
+        return of_tcp(self.matcher, boxes) if reject.how == "tcp reset" else boxes
 
     def _arrived(self, boxes: list[Box], arrivals: list[Box], gone: list[Box]) -> list[Box]:
         """Of these boxes what came here and has not left by return or goto."""
@@ -283,7 +286,7 @@ class Walker:
         for row, lanes, port, _ in pieces:
             self._out += (Paint(row, lanes, port, ACCEPT, False, place), Paint(row, lanes, port, DROP, False, place))
         if self._left is not None:
-            self._accepted += _unsure(pieces)
+            self._accepted += unsure(pieces)
 
     def _choose(
         self, chain: Chain, rule: Rule, choose: Choose, boxes: list[Box], arrivals: list[Box], gone: list[Box], depth: int
@@ -292,8 +295,9 @@ class Walker:
         members, _ = self.matcher.members(choose.map, chain.family, chain.table)
         if members is None:
             self._anything(self._arrived(boxes, arrivals, gone), self._place(chain, rule))
-            return _unsure(boxes)
+            return unsure(boxes)
         by_verdict: dict[Verdict | None, list[Box]] = {}
+        going: list[Box] = []
         for *box, element in self.matcher.look_up(choose.key, members):
             verdict = element.data if element is not None and isinstance(element.data, Verdict) else None
             by_verdict.setdefault(verdict, []).append(tuple(box))  # type: ignore[arg-type]
@@ -302,24 +306,27 @@ class Walker:
                 joined = self.matcher.merge(hits)
                 here = joined if boxes is EVERYTHING else self.matcher.product(boxes, joined)
                 self._emit(chain, rule, verdict, self._arrived(here, arrivals, gone), gone, depth)
-        return []
+                if verdict.kind is VerdictKind.CONTINUE:
+                    going += here
+        return going
 
-    def _other(  # noqa: PLR0911 - a table of statements
+    def _other(  # noqa: C901, PLR0911 - a table of statements
         self, chain: Chain, rule: Rule, statement: Statement, boxes: list[Box], arrivals: list[Box], gone: list[Box]
     ) -> list[Box]:
         """A statement that is neither a comparison nor a verdict. Returns where the rule goes on."""
         if isinstance(statement, _PERHAPS) or (isinstance(statement, Opaque) and statement.reason == "xt-match"):
-            return _unsure(boxes)
-        if isinstance(statement, Use):
-            return (
-                _unsure(boxes)
-                if statement.kind in _DECIDING
-                else self._or_anything(statement.kind == "synproxy", chain, rule, boxes, arrivals, gone)
-            )
+            return unsure(boxes)
         if isinstance(statement, Update):
-            known = self.ruleset.sets.get((chain.family, chain.table, statement.set))
-            deciding = (*statement.statements, *(known.statements if known is not None else ()))
-            return _unsure(boxes) if any(isinstance(each, _PERHAPS) for each in deciding) else boxes
+            return updated(self.matcher, chain, statement, boxes)
+        if isinstance(statement, Offload):  # takes connections that were seen before (net/netfilter/nft_flow_offload.c)
+            return []
+        if isinstance(statement, Use):
+            if isinstance(statement.object, Lookup):
+                boxes = known(self.matcher, statement.object, chain, boxes)
+            if statement.kind in _DECIDING:
+                return unsure(boxes)
+        if isinstance(statement, Synproxy) or (isinstance(statement, Use) and statement.kind == "synproxy"):
+            return self._or_anything(True, chain, rule, of_tcp(self.matcher, boxes), arrivals, gone)
         if isinstance(statement, _ANYTHING) or (isinstance(statement, Opaque) and statement.reason != "aside"):
             return self._or_anything(True, chain, rule, boxes, arrivals, gone)
         if isinstance(statement, Forward):  # gone by another device: this host does not see it again
@@ -327,11 +334,10 @@ class Walker:
             return []
         if isinstance(statement, Translate):
             return self._translate(chain, rule, statement, boxes, arrivals, gone)
-        if self._left is None or not self._matters(statement):
-            return boxes
         if isinstance(statement, Assign):
-            return self._assign(chain, rule, statement, boxes, arrivals, gone)
-        if isinstance(statement, NoTrack) and self._moment.early:
+            boxes = settable(self.matcher, chain, statement, boxes)
+            return boxes if self._left is None or not self._matters(statement) else self._set(chain, rule, statement, boxes, arrivals, gone)
+        if isinstance(statement, NoTrack) and self._left is not None and self._moment.early:
             return self._change(self._surely(self._pieces(boxes, arrivals, gone)), self._place(chain, rule), untrack)
         return boxes
 
@@ -347,7 +353,7 @@ class Walker:
         if not needed:
             return boxes
         self._anything(self._arrived(boxes, arrivals, gone), self._place(chain, rule))
-        return _unsure(boxes)
+        return unsure(boxes)
 
     # --- what changes packets ---
 
@@ -409,12 +415,22 @@ class Walker:
                     if paint.code == ACCEPT:
                         self._accepted.append((row, child.bit, port, False))
 
+    def _set(self, chain: Chain, rule: Rule, change: Assign, boxes: list[Box], arrivals: list[Box], gone: list[Box]) -> list[Box]:
+        """Without a connection there is nothing to write a connection's mark on (net/netfilter/nft_ct.c)."""
+        if change.field.group != "ct":
+            return self._assign(chain, rule, change, boxes, arrivals, gone)
+        none = self._moment.early or self._moment.hook in ("ingress", "egress")
+        without = bits_of(lane for lane in self.matcher.lanes if none or not lane.tracked)
+        here, there = ([(ALL, lanes, ALL, True)] for lanes in (bits_of(self.matcher.lanes) & ~without, without))
+        same = self.matcher.product(self._pieces(boxes, arrivals, gone), there) if without else []
+        return [*self._assign(chain, rule, change, self.matcher.product(boxes, here), arrivals, gone), *same]
+
     def _assign(self, chain: Chain, rule: Rule, change: Assign, boxes: list[Box], arrivals: list[Box], gone: list[Box]) -> list[Box]:
         pieces = self._pieces(boxes, arrivals, gone)
         place = self._place(chain, rule)
         field = change.field
         moved: list[Box] = []
-        for where, (value, *_) in self._values(change.value, chain):
+        for where, (value, *_) in values(self.matcher, change.value, chain):
             here = self.matcher.product(pieces, [where])
             doubtful = [piece for piece in here if not piece[3]]
             certain = [piece for piece in here if piece[3]]
@@ -424,29 +440,20 @@ class Walker:
             # It may or may not have been set: whoever compares it then cannot know. So these leave their lane for certain.
             moved += self._change([(*box, True) for *box, sure in certain if not sure], place, self._doubt_of(field, value))  # type: ignore[misc]
             leaving = self._change([(*box, True) for *box, _ in doubtful], place, self._doubt_of(field, value))  # type: ignore[misc]
-            moved += _unsure(leaving)  # what else the rule does is as doubtful as before
+            moved += unsure(leaving)  # what else the rule does is as doubtful as before
         return moved
 
     def _doubt_of(self, field: Field, value: Value) -> Callable[[Lane], None]:
         """The change of a lane whose field has either the value it had or a new one."""
         return lambda lane: assign(lane, field, either(self.matcher.facts.value(lane, field, self._moment), value))
 
-    def _values(self, value: Expression | Range, chain: Chain) -> list[tuple[Box, tuple[Value, ...]]]:
-        if isinstance(value, Binary) and isinstance(value.right, Number):
-            operand = value.right.value
-            return [
-                (box, (reckoned("&", reckoned(value.operator, first, operand), 0xFFFFFFFF),))
-                for box, (first, *_) in self._values(value.left, chain)
-            ]
-        return self.matcher.values(value, chain.family, chain.table)
-
     def _translate(self, chain: Chain, rule: Rule, nat: Translate, boxes: list[Box], arrivals: list[Box], gone: list[Box]) -> list[Box]:
         """NAT accepts as far as its base chain goes; a new destination is another lane from the next chain on."""
         if nat.family not in (None, self.matcher.facts.header):
             return boxes  # of the other IP version: the rule goes on (net/netfilter/nft_nat.c, nft_nat_inet_eval)
         place = self._place(chain, rule)
-        if self._left is not None and (nat.kind in ("dnat", "redirect") or self._moment.hook == "postrouting"):
-            pieces, where_to = self._surely(self._pieces(boxes, arrivals, gone)), self._targets_of(nat, chain)
+        if self._left is not None and (nat.kind in ("dnat", "redirect") or self._moment.hook in ("postrouting", "input")):
+            pieces, where_to = self._surely(self._pieces(boxes, arrivals, gone)), targets(self.matcher, nat, chain)
             boxes = self.matcher.product(boxes, [where for where, _, _ in where_to])
             for where, address, port in where_to:
                 here = self.matcher.product(pieces, [where])
@@ -462,24 +469,6 @@ class Walker:
         version = self.matcher.facts.version
         self._change(pieces, place, lambda lane: translate(lane, version, nat.kind, address, port), later=True)
 
-    def _targets_of(self, nat: Translate, chain: Chain) -> list[tuple[Box, Value | None, Value | None]]:
-        """(where, address, port); None: as it was."""
-        if "netmap" in nat.flags:
-            return [(EVERYTHING[0], UNKNOWN, None)]
-        unchanged: list[tuple[Box, tuple[Value | None, ...]]] = [(EVERYTHING[0], (None,))]
-        addresses = self._values(nat.address, chain) if nat.address is not None else unchanged
-        ports = self._values(nat.port, chain) if nat.port is not None else unchanged
-        return [
-            (where, address[0], address[1] if len(address) > 1 else port[0])
-            for box, address in addresses
-            for other, port in ports
-            for where in self.matcher.product([box], [other])
-        ]
-
-
-def _unsure(boxes: list[Box]) -> list[Box]:
-    return [(row, lanes, port, False) for row, lanes, port, _ in boxes]
-
 
 def _by_ports(lanes: Iterable[Lane]) -> dict[int, int]:
     """Lanes that are asked about the same ports, together."""
@@ -487,10 +476,3 @@ def _by_ports(lanes: Iterable[Lane]) -> dict[int, int]:
     for lane in lanes:
         found[lane.active] = found.get(lane.active, 0) | lane.bit
     return found
-
-
-def _bits(lanes: Iterable[Lane]) -> int:
-    bits = 0
-    for lane in lanes:
-        bits |= lane.bit
-    return bits
