@@ -41,6 +41,7 @@ bench:          ## answers checked first, then ratios to the peers
 	@$(PY) benchmarks/bench_chart.py
 	@$(PY) benchmarks/bench_why.py
 	@$(PY) benchmarks/bench_free.py
+	@$(PY) benchmarks/bench_reach.py
 
 fuzz:           ## each target for ten seconds; SECONDS=600 for longer
 	@tools/environment dev

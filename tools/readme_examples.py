@@ -54,6 +54,7 @@ SHOP = {
 
 
 FIREWALL = """
+ip route add default via 198.18.0.2
 ip link add docker0 type bridge
 ip addr add 172.17.0.1/16 dev docker0
 ip link set docker0 up

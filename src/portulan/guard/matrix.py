@@ -80,6 +80,7 @@ class Matrix:
         self.ports = Classes(paths.matcher.ports, ports)
         self._arrays = [self._array(layer) for layer in self.layers]
         self._sequences: dict[int, list[tuple[int, Lane]]] = {}
+        self._planes: dict[int, Plane] = {}
         self._plains: dict[tuple[int, ...], Plain] = {}
         self._made: dict[tuple[int, tuple[int, ...]], tuple[FirstMatch | None, FirstMatch | None, FirstMatch | None]] = {}
 
@@ -120,6 +121,13 @@ class Matrix:
         return met
 
     def plane(self, lane: Lane) -> Plane:
+        """The verdicts of a lane."""
+        found = self._planes.get(lane.number)
+        if found is None:
+            found = self._planes[lane.number] = self._plane(lane)
+        return found
+
+    def _plane(self, lane: Lane) -> Plane:
         """All verdicts of a lane, with those of the lanes that its packets move to."""
         met = [self.decided(at, then) for at, then in self.sequence(lane)]
         plain = self._plain([sure for sure, _, _ in met if sure is not None])

@@ -25,15 +25,13 @@ from portulan.model.rule import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from typing import TypeAlias
+    from collections.abc import Iterable, Sequence
 
     from portulan.model.network import Link
-    from portulan.model.rule import Expression
-    from portulan.model.ruleset import Key, Ruleset
+    from portulan.model.rule import Expression, Rule
+    from portulan.model.ruleset import Chain, Key, Ruleset
 
-    Pairs: TypeAlias = tuple[tuple[int, int], ...]
-
+_VERSIONS = ("ip", "ip6")
 _PLAIN = frozenset({Verdict, Counter, Log, Limit, Reject, NoTrack})
 """Statements that look at nothing."""
 _ODD = {"raw", "fib"}
@@ -53,21 +51,42 @@ class Mentioned:
         """Whether a rule sets a mark of packets or connections."""
         self._sets = ruleset.sets
         self._names: set[tuple[str, bool]] = set()
-        self._held: dict[str, dict[Pairs, None]] = {"saddr": {}, "daddr": {}}
+        self._held: dict[str, list[Spans]] = {"saddr": [], "daddr": []}
         self._odd: set[str] = set()
         self._by_link = False
         """Whether a rule asks for routes by the interface a packet came in by."""
+        self._of_version: dict[int, dict[int, list[Rule]]] = {4: {}, 6: {}}
         for chain in ruleset.chains:
-            where = chain.family, chain.table
-            for rule in chain.rules:
-                for statement in rule.statements:
-                    kind = statement.__class__
-                    if kind is Match:
-                        self._compared(statement.left, statement.right, where)  # type: ignore[union-attr]
-                    elif kind is Choose:
-                        self._compared(statement.key, statement.map, where)  # type: ignore[union-attr]
-                    elif kind not in _PLAIN:
-                        self._other(statement, where)
+            self._chain(chain)
+
+    def rules(self, chain: Chain, version: int) -> Sequence[Rule]:
+        """The rules of a chain that packets of an IP version can match at all."""
+        return self._of_version[version].get(id(chain), chain.rules)
+
+    def _chain(self, chain: Chain) -> None:
+        where = chain.family, chain.table
+        four: list[Rule] = []
+        six: list[Rule] = []
+        for rule in chain.rules:
+            other, comparing = "", True
+            for statement in rule.statements:
+                kind = statement.__class__
+                if kind is Match:
+                    left = statement.left  # type: ignore[union-attr]
+                    self._compared(left, statement.right, where)  # type: ignore[union-attr]
+                    if comparing and left.__class__ is Field and left.group in _VERSIONS:
+                        other = left.group
+                    continue
+                comparing = False
+                if kind is Choose:
+                    self._compared(statement.key, statement.map, where)  # type: ignore[union-attr]
+                elif kind not in _PLAIN:
+                    self._other(statement, where)
+            if other != "ip6":
+                four.append(rule)
+            if other != "ip":
+                six.append(rule)
+        self._of_version[4][id(chain)], self._of_version[6][id(chain)] = four, six
 
     def _other(self, statement: object, where: tuple[str, str]) -> None:
         if isinstance(statement, Assign):
@@ -119,10 +138,9 @@ class Mentioned:
             if members is None:
                 return
             if members.spans is not None:
-                spans = members.spans
-                self._held[end][tuple(zip(spans.first, spans.last, strict=True))] = None
+                self._held[end].append(members.spans)
             else:
-                self._held[end].update((((part.first, part.last),), None) for part in _parts(members, at) if isinstance(part, Range))
+                self._held[end] += [Spans((part.first,), (part.last,)) for part in _parts(members, at) if isinstance(part, Range)]
         elif field.group in _ODD:
             self._odd |= {"saddr", "daddr"}
             self._by_link |= field.group == "fib" and (field.name != "type" or "iif" in field.flags)
@@ -144,7 +162,14 @@ class Mentioned:
         """What rules can see of an own address as `daddr` (and `saddr`): those with the same answer are one class."""
         if self._odd.intersection(ends):
             return address
-        return [[any(first <= address <= last for first, last in pairs) for pairs in self._held[end]] for end in ends]
+        return [at for end in ends for at, spans in enumerate(self._held[end]) if _holds(spans, address)]
+
+
+def _holds(spans: Spans, address: int) -> bool:
+    first, last = spans
+    if len(first) == 1:
+        return first[0] <= address <= last[0]
+    return any(low <= address <= high for low, high in zip(first, last, strict=True))
 
 
 def _end(name: str) -> str:

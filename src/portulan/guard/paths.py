@@ -63,7 +63,7 @@ class Paths:
         self.facts.marks = mentioned.marks
         self.matcher = Matcher(ruleset, self.facts, self.router)
         self.matcher.written = frozenset(mentioned.written)
-        self.walker = Walker(ruleset, self.matcher, frozenset(mentioned.read))
+        self.walker = Walker(ruleset, self.matcher, mentioned)
         self.lanes = self.walker.lanes
         self.dormant = {(table.family, table.name): table.dormant for table in ruleset.tables}
         self._walk()

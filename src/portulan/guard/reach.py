@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from functools import cached_property
 
+from portulan.guard.collector import uncollected
 from portulan.guard.lanes import TCP, UDP
 from portulan.guard.mentioned import Mentioned
 from portulan.guard.paths import KERNEL, MARTIAN, Paths, address_text
@@ -260,6 +261,7 @@ class Reach:
         accesses = _merged(found)
         return Reached(transport, port, accesses, self._wide(accesses))
 
+    @uncollected
     def prepare(self) -> dict[int, Verdicts]:
         """All verdicts reckoned, by IP version: what `matrix` needs, and what makes `query` quick."""
         from portulan.guard.summary import Verdicts
@@ -268,6 +270,7 @@ class Reach:
             self._verdicts = {version: Verdicts(paths) for version, paths in self.paths.items() if paths.lanes}
         return self._verdicts
 
+    @uncollected
     def matrix(self, most: int | None = None) -> tuple[tuple[Group, ...], int]:
         """(groups, how many more there are): all senders x all ports from outside in few lines; at most so many of them."""
         from portulan.guard.summary import groups
@@ -394,18 +397,6 @@ def simulate(ruleset: Ruleset, network: Network, *, ports: Mapping[Transport, Po
 
     Pure: the rules and the network as they were read.
     """
-    import gc
-
-    collecting = gc.isenabled()
-    gc.disable()  # nothing made here goes in circles: looking for it would take longer than the walk
-    try:
-        return _simulate(ruleset, network, ports, answers=answers)
-    finally:
-        if collecting:
-            gc.enable()
-
-
-def _simulate(ruleset: Ruleset, network: Network, ports: Mapping[Transport, PortSet] | None, *, answers: bool) -> Reach:
     mentioned = Mentioned(ruleset)
     numbers = (
         None

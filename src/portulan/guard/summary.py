@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 
 from portulan.guard.lanes import TCP
@@ -49,19 +51,27 @@ class Verdicts:
         self.matrix = Matrix(paths)
         self.keys: list[Key] = [(b"", b"")]
         self._numbers: dict[Key, int] = {}
-        self._ways: dict[tuple[str, int], tuple[Ints, Ints]] = {}
-        """(link, transport) -> (first port of each piece, number of its key); ports that were not asked about have _NOBODY's."""
         roots: dict[tuple[tuple[str, ...], int], list[Lane]] = {}
         for lane in paths.lanes:
             if lane.parent is None and not lane.entry.local:
                 roots.setdefault((tuple(link.name for link in lane.entry.links), lane.transport), []).append(lane)
+        self._roots = roots
+        for lanes in roots.values():
+            for lane in lanes:
+                self.matrix.plane(lane)
+
+    @cached_property
+    def _ways(self) -> dict[tuple[str, int], tuple[Ints, Ints]]:
+        """(link, transport) -> (first port of each piece, number of its key); ports that were not asked about have _NOBODY's."""
+        ways: dict[tuple[str, int], tuple[Ints, Ints]] = {}
         known: dict[object, tuple[Ints, Ints]] = {}
-        for (links, transport), lanes in roots.items():
+        for (links, transport), lanes in self._roots.items():
             alike = tuple(self._alike(lane) for lane in lanes)
             if alike not in known:
                 known[alike] = self._pieces(lanes)
             for link in links:
-                self._ways[link, transport] = known[alike]
+                ways[link, transport] = known[alike]
+        return ways
 
     @property
     def ways(self) -> tuple[tuple[str, int], ...]:

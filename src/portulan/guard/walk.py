@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
     from portulan.guard.lanes import Value
     from portulan.guard.match import Box
+    from portulan.guard.mentioned import Mentioned
     from portulan.model.rule import Statement
     from portulan.model.ruleset import Chain, Ruleset
 
@@ -85,12 +86,12 @@ class Layer(Record):
 class Walker:
     """Flattens chains in one IP version."""
 
-    def __init__(self, ruleset: Ruleset, matcher: Matcher, read: frozenset[tuple[str, str]]) -> None:
-        """`read`: (group, name) of every field that any rule compares."""
+    def __init__(self, ruleset: Ruleset, matcher: Matcher, mentioned: Mentioned) -> None:
+        """`mentioned`: what the rules look at."""
         self.ruleset = ruleset
         self.matcher = matcher
         self.rows, self.ports = matcher.rows, matcher.ports
-        self.read = read
+        self.read, self.rules_of = mentioned.read, mentioned.rules
         self.lanes: list[Lane] = []
         self.layers: list[Layer] = []
         self.places: list[tuple[Chain, Rule | None, str]] = []
@@ -199,7 +200,7 @@ class Walker:
         """Everything that `chain` decides for what arrives in it."""
         gone: list[Box] = []
         self._stack.append((arrivals, gone))
-        for rule in chain.rules:
+        for rule in self.rules_of(chain, self.matcher.facts.version):
             self._rule(chain, rule, arrivals, gone, depth)
         self._stack.pop()
 
