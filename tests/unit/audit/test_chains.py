@@ -33,7 +33,7 @@ from portulan.audit.find import find_all, find_unjudged
 from portulan.audit.icmp6 import NEEDS, find_icmp6
 from portulan.audit.published import find_published, named_ports, published_ports
 from portulan.audit.reverse import find_empty_doors, find_useless, useless_rules
-from portulan.model.finding import Doubt, Level
+from portulan.model.finding import Doubt, Evidence, Level
 from portulan.model.network import Link
 from portulan.model.reach import Outcome, Reached, Way
 from portulan.model.rule import Choose, Element, Field, Limit, Lookup, Match, Members, Named, Opaque, Range, Reject, Translate, VerdictKind
