@@ -6,6 +6,7 @@ from portulan.audit.facts import entered, rule_facts
 from portulan.audit.fixes import authors
 from portulan.audit.published import named_ports
 from portulan.guard.reach import place_of
+from portulan.guard.review import review
 from portulan.host.remedies import quote
 from portulan.model.finding import Evidence, Finding, Fix, Level, Subject
 from portulan.model.port import Transport
@@ -14,7 +15,7 @@ from portulan.model.rule import Field, Match, Verdict, VerdictKind
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from portulan.audit.facts import Facts
     from portulan.model.reach import Place
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _CLIENTS = frozenset(((Transport.UDP, 68), (Transport.UDP, 546)))
 """Where DHCP clients take answers, for as long as they ask (RFC 2131, section 4.1; RFC 8415, section 7.2)."""
+_MOST_ALIKE, _MOST_NAMED = 3, 8
 _MOST_PORTS = 64
 """A rule that opens more is no list of services: ports of passive FTP, of calls, of a cluster."""
 
@@ -76,13 +78,48 @@ def _names(ports: tuple[tuple[Transport, int], ...]) -> str:
 
 
 def find_useless(facts: Facts) -> Iterator[Finding]:
-    """Rules that can never match, or change nothing, as the engine proved."""
+    """Rules that can never match, or change nothing, as `guard.review` proved; many of one chain with one proof are told as one."""
+    groups: dict[tuple[object, ...], list[tuple[Place, Mapping[str, str | int]]]] = {}
     for kind, place, proof in facts.useless:
-        which = f"{place.family}/{place.table}/{place.chain}/{place.handle if place.handle is not None else '-'}"
-        evidence = (Evidence("useless.rule", rule_facts(place)), Evidence(f"useless.{kind}", proof))
-        told: dict[str, str | int] = {"which": which, "text": rule_facts(place)["text"]}
-        fixes = _undo(place, facts, "")
-        yield Finding(f"rule.{kind}", Level.INFO, Subject(netns=facts.netns), evidence, fixes, told)
+        alike = groups.setdefault((kind, place.family, place.table, place.chain, *proof.items()), [])
+        alike.append((place, proof))
+    for (which, *_), alike in groups.items():
+        if len(alike) > _MOST_ALIKE:
+            yield _useless(str(which), *alike[0], facts, tuple(place for place, _ in alike[1:]))
+        else:
+            for place, proof in alike:
+                yield _useless(str(which), place, proof, facts)
+
+
+def _useless(kind: str, place: Place, proof: Mapping[str, str | int], facts: Facts, more: tuple[Place, ...] = ()) -> Finding:
+    which = f"{place.family}/{place.table}/{place.chain}/{place.handle if place.handle is not None else '-'}"
+    why = "impossible" if "field" in proof else kind
+    evidence = [Evidence("useless.rule", rule_facts(place)), Evidence(f"useless.{why}", proof)]
+    if more:
+        handles = [str(other.handle) for other in more if other.handle is not None]
+        told = ", ".join(handles[:_MOST_NAMED]) + (" …" if len(handles) > _MOST_NAMED else "")
+        evidence.append(Evidence("useless.more", {"count": len(more), "handles": told or "-"}))
+    words: dict[str, str | int] = {"which": which, "text": rule_facts(place)["text"]}
+    return Finding(f"rule.{kind}", Level.INFO, Subject(netns=facts.netns), tuple(evidence), _undo(place, facts, ""), words)
+
+
+def useless_rules(ruleset: Ruleset) -> tuple[tuple[str, Place, Mapping[str, str | int]], ...]:
+    """Rules to no effect, as `Facts.useless` has them; not Docker's own, which nobody wrote and nobody can take away."""
+    found = []
+    for one in review(ruleset):
+        if one.place.author == "docker" and one.place.chain != "DOCKER-USER":
+            continue
+        by = "; ".join(_where(place) for place in one.by[:_MOST_NAMED]) + ("; …" if len(one.by) > _MOST_NAMED else "")
+        proof: dict[str, str | int] = {"field": one.clash} if one.clash is not None else {}
+        found.append((one.kind, one.place, {**proof, "by": by} if by else proof))
+    return tuple(found)
+
+
+def _where(place: Place) -> str:
+    """`inet filter input, handle 3:  tcp dport 22 accept`; a policy with its chain."""
+    chain = f"{place.family} {place.table} {place.chain}"
+    text = rule_facts(place)["text"]
+    return f"{chain}, handle {place.handle}:  {text}" if place.handle is not None else f"{chain}:  {text}"
 
 
 def _undo(place: Place, facts: Facts, ports: str) -> tuple[Fix, ...]:

@@ -167,12 +167,7 @@ class Matrix:
             if paint is not None and paint.code != ACCEPT and not doubted:
                 outcome, place, doubts = (Outcome.REJECT if paint.code == REJECT else Outcome.DROP), paint.place, []
                 break
-            if (
-                paint is not None
-                and paint.code == ACCEPT
-                and not reply
-                and (self.paths.walker.places[paint.place][1] is not None or place is None)
-            ):
+            if paint is not None and paint.code == ACCEPT and not reply and (not self.paths.walker.minor[paint.place] or place is None):
                 place = paint.place
             elif doubted and paint is not None and paint.code != ACCEPT:
                 place = doubts[-1]

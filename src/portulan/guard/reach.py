@@ -77,7 +77,7 @@ class Doors:
         self.paths = paths
         self.rows, self.ports = paths.rows, paths.matcher.ports
         self.layers = paths.walker.layers
-        self.places = paths.walker.places
+        self.places, self.minor = paths.walker.places, paths.walker.minor
         self._by_port: list[dict[int, list[int]] | None] = [None] * len(self.layers)
 
     def regions(self, lane: Lane, port: int, rows: int | None = None) -> list[Region]:
@@ -195,7 +195,7 @@ class Doors:
     ) -> None:  # fmt: skip
         if code == ACCEPT:
             # Who lets the packet in is more than who lets the answer out.
-            named = live.place if live.place is not None and (reply or self.places[place][1] is None) else place
+            named = live.place if live.place is not None and (reply or self.minor[place]) else place
             going.append(_Live(live.rows, named, (*live.doubts, *doubts)))
         elif doubts:
             going.append(_Live(live.rows, doubts[0], (*live.doubts, *doubts)))

@@ -97,6 +97,8 @@ class Walker:
         self.places: list[tuple[Chain, Rule | None, str]] = []
         """Every rule or policy (None) that decides something, with the hook at which it is asked."""
         self.chains = {(chain.family, chain.table, chain.name): chain for chain in ruleset.chains}
+        self.minor: list[bool] = []
+        """Of each place whether any other that accepts tells more: a policy lets in whatever comes, NAT accepts beside what it is for."""
         self._numbers: dict[tuple[int, str], int] = {}
         self._changing: dict[tuple[str, str, str], bool] = {}
         self._out: list[Paint] = []
@@ -156,6 +158,7 @@ class Walker:
         if number is None:
             number = self._numbers[key] = len(self.places)
             self.places.append((chain, rule, hook))
+            self.minor.append(rule is None or any(each.__class__ is Translate for each in rule.statements))
         return number
 
     def changes(self, key: tuple[str, str, str]) -> bool:

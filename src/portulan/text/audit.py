@@ -156,6 +156,8 @@ EVIDENCE: dict[str, str] = {
     "nobody-listens": mark("nobody listens on {ports}"),
     "useless.rule": mark("{rule}"),
     "useless.shadowed": mark("what it would match is decided before by  {by}"),
+    "useless.impossible": mark("no packet that comes there can meet its conditions: nothing is left for {field}"),
+    "useless.more": mark("and {count} more rules of this chain, for the same reason (handles {handles})"),
     "useless.redundant": mark("without it the same is decided by  {by}"),
 }
 FIXES: dict[str, str] = {

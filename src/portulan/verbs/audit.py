@@ -12,6 +12,7 @@ from portulan.audit.fixes import authors
 from portulan.audit.ignores import apply_ignores, named_ignores, parse_ignores
 from portulan.audit.processes import DELETED
 from portulan.audit.published import published_ports
+from portulan.audit.reverse import useless_rules
 from portulan.audit.wanted import parse_wanted
 from portulan.errors import BadInput, CannotTell, NotPermitted, ParseError
 from portulan.model.address import MAPPED, Exposure, parse_address
@@ -71,7 +72,7 @@ def audit(*, policy: str | None = None, ignore: Iterable[str] = (), ignore_file:
     away = {(item.netns, item.transport, item.port) for item in items if item.netns not in (None, own) and item.state in _SERVING}
     ruleset, network, unread = _read_firewall()
     doors = _doors(here, ruleset, network, machine)
-    facts = Facts(doors, ruleset, network, wanted, own)
+    facts = Facts(doors, ruleset, network, wanted, own, useless=useless_rules(ruleset) if ruleset is not None else ())
     found, unused = apply_ignores(find_all(facts), ignores, today)
     return Audit(
         host=machine.host_name(), taken_at=taken_at, items=found, doors=len(doors), elsewhere=len(away), source=survey.source,

@@ -32,8 +32,8 @@ from portulan.audit.facts import Door, only_outgoing
 from portulan.audit.find import find_all, find_unjudged
 from portulan.audit.icmp6 import NEEDS, find_icmp6
 from portulan.audit.published import find_published, named_ports, published_ports
-from portulan.audit.reverse import find_empty_doors, find_useless
-from portulan.model.finding import Doubt, Level
+from portulan.audit.reverse import find_empty_doors, find_useless, useless_rules
+from portulan.model.finding import Doubt, Evidence, Level
 from portulan.model.network import Link
 from portulan.model.reach import Outcome, Reached, Way
 from portulan.model.rule import Choose, Element, Field, Limit, Lookup, Match, Members, Named, Opaque, Range, Reject, Translate, VerdictKind
@@ -303,6 +303,33 @@ def test_what_the_engine_proved_useless():
     assert (one.id, one.key) == ("rule.shadowed", "rule.shadowed:inet/filter/input/12")
     assert two.key == "rule.redundant:inet/filter/input/-"
     assert two.fixes == ()
+
+
+def test_many_rules_useless_for_the_same_reason_are_told_as_one():
+    alike = [("redundant", RULE._replace(handle=handle), {"by": "policy drop"}) for handle in (20, 21, 22, 23)]
+    (one,) = find_useless(facts(useless=tuple(alike)))
+    assert one.key == "rule.redundant:inet/filter/input/20"
+    assert one.evidence[-1] == Evidence("useless.more", {"count": 3, "handles": "21, 22, 23"})
+    assert len([*find_useless(facts(useless=tuple(alike[:3])))]) == 3
+    legacy = [("shadowed", RULE._replace(handle=None), {"field": "meta l4proto"})] * 4
+    (one,) = find_useless(facts(useless=tuple(legacy)))
+    assert [each.code for each in one.evidence] == ["useless.rule", "useless.impossible", "useless.more"]
+    assert one.evidence[-1].facts["handles"] == "-"
+
+
+def test_rules_to_no_effect_are_found_with_their_proof():
+    rules = ruleset(
+        base(
+            rule(is_in("tcp", "dport", 22), verdict(ACCEPT)),
+            rule(is_in("tcp", "dport", 22), verdict(DROP)),
+            rule(is_in("tcp", "dport", 22), is_in("udp", "dport", 22), verdict(DROP)),
+            policy=DROP,
+        )
+    )
+    found = {kind: dict(proof) for kind, _, proof in useless_rules(rules)}
+    assert found == {"shadowed": {"field": "meta l4proto"}}
+    docker = ruleset(base(rule(is_in("tcp", "dport", 22), verdict(ACCEPT)), rule(verdict(ACCEPT)), name="DOCKER", policy=DROP))
+    assert useless_rules(docker) == ()
 
 
 # --- all together ---
