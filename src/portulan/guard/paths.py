@@ -6,8 +6,11 @@ priority (net/netfilter/nf_nat_core.c, nf_nat_register_fn), and the first that t
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from portulan.guard.lanes import BEFORE_TRACKING, TCP, UDP, Entry, Facts, Lane, Moment, OneOf
 from portulan.guard.match import Matcher
+from portulan.guard.mentioned import Mentioned
 from portulan.guard.router import Router
 from portulan.guard.sets import ALL
 from portulan.guard.walk import Walker
@@ -18,7 +21,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from portulan.guard.mentioned import Mentioned
     from portulan.model.network import Link, Network
     from portulan.model.ruleset import Ruleset
 
@@ -109,9 +111,19 @@ class Paths:
         """Own addresses that no rule tells apart. As sender, too, where this host speaks to itself."""
         found: dict[object, list[int]] = {}
         ends = ("daddr", "saddr") if local else ("daddr",)
+        answering = self._answering if not local and self.answers else None
         for number in addresses:
-            found.setdefault((self._only_local(number), str(self.mentioned.sees(number, *ends))), []).append(number)
+            seen = str(self.mentioned.sees(number, *ends)), str(answering and answering.sees(number, "saddr"))
+            found.setdefault((self._only_local(number), *seen), []).append(number)
         return [tuple(numbers) for numbers in found.values()]
+
+    @cached_property
+    def _answering(self) -> Mentioned:
+        """What the rules look at that answers meet: those come from an own address."""
+        return Mentioned(self.ruleset._replace(chains=self.walker.reached_from(self._answer_chains())))
+
+    def _answer_chains(self) -> list[Chain]:
+        return [*self.chains("output", nat=False), *self.chains("postrouting", nat=False)]
 
     @property
     def _bridged(self) -> bool:
@@ -275,9 +287,9 @@ class Paths:
     def _replies(self, lanes: list[Lane]) -> None:
         """Answers have to get out as well: chains of output and postrouting, asked about an established connection's answer."""
         tcp = [lane for lane in lanes if lane.transport == TCP and not lane.entry.local] if self.answers else []
-        for hook in ("output", "postrouting"):
-            for chain in self.chains(hook, nat=False):
-                self._ask(chain, tcp, hook, reply=True)
+        for chain in self._answer_chains():
+            assert chain.base is not None
+            self._ask(chain, tcp, chain.base.hook, reply=True)
 
     def _from_inside(self, lanes: list[Lane]) -> None:
         for lane in lanes:

@@ -171,6 +171,12 @@ class Walker:
         return found
 
     def _changes(self, chain: Chain, key: tuple[str, str, str]) -> bool:
+        if any(each.__class__ in _CHANGING and self._matters(each) for rule in chain.rules for each in rule.statements):
+            return True
+        return any(self.changes((key[0], key[1], target)) for target in self._next(chain))
+
+    def _next(self, chain: Chain) -> set[str]:
+        """The chains of its table that a chain jumps or goes to."""
         targets: set[str] = set()
         for rule in chain.rules:
             for statement in rule.statements:
@@ -179,10 +185,19 @@ class Walker:
                     if statement.target is not None:  # type: ignore[union-attr]
                         targets.add(statement.target)  # type: ignore[union-attr]
                 elif kind is Choose:
-                    targets.update(self._targets(key, statement))  # type: ignore[arg-type]
-                elif kind in _CHANGING and self._matters(statement):
-                    return True
-        return any(self.changes((key[0], key[1], target)) for target in targets)
+                    targets.update(self._targets((chain.family, chain.table, chain.name), statement))  # type: ignore[arg-type]
+        return targets
+
+    def reached_from(self, chains: Iterable[Chain]) -> tuple[Chain, ...]:
+        """These chains and all that they lead to."""
+        found: dict[tuple[str, str, str], Chain] = {}
+        left = list(chains)
+        while left:
+            chain = left.pop()
+            if found.setdefault((chain.family, chain.table, chain.name), chain) is chain:
+                keys = [(chain.family, chain.table, target) for target in self._next(chain)]
+                left += [self.chains[key] for key in keys if key in self.chains and key not in found]
+        return tuple(found.values())
 
     def _matters(self, statement: Statement) -> bool:
         if isinstance(statement, Assign):
