@@ -318,7 +318,10 @@ class Matcher:
     def _names(self, domain: Domain, names: Sequence[Name]) -> list[Box]:
         def among(value: Value) -> bool:
             return isinstance(value, str) and any(
-                value == name.text or (name.prefix and value.startswith(name.text)) for name in names if name.interface is None
+                self._number_of(value) == name.interface
+                if name.interface is not None
+                else value == name.text or (name.prefix and value.startswith(name.text))
+                for name in names
             )
 
         lanes, unknown = 0, domain.unknown
