@@ -81,13 +81,18 @@ def place_text(doors, number):
     return chain.name, rule.handle if rule is not None else None
 
 
-def fate(rules, network, packet, *, answers=False):
-    """What becomes of one packet, by the simulation of all of them."""
-    doors = simulate(rules, network, answers=answers).doors[packet.source.version]
+def way_in(reach, packet):
+    """(doors, lane) that a packet comes in by."""
+    doors = reach.doors[packet.source.version]
     for lane in roots(doors):
         known = packet.link in [link.name for link in lane.entry.links] and packet.destination.number in lane.entry.addresses
         if known and TRANSPORTS[lane.transport] is packet.transport:
-            if not doors.rows.holds(lane.senders, packet.source.number):
-                return None  # a martian
-            return region_of(doors, lane, packet.port, packet.source.number).outcome
+            return doors, lane
     raise LookupError(packet)
+
+
+def fate(rules, network, packet, *, answers=False):
+    """What becomes of one packet, by the simulation of all of them; None of a martian."""
+    doors, lane = way_in(simulate(rules, network, answers=answers), packet)
+    known = doors.rows.holds(lane.senders, packet.source.number)
+    return region_of(doors, lane, packet.port, packet.source.number).outcome if known else None

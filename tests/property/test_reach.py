@@ -1,8 +1,19 @@
 """Laws of the simulation of all senders and ports at once."""
 
+from bisect import bisect_right
+
+import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from portulan.guard.classes import Classes
+from portulan.guard.first_match import FirstMatch
+from portulan.guard.reach import simulate
+from portulan.guard.sets import ALL, EMPTY, Sets
+from portulan.guard.trace import trace
+from portulan.model.port import Transport
+from portulan.model.portset import PortRange, PortSet
+from portulan.model.reach import Outcome
 from portulan.model.rule import (
     Assign,
     Binary,
@@ -18,7 +29,7 @@ from portulan.model.rule import (
     Range,
     Reject,
 )
-from reach_agreement import disagreements
+from reach_agreement import REFUSED, TRANSPORTS, disagreements, edges_of, packets, region_of, roots, way_in
 from rule_builders import (
     ACCEPT,
     CONTAINER,
@@ -152,12 +163,16 @@ def translations(draw):
         port.map(lambda port: dnat(port=port, kind="redirect")), st.sampled_from([ACCEPT, RETURN]), changes)))  # fmt: skip
 
 
+DRAWN = [[st.lists(rules(targets, doubts), max_size=3) for targets in ((), ("low",), ("low", "high"))] for doubts in (False, True)]
+"""Made once: making strategies costs more than drawing from them."""
+
+
 @st.composite
 def rulesets(draw, doubts=False):
     """Up to four base chains of one table, with two to jump to."""
     chains = [
-        chain("low", *draw(st.lists(rules(doubts=doubts), max_size=3))),
-        chain("high", *draw(st.lists(rules(("low",), doubts), max_size=3))),
+        chain("low", *draw(DRAWN[doubts][0])),
+        chain("high", *draw(DRAWN[doubts][1])),
     ]
     plan = draw(
         st.lists(
@@ -180,9 +195,7 @@ def rulesets(draw, doubts=False):
                 )
             )
         elif what == "ingress":
-            chains.append(
-                chain(name, *draw(st.lists(rules(doubts=doubts), max_size=2)), hook=what, family="netdev", devices=("eth0",), policy=policy)
-            )
+            chains.append(chain(name, *draw(DRAWN[doubts][0]), hook=what, family="netdev", devices=("eth0",), policy=policy))
         elif what == "raw":
             body = draw(st.lists(st.lists(conditions, max_size=1).map(lambda body: (*body, NoTrack())), min_size=1, max_size=2))
             chains.append(chain(name, *body, hook="prerouting", priority=-300))
@@ -191,7 +204,7 @@ def rulesets(draw, doubts=False):
             chains.append(
                 chain(
                     name,
-                    *draw(st.lists(rules(("low", "high"), doubts), min_size=1, max_size=4)),
+                    *draw(DRAWN[doubts][2]),
                     hook=what,
                     policy=policy,
                     priority=priority,
@@ -200,7 +213,7 @@ def rulesets(draw, doubts=False):
     return ruleset(*chains, sets=[named_set("known", "203.0.113.0/24", "10.1.0.0/16"), named_set("unread", unread=True)])
 
 
-@settings(max_examples=60)
+@settings(max_examples=15)
 @given(rulesets())
 def test_all_packets_at_once_fare_as_each_alone(drawn):
     wrong, loose = disagreements(drawn, NET)
@@ -208,8 +221,146 @@ def test_all_packets_at_once_fare_as_each_alone(drawn):
     assert not loose
 
 
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(rulesets(doubts=True))
 def test_with_doubts_nothing_is_guessed(drawn):
     wrong, _ = disagreements(drawn, NET)
     assert not wrong
+
+
+@settings(max_examples=10)
+@given(rulesets(doubts=True), st.booleans())
+def test_groups_of_senders_are_disjoint_and_leave_out_nobody(drawn, answers):
+    for doors in simulate(drawn, NET, answers=answers).doors.values():
+        rows = doors.rows
+        for lane in roots(doors):
+            for port in edges_of(doors.ports, 3):
+                left = lane.senders
+                for region in doors.regions(lane, port):
+                    assert rows.both(left, region.rows) == region.rows
+                    left = rows.minus(left, region.rows)
+                assert left == EMPTY
+
+
+@settings(max_examples=15)
+@given(rulesets(doubts=True), st.booleans())
+def test_the_matrix_says_what_the_doors_say(drawn, answers):
+    reach = simulate(drawn, NET, answers=answers)
+    verdicts = reach.prepare()
+    for version, doors in reach.doors.items():
+        for transport in TRANSPORTS:
+            for link in ("eth0", "eth2"):
+                lanes = [lane for lane in roots(doors) if lane.transport == transport and link in [each.name for each in lane.entry.links]]
+                first, numbers = verdicts[version].pieces(link, transport)
+                for port in edges_of(doors.ports, 4):
+                    sure, perhaps = verdicts[version].keys[numbers[bisect_right(first.tolist(), port) - 1]]
+                    regions = [region for lane in lanes for region in doors.regions(lane, port)]
+                    rows = {
+                        outcome: doors.rows.union([region.rows for region in regions if region.outcome is outcome]) for outcome in Outcome
+                    }
+                    assert doors.rows.spans(verdicts[version].sources(sure)) == rows[Outcome.ACCEPT]
+                    assert doors.rows.spans(verdicts[version].sources(perhaps)) == doors.rows.minus(
+                        rows[Outcome.MAYBE], rows[Outcome.ACCEPT]
+                    )
+
+
+@settings(max_examples=10)
+@given(rulesets(doubts=True))
+def test_one_cell_of_the_matrix_is_one_door(drawn):
+    reach = simulate(drawn, NET, answers=False)
+    verdicts = reach.prepare()
+    for doors, lane, packet in packets(reach, 2):
+        region = region_of(doors, lane, packet.port, packet.source.number)
+        outcome, place, *_ = verdicts[packet.source.version].matrix.look(lane, packet.source.number, packet.port)
+        assert outcome is region.outcome
+        if outcome in REFUSED:
+            assert place == region.place
+
+
+@settings(max_examples=10)
+@given(rulesets(doubts=True), st.sampled_from([22, 80, 443]))
+def test_only_some_ports_asked_about_fare_as_all_do(drawn, port):
+    some = simulate(drawn, NET, ports={Transport.TCP: PortSet.of([PortRange(22, 22), PortRange(80, 500)])}).door(Transport.TCP, port)
+    whole = simulate(drawn, NET).door(Transport.TCP, port)
+    assert some.wide == whole.wide
+    for outcome in Outcome:
+        assert senders(some, outcome) == senders(whole, outcome)
+
+
+def senders(reached, outcome):
+    """By interface."""
+    return {
+        (link, span)
+        for access in reached.accesses
+        if access.outcome is outcome
+        for link in access.links
+        for span in (*access.sources.v4, *access.sources.v6)
+    }
+
+
+@settings(max_examples=10)
+@given(rulesets(doubts=True))
+def test_a_witness_of_a_line_is_of_that_line(drawn):
+    reach = simulate(drawn, NET, answers=False)
+    for group in reach.matrix()[0]:
+        if group.accepted:
+            assert trace(drawn, NET, group.witness).outcome is Outcome.ACCEPT
+        else:
+            assert region_of(*way_in(reach, group.witness), group.witness.port, group.witness.source.number).outcome is Outcome.MAYBE
+
+
+# Sets and the first of many boxes
+
+SIZE = 64
+numbers = st.frozensets(st.integers(0, SIZE - 1))
+
+
+def put(sets, numbers):
+    return sets.spans((number, number) for number in numbers)
+
+
+def held(sets, number):
+    return frozenset(value for first, last in sets.pairs(number) for value in range(first, last + 1))
+
+
+@given(numbers, numbers, numbers)
+def test_sets_are_sets(one, other, third):
+    sets = Sets(SIZE)
+    a, b, c = (put(sets, each) for each in (one, other, third))
+    everything = frozenset(range(SIZE))
+    for number, wanted in (
+        (a, one), (sets.both(a, b), one & other), (sets.either(a, b), one | other), (sets.minus(a, b), one - other), (sets.outside(a), everything - one), (sets.union([a, b, c]), one | other | third),
+        (sets.outside(sets.outside(a)), one), (sets.both(a, sets.either(b, c)), one & (other | third)),
+    ):  # fmt: skip
+        assert held(sets, number) == wanted
+        assert number == put(sets, wanted), "equal sets have one number"
+        assert [value for value in range(SIZE) if sets.holds(number, value)] == sorted(wanted)
+    assert (sets.span(0, SIZE - 1), put(sets, ())) == (ALL, EMPTY)
+
+
+boxes = st.lists(st.tuples(numbers, numbers, st.booleans()), min_size=1, max_size=12)
+
+
+@settings(max_examples=40)
+@given(boxes, st.integers(0, 5))
+def test_the_first_box_decides(boxes, all_ports):
+    everything = frozenset(range(SIZE))
+    boxes = [
+        (one or everything, other if at % 6 != all_ports and other else everything, accepts)
+        for at, (one, other, accepts) in enumerate(boxes)
+    ]
+    rows, ports = Sets(SIZE), Sets(SIZE)
+    made = [(put(rows, one), put(ports, other)) for one, other, _ in boxes]
+    kinds = Classes(rows, [one for one, _ in made]), Classes(ports, [other for _, other in made])
+    slots = [np.array([kind.slot[each[at]] for each in made], np.intp) for at, kind in enumerate(kinds)]
+    first = FirstMatch(*kinds, *slots, np.array([2 * at + accepts for at, (_, _, accepts) in enumerate(boxes)], np.intp))
+    table = first.values(np.arange(kinds[1].count))
+    bits = np.unpackbits(first.accepted(0, kinds[0].count), axis=1, count=kinds[1].count)
+    for row in range(kinds[0].count):
+        for column in range(kinds[1].count):
+            sender, port = kinds[0].first[row], kinds[1].first[column]
+            wanted = next(
+                (2 * at + accepts for at, (one, other, accepts) in enumerate(boxes) if sender in one and port in other), first.none
+            )
+            assert table[row, column] == wanted
+            assert bits[row, column] == wanted % 2

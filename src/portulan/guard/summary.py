@@ -6,16 +6,16 @@ from functools import cached_property
 
 import numpy as np
 
-from portulan.guard.lanes import TCP
+from portulan.guard.lanes import TCP, UDP
 from portulan.guard.matrix import Matrix
 from portulan.model.network import Address
 from portulan.model.port import Transport
-from portulan.model.reach import Group, Packet, Sources
+from portulan.model.reach import Group, Outcome, Packet, Sources
 from portulan.model.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import TypeAlias
 
     from numpy.typing import NDArray
@@ -82,6 +82,10 @@ class Verdicts:
         """All ports of a way in: where each piece begins, and the number of its key."""
         nothing = np.zeros(1, np.intp), np.full(1, _NOBODY, np.intp)
         return self._ways.get((link, transport), nothing)
+
+    def roots(self, link: str, transport: int) -> list[Lane]:
+        """The lanes of a way in: one for each class of own addresses."""
+        return next((lanes for (links, number), lanes in self._roots.items() if number == transport and link in links), [])
 
     def _alike(self, lane: Lane) -> object:
         """Equal for lanes that no layer tells apart."""
@@ -176,6 +180,16 @@ def _side_by_side(left: tuple[Ints, Ints], right: tuple[Ints, Ints]) -> dict[tup
     return found
 
 
+def _witness(verdicts: Verdicts, version: int, line: Line, senders: Sequence[tuple[int, int]], wanted: Outcome) -> Packet:
+    """A packet from the largest span of these senders, to an own address at which it fares so."""
+    first, last = max(senders, key=lambda span: span[1] - span[0])
+    sender = first + 1 if first & 0xFF == 0 and last > first else first
+    transport, ((port, _), *_) = next(iter(line.ports.items()))
+    lanes = verdicts.roots(line.links[0], TCP if transport is Transport.TCP else UDP)
+    lane = next((lane for lane in lanes if verdicts.matrix.look(lane, sender, port)[0] is wanted), lanes[0])
+    return Packet(transport, Address(version, sender), Address(version, lane.entry.addresses[0]), port, None, line.links[0])
+
+
 def _group(verdicts: Mapping[int, Verdicts], line: Line) -> Group:
     keys = {version: verdicts[version].keys[number] for version, number in zip((4, 6), line.keys, strict=True) if version in verdicts}
     spans = {(version, at): verdicts[version].sources(keys[version][at]) if version in keys else () for version in (4, 6) for at in (0, 1)}
@@ -184,10 +198,5 @@ def _group(verdicts: Mapping[int, Verdicts], line: Line) -> Group:
     witness = None
     if chosen:
         version = 4 if chosen.v4 else 6
-        first, last = (chosen.v4 or chosen.v6)[0]
-        transport, (span, *_) = next(iter(line.ports.items()))
-        lanes = verdicts[version].paths.lanes
-        own = next((lane.entry.addresses[0] for lane in lanes if any(link.name == line.links[0] for link in lane.entry.links)), 0)
-        sender = first + 1 if first & 0xFF == 0 and last > first else first
-        witness = Packet(transport, Address(version, sender), Address(version, own), span[0], None, line.links[0])
+        witness = _witness(verdicts[version], version, line, chosen.v4 or chosen.v6, Outcome.ACCEPT if accepted else Outcome.MAYBE)
     return Group(tuple((word, tuple(each)) for word, each in line.ports.items()), line.links, accepted, perhaps, witness)
