@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.lab, pytest.mark.peer]
 NO = (
     "portulan 8443", "portulan lookup postgrse", "portulan why 80", "portulan why 40000", "portulan why 5001",
     "portulan why 443    # as an ordinary user", "portulan conflicts /srv/shop", "portulan reach 5000 --from everyone", "portulan audit",
-    "portulan audit --policy /srv/portulan.toml --ignore firewall.none --ignore cleartext.http",
+    "portulan audit --policy /srv/portulan.toml --ignore cleartext.http",
 )  # fmt: skip
 """Examples whose answer is no."""
 
