@@ -117,7 +117,7 @@ class Lab:
 
     def send(self, packets):
         """Each packet, its number (its place in the list, and FIRST_NUMBER) in TCP's sequence number or UDP's first four bytes; returns when the host has taken them all."""
-        before = self._received()
+        before = self.received()
         sockets = {}
         with self.sender.enter():
             for link in LINKS:
@@ -129,12 +129,17 @@ class Lab:
         finally:
             for one in sockets.values():
                 one.close()
-        deadline = time.monotonic() + 10
-        while self._received() - before < len(packets):
+        self.wait_for(before + len(packets))
+
+    def wait_for(self, count):
+        """Until the host has taken so many packets in all."""
+        deadline = time.monotonic() + 30
+        while self.received() < count:
             assert time.monotonic() < deadline, "packets got lost on their way to the host"
             time.sleep(0.005)
 
-    def _received(self):
+    def received(self):
+        """How many packets the host has taken from its links."""
         with self.host.enter():
             lines = Path("/proc/thread-self/net/dev").read_text().splitlines()
         return sum(int(line.split(":")[1].split()[1]) for line in lines if line.strip().startswith(LINKS))

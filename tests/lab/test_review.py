@@ -154,7 +154,7 @@ def odd_ones(rules, gone, frames_of):
             gone = useless(lab.read()[0])[1]
         if gone:
             take_away(lab.host, gone)
-        frames = list(frames_of(lab.hardware))
+        frames, before = list(frames_of(lab.hardware)), lab.received()
         with lab.sender.enter():
             sockets = {link: socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) for link in LINKS}
             for link, one in sockets.items():
@@ -163,6 +163,7 @@ def odd_ones(rules, gone, frames_of):
             sockets[link].send(frame)
         for one in sockets.values():
             one.close()
+        lab.wait_for(before + len(frames))
         time.sleep(0.2)
         listed = [lab.host.run(["nft", "-j", "list", "set", "inet", "judge", name]).stdout for name in ("odd4", "odd6")]
         elements = [[each["set"].get("elem", []) for each in json.loads(text)["nftables"] if "set" in each] for text in listed]

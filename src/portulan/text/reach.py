@@ -405,6 +405,7 @@ SENTENCES: dict[str, str] = {
     "reach.no-address": mark("this host has no IPv{version} address there that a packet could be sent to."),
     "reach.nobody-comes": mark("nobody can send here from outside: no interface is up, or none has an address."),
     "reach.no-linux": mark("firewall rules are read on Linux only."),
+    "reach.no-way-in": mark("no packet comes to {address} by {link}: the interface or the address is not of this network."),
     "reach.one": mark("--from is about one packet: name one port, as in  portulan reach 443 --from 203.0.113.9"),
     "reach.needs-from": mark("{option} is about one packet: say who sends it, with --from."),
 }
