@@ -297,7 +297,10 @@ class Matcher:
     def _names(self, domain: Domain, names: Sequence[Name]) -> list[Box]:
         def among(value: Value) -> bool:
             return isinstance(value, str) and any(
-                value == name.text or (name.prefix and value.startswith(name.text)) for name in names if name.interface is None
+                (value == name.text or (name.prefix and value.startswith(name.text)))
+                if name.interface is None
+                else not (name.interface or value)
+                for name in names
             )
 
         lanes, unknown = 0, domain.unknown
