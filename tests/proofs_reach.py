@@ -8,7 +8,9 @@ import random
 from collections import Counter
 from pathlib import Path
 
-from firewalls import load
+import pytest
+
+from firewalls import DOCKER, FIREWALLD, UFW, load, run_all, start_firewalld
 from portulan.guard.reach import simulate
 from portulan.guard.trace import Tracer
 from portulan.model.reach import Outcome, Way
@@ -23,7 +25,7 @@ MOST_TOLD = 5
 ENDS = {"accept", "drop", "reject", "jump", "goto", "return", "continue", "dnat", "redirect", "snat", "masquerade", "policy", "fwd"}
 """Actions of a rule that matched to its end."""
 UNKNOWABLE = (
-    "limit rate", "numgen", "ttl", "hoplimit", "meta length", "ct count", "quota", "meta random", "tcp window", "meta hour", "ether saddr", "198.18.64.1-198.18.64.4", ":8000-8003",
+    "limit rate", "-m recent", "-m limit", "numgen", "ttl", "hoplimit", "meta length", "ct count", "quota", "meta random", "tcp window", "meta hour", "ether saddr", "198.18.64.1-198.18.64.4", ":8000-8003",
 )  # fmt: skip
 """What the rules drawn by lot have of which nobody can know beforehand, as nft prints it."""
 LEFT_OPEN = {"reach": ("sport", "@th,0,8", "saddr &")}
@@ -70,12 +72,63 @@ def say(answer):
 ENGINES = {"trace": by_trace, "reach": by_reach}
 
 
-def packets(seed, count=PACKETS, engines=("trace",)):
+def packets(seed, count=PACKETS, engines=("trace", "reach")):
     """One set of rules, real packets through it, and every engine's word about each. Returns (differences, figures)."""
     dice = random.Random(f"reach {seed}")
     rules = Writer(dice).write()
+    return _judged(dice, count, engines, rules, lambda lab: lab.load(rules))
+
+
+def maker(name, seed, count=1_000, engines=("trace", "reach")):
+    """The same for the rules of a program that people use: `MAKERS` has how each is made to write them."""
+    return _judged(random.Random(f"{name} {seed}"), count, engines, name, lambda lab: lab.write(MAKERS[name]))
+
+
+def _docker(host):
+    run_all(host, DOCKER.replace("docker0", "eth2").replace("172.17.0.2", "198.18.64.1").replace("172.17.0.0/16", "198.18.64.0/18"))
+
+
+def _ufw_with_docker(host):
+    run_all(host, UFW)
+    _docker(host)
+
+
+def _legacy(host):
+    if host.run(["iptables-legacy", "-S"]).returncode:
+        pytest.skip("this kernel has no iptables-legacy")
+    run_all(host, LEGACY)
+    load(host, "table inet beside { chain in { type filter hook input priority 5; tcp dport 443 drop; }; }")
+
+
+LEGACY = """
+iptables-legacy -N office
+iptables-legacy -A office -s 203.0.113.0/24 -j ACCEPT
+iptables-legacy -A office -s 198.18.128.0/18 -p tcp -m multiport --dports 22,80,443 -j ACCEPT
+iptables-legacy -A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+iptables-legacy -A INPUT -i eth1 -p udp --dport 53 -j ACCEPT
+iptables-legacy -A INPUT -j office
+iptables-legacy -A INPUT -p tcp --dport 8000:9100 -j REJECT --reject-with tcp-reset
+iptables-legacy -P INPUT DROP
+iptables-legacy -t nat -A PREROUTING -d 198.18.0.2 -p tcp --dport 8080 -j DNAT --to-destination 198.18.64.1:80
+iptables-legacy -A FORWARD -d 198.18.64.1 -p tcp --dport 80 ! -s 198.19.0.0/16 -j ACCEPT
+iptables-legacy -P FORWARD DROP
+ip6tables-legacy -A INPUT -s fd00:128::/32 -p tcp --dport 22 -j ACCEPT
+ip6tables-legacy -A INPUT -p ipv6-icmp -j ACCEPT
+ip6tables-legacy -A INPUT -p tcp --dport 80:443 -j DROP
+"""
+MAKERS = {
+    "ufw": lambda host: run_all(host, UFW),
+    "docker": _docker,
+    "ufw and docker": _ufw_with_docker,
+    "firewalld by nftables": lambda host: (start_firewalld(host, "nftables"), run_all(host, FIREWALLD)),
+    "firewalld by iptables": lambda host: (start_firewalld(host, "iptables"), run_all(host, FIREWALLD)),
+    "iptables-legacy beside nft": _legacy,
+}
+
+
+def _judged(dice, count, engines, rules, make):
     with open_lab() as lab:
-        lab.load(rules)
+        make(lab)
         ruleset, network = lab.read()
         drawn = draw_packets(dice, count)
         lab.send(drawn)

@@ -99,6 +99,11 @@ class Lab:
         load(self.host, JUDGE.format(hook="input", priority=2147483647, fate="drop"))
         return refused
 
+    def write(self, make):
+        """Rules that a program makes on the host, and the judge."""
+        make(self.host)
+        load(self.host, JUDGE.format(hook="input", priority=2147483647, fate="drop"))
+
     def read(self):
         """(Ruleset, Network) as Portulan reads them, the judge's table left out."""
         ruleset = read_there(self.host)
@@ -253,6 +258,11 @@ class Monitor:
 
     def close(self):
         self._socket.close()
+
+    def write(self, make):
+        """Rules that a program makes on the host, and the judge."""
+        make(self.host)
+        load(self.host, JUDGE.format(hook="input", priority=2147483647, fate="drop"))
 
     def read(self):
         """What a packet is known by -> [(family, table, chain, handle of the rule, or None for the policy), …] in order: what matched."""

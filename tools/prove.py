@@ -121,7 +121,7 @@ PROOFS = (
     Proof(
         "reach-packets", 200, "proofs_reach:packets",
         "Of rules drawn by lot (both IP versions, TCP and UDP, input, forward, DNAT and redirect, ingress and egress, several base chains, sets, maps, jumps, marks, "
-        "interfaces, conntrack) 5,000 real packets each fare as the simulation says, by the word of a last chain of the kernel: let through or not, and where they "
+        "interfaces, conntrack) 5,000 real packets each fare as the simulation says, both that of one packet and that of all senders and ports at once, by the word of a last chain of the kernel: let through or not, and where they "
         "come out. Where it says maybe, it names a rule that has something nobody can know beforehand.",
     ),
     Proof(

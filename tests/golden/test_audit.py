@@ -75,7 +75,9 @@ DOORS = (
 RULES = ruleset(DNAT, INPUT, base(rule(verdict(DROP)), table="legacy:filter", family="ip", name="INPUT"))
 USELESS = (
     ("shadowed", RULE, {"by": "inet filter input, handle 3:  tcp dport 1-1023 drop"}),
-    ("redundant", RULE._replace(handle=15), {"by": "policy drop"}),
+    ("redundant", RULE._replace(handle=15), {"by": "inet filter input:  policy drop"}),
+    ("shadowed", RULE._replace(handle=16, text="tcp dport 22 udp dport 53 accept"), {"field": "meta l4proto"}),
+    *(("redundant", RULE._replace(handle=handle), {"by": "inet filter input, handle 30:  drop"}) for handle in (20, 21, 22, 23)),
 )
 WANTED = '[sources]\noffice = ["198.51.100.0/24"]\n[doors]\nhttps = "everyone"\nssh = "office"\n'
 

@@ -272,3 +272,31 @@ def test_the_way_out_of_a_published_port(host):
     run_all(host, found["published.past-firewall:8080"]["fixes"][1]["command"])
     _, found = audited(host)
     assert "published.past-firewall:8080" not in found
+
+
+def test_rules_to_no_effect_are_told_with_those_that_decide_instead(host):
+    load(
+        host,
+        """table inet filter {
+            chain input {
+                type filter hook input priority 0; policy drop;
+                tcp dport 1-1023 accept
+                ip saddr 203.0.113.0/24 tcp dport 22 drop
+                udp dport 53 drop
+                oifname "eth0" accept
+            }
+        }""",
+    )
+    answer, _ = audited(host)
+    told = {
+        one["facts"]["text"]: (one["id"], one["evidence"][1]["facts"])
+        for one in answer["items"]
+        if one["id"] in ("rule.shadowed", "rule.redundant")
+    }
+    assert {text: (kind, *map(str, facts)) for text, (kind, facts) in told.items()} == {
+        "ip saddr 203.0.113.0/24 tcp dport 22 drop": ("rule.shadowed", "by"),
+        "udp dport 53 drop": ("rule.redundant", "by"),
+        'oifname "eth0" accept': ("rule.shadowed", "field"),
+    }
+    assert told["ip saddr 203.0.113.0/24 tcp dport 22 drop"][1]["by"].endswith("tcp dport 1-1023 accept")
+    assert told["udp dport 53 drop"][1]["by"] == "inet filter input:  policy drop"

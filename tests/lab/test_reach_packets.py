@@ -18,6 +18,7 @@ def test_every_packet_fares_as_simulated(samples, day_seed, peers):
         assert found == [], f"seed {seed}"
         total += figures
     assert total["trace: accept"] > 500 < total["packets"] - total["came through"], total
+    assert total["reach: accept"] > 200 < total["reach: drop"], total
 
 
 @pytest.mark.prove
@@ -29,6 +30,14 @@ def test_the_same_rules_match_as_nft_traces(samples, day_seed, peers):
         assert found == [], f"seed {seed}"
         total += figures
     assert total["steps"] > total["traces"] > 100, total
+
+
+@pytest.mark.parametrize("name", proofs_reach.MAKERS)
+def test_rules_of_well_known_programs(name, day_seed, peers):
+    """ufw, Docker's rules, firewalld and iptables-legacy: real packets through what they really write."""
+    found, figures = proofs_reach.maker(name, day_seed)
+    assert found == []
+    assert 0 < figures["came through"] < figures["packets"], figures
 
 
 def test_a_wrong_word_is_told(peers, monkeypatch):

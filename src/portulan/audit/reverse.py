@@ -11,7 +11,7 @@ from portulan.host.remedies import quote
 from portulan.model.finding import Evidence, Finding, Fix, Level, Subject
 from portulan.model.port import Transport
 from portulan.model.portset import PortRange, PortSet
-from portulan.model.rule import Field, Match, Verdict, VerdictKind
+from portulan.model.rule import Field, Match, Members, Verdict, VerdictKind
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,14 +35,18 @@ def find_empty_doors(facts: Facts) -> Iterator[Finding]:
         return
     listening = {(door.transport, door.port) for door in facts.doors}
     told = set[tuple[tuple[Transport, int], ...]]()
+    asleep = {(table.family, table.name) for table in facts.ruleset.tables if table.dormant}
+    shadowed = {place for kind, place, _ in facts.useless if kind == "shadowed"}
     for chain in entered(facts.ruleset, "input"):
-        for rule in chain.rules:
+        for rule in chain.rules if (chain.family, chain.table) not in asleep else ():
             ports = _opened(rule, chain, facts.ruleset)
             empty = tuple(port for port in ports if port not in listening)
             if not empty or len(ports) > _MOST_PORTS or empty in told:
                 continue
-            told.add(empty)  # the same for IPv4 and IPv6
             place, names = place_of(chain, rule), _names(empty)
+            if place in shadowed:  # then it opens nothing
+                continue
+            told.add(empty)  # the same for IPv4 and IPv6
             evidence = (Evidence("opened-by", rule_facts(place)), Evidence("nobody-listens", {"ports": names}))
             about = Subject(empty[0][0], empty[0][1], netns=facts.netns)
             fixes = _undo(place, facts, names if _is_plain(rule) else "")
@@ -50,14 +54,22 @@ def find_empty_doors(facts: Facts) -> Iterator[Finding]:
 
 
 def _opened(rule: Rule, chain: Chain, ruleset: Ruleset) -> tuple[tuple[Transport, int], ...]:
-    """The ports that a rule accepts, for whomever; not where it is for a group of receivers or for the client's own side of a service (DHCP)."""
+    """The ports that a rule accepts; not for a group of receivers, for this host itself, or for the client's own side of a service (DHCP)."""
     last = rule.statements[-1] if rule.statements else None
     if not (isinstance(last, Verdict) and last.kind is VerdictKind.ACCEPT):
         return ()
     fields = [part.left for part in rule.statements if isinstance(part, Match) and isinstance(part.left, Field)]
-    if any(field.name in ("daddr", "sport") or field.group == "ct" for field in fields):
+    if any(field.name in ("daddr", "sport") or field.group == "ct" for field in fields) or any(map(_is_for_itself, rule.statements)):
         return ()
     return tuple(port for port in named_ports(rule, chain, ruleset) if port not in _CLIENTS)
+
+
+def _is_for_itself(part: object) -> bool:
+    """`iif lo`: what this host says to itself."""
+    if not (isinstance(part, Match) and isinstance(part.left, Field) and part.left.name in ("iif", "iifname") and not part.negated):
+        return False
+    names = part.right.names.names if isinstance(part.right, Members) and part.right.names is not None else ()
+    return bool(names) and all(name.text == "lo" and not name.prefix for name in names)
 
 
 def _is_plain(rule: Rule) -> bool:

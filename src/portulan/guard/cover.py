@@ -7,7 +7,7 @@ binary search and one `&` a dimension, however many boxes there are.
 from __future__ import annotations
 
 from bisect import bisect_right
-from itertools import accumulate
+from itertools import accumulate, islice
 
 from portulan.guard.conditions import ABSENT
 from portulan.guard.sets import ALL
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     from portulan.guard.conditions import Box, Conditions
 
-_MOST_BITS = 1 << 29
+_MOST_BITS, _MOST_EDGES = 1 << 29, 400_000
 """64 MB for the table of one dimension; a dimension that needs more is not looked at, which only makes answers less sharp."""
-_PIECES, _WIDE = 200, 64
+_PIECES, _WIDE, _TRIED = 200, 64, 64
 
 
 class Index:
@@ -43,7 +43,8 @@ class Index:
 
     def _add(self, at: int, asking: dict[int, int]) -> None:
         free, edges = self._every, self._known.sets.edges
-        if sum(len(edges[values]) for values in asking) * len(self.boxes) > _MOST_BITS:
+        size = sum(len(edges[values]) for values in asking)
+        if size > _MOST_EDGES or size * len(self.boxes) > _MOST_BITS:
             return
         turns: dict[int, int] = {}
         for values, numbers in asking.items():
@@ -95,7 +96,8 @@ class Index:
             if not pieces:
                 return sorted(found)
             piece = pieces.pop()
-            number = next((one for one in bits(self.holding(piece, among)) if self._known.both(piece, self.boxes[one]) is not None), None)
+            candidates = islice(bits(self.holding(piece, among)), _TRIED)
+            number = next((one for one in candidates if self._known.both(piece, self.boxes[one]) is not None), None)
             if number is None:
                 return None
             found[number] = None

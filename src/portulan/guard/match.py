@@ -249,16 +249,37 @@ class Matcher:
         if domain.ports and (port := self._some_ports(spans, domain.mask)):
             hits.append((ALL, domain.ports, port, True))
         if domain.constants:
-            lanes, perhaps = _constant_in(domain.constants, spans)
+            lanes, perhaps = _constant_in(self._numbered(domain.constants), spans)
             if lanes:
                 hits.append((ALL, lanes, ALL, True))
             if perhaps:
                 hits.append((ALL, perhaps, ALL, False))
         if domain.by_sender:
-            hits += [(row, lanes, ALL, True) for value, row, lanes in domain.by_sender if isinstance(value, int) and lies_in(value, spans)]
+            hits += [
+                (row, lanes, ALL, True)
+                for value, row, lanes in domain.by_sender
+                if isinstance(number := self._number_of(value), int) and lies_in(number, spans)
+            ]
         if domain.unknown and not (domain.bits is not None and all(first == last and first & ~domain.bits for first, last in spans)):
             hits.append((ALL, domain.unknown, ALL, False))
         return hits
+
+    def _numbered(self, constants: dict[Value, int]) -> dict[Value, int]:
+        """With interfaces by their numbers, where there are any."""
+        if not any(isinstance(value, str) for value in constants):
+            return constants
+        found: dict[Value, int] = {}
+        for value, lanes in constants.items():
+            number = self._number_of(value)
+            found[number] = found.get(number, 0) | lanes
+        return found
+
+    def _number_of(self, value: Value) -> Value:
+        """An interface's number; 0 is none."""
+        if not isinstance(value, str):
+            return value
+        link = self.facts.links.get(value)
+        return link.number if link is not None else 0 if value == "" else UNKNOWN
 
     def _some_ports(self, spans: Sequence[tuple[int, int]], mask: int | None) -> int:
         if mask is not None:
@@ -297,9 +318,9 @@ class Matcher:
     def _names(self, domain: Domain, names: Sequence[Name]) -> list[Box]:
         def among(value: Value) -> bool:
             return isinstance(value, str) and any(
-                (value == name.text or (name.prefix and value.startswith(name.text)))
-                if name.interface is None
-                else not (name.interface or value)
+                self._number_of(value) == name.interface
+                if name.interface is not None
+                else value == name.text or (name.prefix and value.startswith(name.text))
                 for name in names
             )
 

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     Cover: TypeAlias = tuple[Box, Source]
 
 _MOST_COVERS, _MOST_ASKED = 256, 256
+_DEEPEST = 64
+"""The kernel takes 16 jumps (NFT_JUMP_STACK_SIZE); what lies deeper in a listing that no kernel gave may do anything."""
 _DECIDED = (*FINAL, "translate")
 
 
@@ -81,6 +83,7 @@ class _Review:
         self._handed: dict[Name, tuple[Box, list[Cover], Source]] = {}
         """Chain with one caller -> (what is true of all that comes in, the boxes of packets that never come, the caller)."""
         self._calm: dict[tuple[Name, Fate], bool] = {}
+        self._shallow = self._measure()
         self.place = cache(self._place)
 
     def _callers(self) -> dict[Name, list[tuple[Name, int]]]:
@@ -94,6 +97,25 @@ class _Review:
                     else:
                         found.setdefault((*name[:2], target), []).append((name, at))
         return {name: callers for name, callers in found.items() if name[:2] not in anywhere}
+
+    def _measure(self) -> set[Name]:
+        """The chains that no rule leads from deeper than is looked into: those that lead nowhere first, then those that lead to such ones."""
+        shallow: set[Name] = set()
+        for _ in range(_DEEPEST):
+            more = {
+                name
+                for name, decisions in self.decisions.items()
+                if name not in shallow
+                and all(
+                    target == ANYWHERE or (*name[:2], target) in shallow or (*name[:2], target) not in self.decisions
+                    for decision in decisions
+                    for target in decision.leads
+                )
+            }
+            if not more:
+                break
+            shallow |= more
+        return shallow
 
     def found(self) -> Iterator[Useless]:
         """Chains before those that they lead to; told in the ruleset's own order."""
@@ -209,10 +231,11 @@ class _Review:
 
     def _decided_in(self, name: Name) -> list[Cover]:
         """Boxes of packets whose way through the base chain ends in this one, whoever sent them here."""
+        if name not in self._shallow:
+            return []
         known = self._decided.get(name)
         if known is not None:
             return known
-        self._decided[name] = []  # in case of a circle
         found: list[Cover] = []
         changes: frozenset[Key] | None = frozenset()
         for at, decision in enumerate(self.decisions.get(name, ())):
@@ -234,8 +257,9 @@ class _Review:
         return changes
 
     def _changed_in(self, name: Name) -> frozenset[Key] | None:
+        if name not in self._shallow:
+            return None
         if name not in self._changes:
-            self._changes[name] = None  # in case of a circle
             changes: frozenset[Key] | None = frozenset()
             for decision in self.decisions.get(name, ()):
                 more = self._changed_by(name, decision)
@@ -246,8 +270,9 @@ class _Review:
     def is_calm(self, name: Name, fate: Fate) -> bool:
         """Whether a packet that is sent through a chain fares so, or comes back, and nothing else happens to it."""
         key = name, fate
+        if name not in self._shallow:
+            return False
         if key not in self._calm:
-            self._calm[key] = False  # in case of a circle
             self._calm[key] = all(self._is_calm(name, decision, fate) for decision in self.decisions.get(name, ()))
         return self._calm[key]
 

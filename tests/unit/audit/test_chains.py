@@ -33,6 +33,7 @@ from portulan.audit.find import find_all, find_unjudged
 from portulan.audit.icmp6 import NEEDS, find_icmp6
 from portulan.audit.published import find_published, named_ports, published_ports
 from portulan.audit.reverse import find_empty_doors, find_useless, useless_rules
+from portulan.guard.reach import place_of
 from portulan.model.finding import Doubt, Evidence, Level
 from portulan.model.network import Link
 from portulan.model.reach import Outcome, Reached, Way
@@ -252,6 +253,17 @@ def test_published_as_the_firewall_says():
 
 
 # --- rules ---
+
+
+def test_a_rule_that_opens_nothing_is_not_said_to_open_a_port():
+    opened = rule(is_in("tcp", "dport", 99), verdict(ACCEPT))
+    rules = ruleset(base(opened))
+    (one,) = find_empty_doors(facts(ruleset=rules))
+    assert one.facts["ports"] == "99/tcp"
+    assert [*find_empty_doors(facts(ruleset=rules, useless=(("shadowed", place_of(rules.chains[0], opened), {"by": "drop"}),)))] == []
+    assert [*find_empty_doors(facts(ruleset=rules._replace(tables=(Table("inet", "filter", dormant=True),))))] == []
+    assert [*find_empty_doors(facts(ruleset=ruleset(base(rule(interface("lo"), is_in("tcp", "dport", 99), verdict(ACCEPT))))))] == []
+    assert [*find_empty_doors(facts(ruleset=ruleset(base(rule(interface("eth0"), is_in("tcp", "dport", 99), verdict(ACCEPT))))))] != []
 
 
 def test_rules_that_open_a_port_on_which_nobody_listens():

@@ -322,6 +322,14 @@ def test_what_is_left_aside():
     assert told(ruleset()) == {}
 
 
+def test_jumps_deeper_than_any_kernel_takes_are_not_followed():
+    deep = [chain(f"k{at}", *([jump(f"k{at + 1}")] if at < 2999 else [DROP])) for at in range(3000)]
+    assert told(ruleset(chain("c", jump("k0"), ACCEPT, hook="input"), *deep)) == {"c/2": ("redundant", "policy accept")}
+    assert told(ruleset(chain("c", jump("k2980"), ACCEPT, hook="input"), *deep[2980:])) == {
+        "c/2": ("shadowed", 1)
+    }  # by the last chain's one rule
+
+
 def test_chains_in_a_circle_are_no_trouble():
     one, two = chain("one", jump("two"), (SSH, DROP), (SSH, ACCEPT)), chain("two", jump("one"), jump("nowhere"))
     assert told(ruleset(one, two))["one/3"] == ("shadowed", 2)
@@ -346,4 +354,6 @@ def test_work_is_bounded():
     assert of_chain(*many, (NET, WEB, DROP), (NET, DROP))["c/257"] == ("redundant", 258)
     pieces = [(match("ip saddr", f"10.{at}.0.0/16"), ACCEPT) for at in range(256)]
     assert "c/257" not in of_chain(*pieces, (NET, REFUSE))  # it is covered, but not by few
+    wide = [(NET, among("ip daddr", range(at, 90_000 + at, 2)), SSH, ACCEPT) for at in range(3)]
+    assert of_chain(*wide, (*wide[0][:-1], REFUSE)) == {"c/4": ("shadowed", 1)}
     assert of_chain(*pieces[:9], (match("ip saddr", "10.0.0.0/13"), REFUSE))["c/10"] == ("shadowed", *range(1, 9))
