@@ -36,8 +36,9 @@ def packets(reach, senders=4):
     for version, doors in reach.doors.items():
         everybody, every = edges_of(doors.rows, 64), edges_of(doors.ports, 64)
         for at, lane in enumerate(roots(doors)):
-            let_in = [sender for sender in everybody if doors.rows.holds(lane.senders, sender)]
-            for number in range(senders):
+            ends = [end for span in doors.rows.pairs(lane.senders)[:8] for end in span]
+            let_in = sorted({*ends, *(sender for sender in everybody if doors.rows.holds(lane.senders, sender))})
+            for number in range(senders if let_in else 0):
                 sender, port = let_in[(at * 7 + number * 5) % len(let_in)], every[(at * 5 + number * 11) % len(every)]
                 link = lane.entry.links[number % len(lane.entry.links)]
                 own = lane.entry.addresses[number % len(lane.entry.addresses)] if not lane.entry.local else sender

@@ -19,6 +19,7 @@ from portulan.model.rule import (
     Range,
     Reject,
     Spans,
+    Translate,
     Update,
     Verdict,
 )  # fmt: skip
@@ -53,6 +54,8 @@ class Mentioned:
         self._names: set[tuple[str, bool]] = set()
         self._held: dict[str, list[Spans]] = {"saddr": [], "daddr": []}
         self._odd: set[str] = set()
+        self._redirects = False
+        """Whether a rule sends packets to the address of the interface they came by."""
         self._by_link = False
         """Whether a rule asks for routes by the interface a packet came in by."""
         self._of_version: dict[int, dict[int, list[Rule]]] = {4: {}, 6: {}}
@@ -93,6 +96,8 @@ class Mentioned:
             self.marks |= statement.field.group in ("meta", "ct")
             self._look(statement.value, where)
             return
+        if isinstance(statement, Translate):
+            self._redirects |= statement.kind == "redirect"
         if isinstance(statement, Update):
             self.written.add((*where, statement.set))
         self._look(statement, where)
@@ -156,7 +161,12 @@ class Mentioned:
             if any(name[1:] in ("iftype", "ifgroup", "ifkind") or group == "ether" for group, name in self.read)
             else ()
         )
-        return names, numbers, link.name if self._by_link else ""
+        targets = (
+            [(one.version, one.number >> 118 == 0x3FA, self.sees(one.number, "daddr")) for one, _ in link.addresses]
+            if self._redirects
+            else ()
+        )
+        return names, numbers, link.name if self._by_link else "", str(targets)
 
     def sees(self, address: int, *ends: str) -> object:
         """What rules can see of an own address as `daddr` (and `saddr`): those with the same answer are one class."""

@@ -7,7 +7,7 @@ from portulan.guard.router import Router
 from portulan.guard.sets import ALL
 from portulan.model.network import Link
 from portulan.model.reach import Outcome
-from portulan.model.rule import Field
+from portulan.model.rule import Field, Match, Members, Name, Names
 from portulan.model.ruleset import Table
 from reach_agreement import disagreements, fate
 from rule_builders import ACCEPT, CONTAINER, DROP, HOST, address, chain, dnat, mark, match, network, packet, route, ruleset
@@ -216,6 +216,16 @@ def test_fib_is_unknown_where_routes_are():
     assert list(Router(4, NET._replace(policy_routing=True)).fib(Field("fib", "oif", flags=("saddr",)), SOURCE, "eth0")) == [(UNKNOWN, ALL)]
     assert list(Router(4, NET).fib(Field("fib", "type", flags=("daddr", "oif")), 1, "eth0")) == [(UNKNOWN, ALL)]
     assert list(Router(4, NET).fib(Field("fib", "type", flags=("daddr",)), UNKNOWN, "eth0")) == [(UNKNOWN, ALL)]
+
+
+def test_no_interface_at_all_is_number_0():
+    """The rpfilter of iptables: `fib saddr . mark . iif oif 0`."""
+    no_way = Match(Field("fib", "oif", flags=("saddr", "mark", "iif")), Members(names=Names((Name("", interface=0),))))
+    rules = ruleset(chain("pre", (no_way, DROP), hook="prerouting", priority=-150))
+    assert fate(rules, without_default(), packet()) is NO
+    assert fate(rules, without_default(), packet(version=6)) is NO
+    assert fate(rules, NET, packet()) is YES
+    assert agree(rules, without_default())
 
 
 FIBS = [(name, flags) for name in ("type", "oif") for flags in (("saddr",), ("daddr",), ("saddr", "iif"), ("daddr", "iif"))]

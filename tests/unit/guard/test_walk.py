@@ -55,6 +55,7 @@ from rule_builders import (
     named_set,
     network,
     packet,
+    route,
     ruleset,
     span,
     vmap,
@@ -267,6 +268,16 @@ def test_redirect_leads_to_this_host():
     judge(rules, YES, port=53)
     judge(rules, YES, port=53, version=6)
     judge(rules, NO)
+
+
+def test_link_local_packets_are_redirected_to_the_link_local_address():
+    links = tuple(
+        link._replace(addresses=(*link.addresses, (address("fe80::5"), 64))) if link.name == "eth0" else link for link in NET.links
+    )
+    net = NET._replace(links=links, routes=(*NET.routes, route("fe80::5", "local", "eth0", 255)))
+    rules = through((match("ip6 daddr", "fe80::5"), ACCEPT), nat=[dnat(port=5353, kind="redirect")], hook="input")
+    judge(rules, YES, net, to="fe80::5", version=6, loose=True)
+    judge(rules, NO, net, version=6, loose=True)
 
 
 def test_of_a_range_of_targets_none_is_certain():
