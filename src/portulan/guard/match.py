@@ -266,7 +266,10 @@ class Matcher:
 
     def _numbered(self, constants: dict[Value, int]) -> dict[Value, int]:
         """With interfaces by their numbers, where there are any."""
-        if not any(isinstance(value, str) for value in constants):
+        for value in constants:
+            if value.__class__ is str:
+                break
+        else:
             return constants
         found: dict[Value, int] = {}
         for value, lanes in constants.items():
@@ -418,9 +421,10 @@ def _data(element: Element) -> tuple[Value, ...]:
 def _constant_in(constants: dict[Value, int], spans: Sequence[tuple[int, int]]) -> tuple[int, int]:
     """(lanes whose constant surely lies in the spans, lanes whose constant may)."""
     lanes = perhaps = 0
+    low, high = spans[0] if len(spans) == 1 else (0, -1)
     for value, where in constants.items():
-        if isinstance(value, int):
-            if lies_in(value, spans):
+        if value.__class__ is int:
+            if low <= value <= high or (high < low and lies_in(value, spans)):
                 lanes |= where
         elif isinstance(value, Among):
             inside = [lies_in(number, spans) for number in value.numbers]

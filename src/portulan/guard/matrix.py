@@ -131,7 +131,7 @@ class Matrix:
         """All verdicts of a lane, with those of the lanes that its packets move to."""
         met = [self.decided(at, then) for at, then in self.sequence(lane)]
         plain = self._plain([sure for sure, _, _ in met if sure is not None])
-        touched = np.zeros(self.ports.count, bool)
+        touched = np.full(self.ports.count, bool(self.paths.ruleset.incomplete))
         for _, *perhaps in met:
             for each in perhaps:
                 if each is not None:
@@ -148,7 +148,8 @@ class Matrix:
         """One cell."""
         row = int(self.rows.of[bisect_right(self.rows.edges, sender) - 1])
         column = int(self.ports.of[bisect_right(self.ports.edges, port) - 1])
-        return self._cell(lane, row, column, sender, port)
+        found = self._cell(lane, row, column, sender, port)
+        return (Outcome.MAYBE, *found[1:]) if self.paths.ruleset.incomplete else found
 
     def _cell(self, lane: Lane, row: int, column: int, sender: int, port: int) -> Cell:
         place: int | None = None
@@ -213,6 +214,8 @@ class Matrix:
         """(can be accepted, can be dropped) of all classes of senders x some classes of ports."""
         shape = self.rows.count, len(columns)
         accept, drop = np.ones(shape, bool), np.zeros(shape, bool)
+        if self.paths.ruleset.incomplete:  # what could not be read may do anything
+            return accept, ~drop
         if not len(columns):
             return accept, drop
         for at, then in self.sequence(lane):

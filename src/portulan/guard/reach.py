@@ -83,7 +83,10 @@ class Doors:
     def regions(self, lane: Lane, port: int, rows: int | None = None) -> list[Region]:
         """What becomes of the packets of all senders (or of these) to one port of a lane that the kernel lets in by it."""
         rows = lane.senders if rows is None else self.rows.both(rows, lane.senders)
-        return self._follow(lane, port, [_Live(rows, None, ())] if rows else [], 0)
+        found = self._follow(lane, port, [_Live(rows, None, ())] if rows else [], 0)
+        if self.paths.ruleset.incomplete:  # what could not be read may accept, drop or send on anything
+            return [region._replace(outcome=Outcome.MAYBE) for region in found]
+        return found
 
     def _follow(self, lane: Lane, port: int, alive: list[_Live], layer: int) -> list[Region]:
         done: list[Region] = []
