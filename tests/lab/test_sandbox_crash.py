@@ -47,7 +47,7 @@ class Owner:
     def watcher(self):
         for process in Path("/proc").glob("[0-9]*"):
             try:
-                if f"portulan.system.sandbox.watch\0{self.process.pid}\0" in (process / "cmdline").read_text():
+                if f"portulan.system.sandbox.watch\0{self.process.pid}\0" in (process / "cmdline").read_text("utf-8", "replace"):
                     return int(process.name)
             except OSError:
                 pass
