@@ -30,12 +30,13 @@ def become(
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:
             stream.flush()
-    for name in ("SIGPIPE", "SIGXFSZ"):  # Python ignores them, and what is ignored stays so in the program
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_DFL)
+    ignored = [getattr(signal, name) for name in ("SIGPIPE", "SIGXFSZ") if hasattr(signal, name)]
+    before = [signal.signal(number, signal.SIG_DFL) for number in ignored]  # Python ignores them, and what is ignored stays so in the program
     try:
         os.execvpe(words[0], list(words), {**os.environ, **environment})  # noqa: S606 - the user's own command, word by word, without a shell
     except (OSError, ValueError) as error:
+        for number, handler in zip(ignored, before, strict=True):
+            signal.signal(number, handler)
         raise BadInput("lease.not-started", program=words[0], reason=getattr(error, "strerror", None) or str(error)) from error
 
 
