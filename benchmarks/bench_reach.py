@@ -143,7 +143,7 @@ def _shell(line: str) -> None:
 
 def bench_rules(count: int, runs: int) -> None:
     """One size of rule set."""
-    from firewalls import rules
+    from measured_rules import rules
     from timing import USER
 
     with _host() as host:
@@ -166,7 +166,7 @@ def bench_rules(count: int, runs: int) -> None:
 
 def bench_chart(portulan: str, runs: int) -> None:
     """What reach adds to the chart on a machine with 100 rules and a ban list."""
-    from firewalls import ban_list, rules
+    from measured_rules import ban_list, rules
     from timing import USER
 
     script = (

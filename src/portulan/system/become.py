@@ -31,7 +31,9 @@ def become(
         if stream is not None:
             stream.flush()
     ignored = [getattr(signal, name) for name in ("SIGPIPE", "SIGXFSZ") if hasattr(signal, name)]
-    before = [signal.signal(number, signal.SIG_DFL) for number in ignored]  # Python ignores them, and what is ignored stays so in the program
+    before = [
+        signal.signal(number, signal.SIG_DFL) for number in ignored
+    ]  # Python ignores them, and what is ignored stays so in the program
     try:
         os.execvpe(words[0], list(words), {**os.environ, **environment})  # noqa: S606 - the user's own command, word by word, without a shell
     except (OSError, ValueError) as error:

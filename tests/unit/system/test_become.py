@@ -15,4 +15,6 @@ def test_who_cannot_become_a_program_stays_as_he_was(words):
     assert before == [signal.SIG_IGN, signal.SIG_IGN]
     with pytest.raises(BadInput, match=r"lease\.not-started"):
         become(words, {})
-    assert [signal.getsignal(number) for number in numbers] == before  # else writing to a pipe that nobody reads would end us without a word
+    assert [
+        signal.getsignal(number) for number in numbers
+    ] == before  # else writing to a pipe that nobody reads would end us without a word
