@@ -136,8 +136,13 @@ def only(items, **wanted):
 
 ORDINARY = 65534
 _OTHERS_ROOM = """
-if [ -n "$1" ]; then  # the interpreter lies in a folder that is closed to others: open a way to it, for this program alone
-    mount --bind "$2" /mnt && mount -t tmpfs -o mode=755 none "$1" && mkdir -p "$2" && mount --bind /mnt "$2" && umount /mnt
+if [ -n "$1" ]; then  # what is needed lies in folders that are closed to others: open a way to it, for this program alone
+    mount -t tmpfs -o mode=755 none /mnt
+    at=0
+    printf '%s\n' "$2" | while read -r tree; do at=$((at + 1)); mkdir /mnt/$at; mount --bind "$tree" /mnt/$at; done
+    printf '%s\n' "$1" | while read -r closed; do mount -t tmpfs -o mode=755 none "$closed"; done
+    printf '%s\n' "$2" | while read -r tree; do at=$((at + 1)); mkdir -p "$tree"; mount --bind /mnt/$at "$tree"; done
+    umount -l /mnt
 fi
 eval "$3"
 shift 3
@@ -145,14 +150,21 @@ exec "$@"
 """
 
 
+def _closed_trees():
+    """(folders closed to others, what we need below them): the interpreter, its environment, this project."""
+    trees = dict.fromkeys(Path(each).resolve() for each in (sys.base_prefix, sys.prefix, Path(__file__).parents[1]))
+    above = {tree: next((folder for folder in reversed(tree.parents) if not folder.stat().st_mode & 0o001), None) for tree in trees}
+    needed = {tree: folder for tree, folder in above.items() if folder is not None and not any(other in tree.parents for other in trees)}
+    return "\n".join(map(str, dict.fromkeys(needed.values()))), "\n".join(map(str, needed))
+
+
 def as_user(command, *, uid=ORDINARY, capabilities=(), before=""):
     """A command line that runs the command as another user, with these capabilities and no others, after a piece of shell run by root."""
-    base = Path(sys.base_prefix).resolve()
-    closed = next((str(folder) for folder in reversed(base.parents) if not folder.stat().st_mode & 0o001), "")
+    closed, trees = _closed_trees()
     sets = [f"--{kind}-caps={','.join(f'+{name}' for name in capabilities)}" for kind in ("inh", "ambient")]
     user = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", *(sets if capabilities else ["--inh-caps=-all"]), "--"]
     environment = ["env", "-u", "XDG_CACHE_HOME", "-u", "XDG_DATA_HOME", "HOME=/proc/nonexistent"]
-    prepare = ["unshare", "--mount", "--propagation", "private", "sh", "-ec", _OTHERS_ROOM, "sh", closed if uid else "", str(base), before]
+    prepare = ["unshare", "--mount", "--propagation", "private", "sh", "-ec", _OTHERS_ROOM, "sh", closed if uid else "", trees, before]
     return [*prepare, *(user if uid else []), *environment, *command]
 
 

@@ -226,3 +226,29 @@ def test_no_rules_at_all(host, world):
         7004: "everyone",
     }
     assert "(no rule is against it)" in said(host, "reach", "7001")
+
+
+def test_what_is_let_in_may_find_nobody(host, world):
+    """The rules let it in; whether somebody is there is told beside, and a real connection says the same."""
+    with listen(host, "127.0.0.1", 7000), listen(host, "::", 7001, options=[DUAL_STACK]), listen(host, host.address, 7002):
+        for port, listener in ((7000, False), (7001, True), (7002, True), (7003, False)):
+            answer = told(host, "reach", str(port), "--from", world.address)
+            assert (answer["verdict"], answer["listener"]) == ("accept", listener), port
+            assert connects(world, host.address, port) is listener
+        assert "Nobody listens for it there" in said(host, "reach", "7000", "--from", world.address)
+        assert "Nobody listens" not in said(host, "reach", "7000", "--from", "this-host")
+        assert told(host, "reach", "7001/udp", "--from", world.address)["listener"] is False
+    load(host, "table inet t { chain in { type filter hook input priority 0; tcp dport 7000 drop;\n}\n}\n")
+    assert told(host, "reach", "7000", "--from", world.address, status=1)["listener"] is None
+
+
+@pytest.mark.parametrize(("words", "sentence"), [
+    (("22/sctp", "--from", "198.18.0.9"), "22/sctp: the rules are followed for TCP and UDP only."),
+    (("8080-8090", "--from", "everyone"), "--from is about one packet"),
+    (("22", "--from", "fd00::9", "--to", "198.18.0.1"), "are of two IP versions"),
+    (("22", "--from", "this-host", "--to", "198.18.0.9"), "198.18.0.9 is no address of this host"),
+])  # fmt: skip
+def test_a_packet_that_cannot_be_is_not_answered_for(host, world, words, sentence):
+    done = host.run([*PORTULAN, "reach", *words])
+    assert (done.returncode, done.stdout) == (2, "")
+    assert sentence in " ".join(done.stderr.split())

@@ -168,6 +168,7 @@ def _packet(options: argparse.Namespace, face: Face) -> int:
             "path": way.way,
             "rule": way.rule,
             "link": way.packet.link,
+            "listener": asked.listener,
         }
         face.envelope("reach-packet", steps, taken_at=asked.taken_at, extra=extra)
     else:
@@ -187,6 +188,9 @@ def _tell(face: Face, asked: Asked, *, whole: bool) -> None:
         face.line(" " + voice.say("There, in the network namespace behind it:"))
         _steps(face, asked.beyond, whole=whole)
         face.line(" " + headline(voice, asked.beyond))
+    if asked.listener is False:
+        face.line()
+        face.paragraph(voice.say("Nobody listens for it there: whoever asks is told that the port is closed."), " ")
     how = close_packet(voice, asked.passage)
     if how is not None:
         face.line()

@@ -56,6 +56,8 @@ class Asked(Record):
     beyond: Passage | None = None
     """Its way in the namespace behind a published port, where that was seen."""
     gaps: tuple[Gap, ...] = ()
+    listener: bool | None = None
+    """Whether somebody takes it at the address it comes to; None where it does not come to this host."""
 
 
 class ReachRow(Record):

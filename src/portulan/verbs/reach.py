@@ -28,11 +28,13 @@ if TYPE_CHECKING:
     from portulan.model.ruleset import Ruleset
     from portulan.model.standing import Standing
     from portulan.model.survey import Survey
+    from portulan.system.source import SocketSource
 
 _SERVERS = (Transport.TCP, Transport.UDP)
 EVERYONE, THIS_HOST = "everyone", "this-host"
 _LOOPBACK = 772
 _LINK_LOCAL_6 = 0xFE80 >> 6
+_LOOPBACK_4 = 127
 _MOST_PLACES = 64
 _EXAMPLES = (Address(4, 0xCB007109), Address(6, 0x20010DB8 << 96 | 9))
 """203.0.113.9 and 2001:db8::9 (RFC 5737, RFC 3849)."""
@@ -217,16 +219,49 @@ def passage(port: str | int, sender: str, *, via: str | None = None, to: str | N
     from portulan.guard.trace import trace
 
     numbers, transports = resolve_ports(str(port))
+    followed = [transport for transport in transports if transport in _SERVERS]
     if len(numbers) != 1:
-        raise BadInput("who.one-port", text=str(port), ports=str(numbers))
-    number, transport = next(iter(numbers)), transports[0] if transports[0] in _SERVERS else Transport.TCP
+        raise BadInput("reach.one")
+    if not followed:
+        raise BadInput("reach.transport", text=str(port))
+    number, transport = next(iter(numbers)), followed[0]
     taken_at = datetime.now(UTC)
     ruleset, network, netns = _read(namespace)
     packet = _packet(ruleset, network, transport, number, sender, via, to)
     way = trace(ruleset, network, packet)
     from portulan.system.registry_file import open_table
 
-    return Asked(open_source("auto").host_name(), taken_at, way, open_table().usual(number, transport), netns, _beyond(way))
+    machine = open_source("auto")
+    return Asked(
+        machine.host_name(),
+        taken_at,
+        way,
+        open_table().usual(number, transport),
+        netns,
+        _beyond(way),
+        listener=_listens(machine, way, netns),
+    )
+
+
+def _listens(machine: SocketSource, way: Passage, netns: int | None) -> bool | None:
+    """Whether somebody takes what was let in to this host; None where it does not come to that."""
+    if way.way not in (Way.INPUT, Way.LOCAL) or way.outcome in (Outcome.DROP, Outcome.REJECT):
+        return None
+    address, port = way.destination or way.packet.destination, way.port or way.packet.port
+    items, _ = look(machine, Selection(ports=PortSet.of([PortRange(port, port)])))
+    return any(
+        item.transport is way.packet.transport and item.state in SERVING and _takes(item, address)
+        for item in items
+        if (item.netns_name is None if netns is None else item.netns == netns)
+    )
+
+
+def _takes(item: Endpoint, address: Address) -> bool:
+    """Whether what is sent to an address comes to an endpoint."""
+    bound = parse(item.address)
+    if bound.number:
+        return bound == address
+    return bound.version == address.version or (bound.version == 6 and any(socket.v6_only is False for socket in item.sockets))
 
 
 def _read(namespace: str | None) -> tuple[Ruleset, Network, int | None]:
@@ -258,11 +293,16 @@ def _packet(ruleset: Ruleset, network: Network, transport: Transport, port: int,
         return _anybody(ruleset, network, transport, port, via, target)
     if sender in (THIS_HOST, "localhost"):
         own = target or Address(4, 0x7F000001)
+        loopback = own.version == 4 and own.number >> 24 == _LOOPBACK_4
+        if not loopback and not _has(network, own):
+            raise BadInput("reach.not-own", text=str(to))
         return Packet(transport, own, own, port, None, "lo")
     if (link := network.link(sender)) is not None:
         source, via = _neighbour(network, link.name, target), via or link.name
     else:
         source = _address(sender)
+    if target is not None and target.version != source.version:
+        raise BadInput("reach.versions", sender=sender, to=str(to))
     link_name = via or link_towards(network, source)
     if link_name is None:
         raise CannotTell("reach.no-way", sender=sender)
