@@ -38,7 +38,8 @@ def host(sandbox, peers):
 
 
 def serve(host, *ports):
-    process = host.start([sys.executable, "-c", LISTENERS, *map(str, ports)])
+    # By a shell, as a person does: however the tests themselves were started.
+    process = host.start(["bash", "-c", '"$@"; :', "bash", sys.executable, "-c", LISTENERS, *map(str, ports)])
     for port in ports:
         host.wait_for_port(port)
     return process
