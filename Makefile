@@ -2,7 +2,7 @@
 .PHONY: run test prove check bench fuzz docs lock clean
 PY := env -u PYTHONDONTWRITEBYTECODE .venv/bin/python
 # What the tests compare with, from Debian, in a private root: nothing is installed on the machine itself.
-PEERS := firewalld iproute2 iptables lsof nftables nginx-light openssh-client openssh-server procps psmisc python3 ufw util-linux
+PEERS := firewalld iproute2 iptables libxml2-utils lsof mtr-tiny ndiff nftables nginx-light nmap openssh-client openssh-server procps psmisc python3 tcptraceroute traceroute ufw util-linux
 ROOT := .cache/roots/peers
 # The servers whose files we read: started from those files, they must listen where we said.
 SERVERS := apache2 iproute2 libnginx-mod-stream lighttpd mariadb-server nginx-light openssh-server postgresql redis-server
