@@ -192,7 +192,8 @@ def _behind_options(words: list[str]) -> tuple[str, list[str]]:
     """Options before the command belong to it: `portulan --lang ja who 80`."""
     values = (
         "--lang", "--color", "--user", "--name", "--service", "--netns", "--source", "--pid", "--watch", "--address", "--uid", "--device", "--kind", "--transport",
-        "--port", "--range", "--for", "--except", "--wait", "-n",
+        "--port", "--range", "--for", "--except", "--wait", "-n", "-c", "--count", "-i", "--interval", "-w", "--patience", "-m", "--max-hops",
+        "--compare", "--as-file",
     )  # fmt: skip
     common = ("--lang", "--color", "--json")
     before: list[str] = []

@@ -77,6 +77,14 @@ class Reason(StrEnum):
     """The kernel of this host said so."""
     NOT_ASKED = "not-asked"
     """The scan was ended before."""
+    ECHO_REPLY = "echo-reply"
+    """An answer to an ICMP echo."""
+    TOO_BIG = "too-big"
+    """A router cannot send on a packet of that size."""
+    LOCAL_FIREWALL = "local-firewall"
+    """This host's own rules did not let the packet out."""
+    LINK_DOWN = "link-down"
+    """The interface it would leave by is down or gone."""
 
 
 REASONS = tuple(Reason)
