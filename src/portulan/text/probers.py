@@ -1,0 +1,16 @@
+"""What those who send probes say when they cannot."""
+
+from __future__ import annotations
+
+from portulan.text.voice import mark
+
+SENTENCES: dict[str, str] = {
+    "scan.descriptors": mark("too few descriptors may be open for a scan by connections: there is room for {room}, and {needed} are needed."),
+    "scan.link-gone": mark("interface {link} has gone, or carries no packets any more."),
+}
+"""For the table of errors."""
+
+WAYS_OUT: dict[str, str] = {
+    "scan.descriptors": mark("allow more, in the same shell:  ulimit -n 4096"),
+}
+"""What to do about it."""
