@@ -73,7 +73,8 @@ def own_networks() -> tuple[list[str], list[str]]:
     from portulan.system.linux.netlink import ROUTE, Netlink
 
     with Netlink(ROUTE) as netlink:
-        own = [format_address(each.address) for each in read_addresses(netlink)]
+        # Link-local ones need nobody's word, and mean nothing without their interface.
+        own = [format_address(each.address) for each in read_addresses(netlink) if each.address[:2] != b"\xfe\x80"]
         broadcasts = [format_address(each.destination) for each in read_routes(netlink) if each.kind == _BROADCAST]
     return own, broadcasts
 
