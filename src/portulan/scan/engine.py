@@ -242,10 +242,10 @@ class Engine:
             self._suspicion_asks += count
             self._suspicion_sent = ended
             self._controls.sent(ask.tag, ask.rows[:count])
-            self.pace.sent(count, ended, judged=False)
+            self.pace.sent(count, began, ended, judged=False)
             return
         self._block.sent(ask.rows[:count], self.pace.slice, began, ended)
-        self.pace.sent(count, ended)
+        self.pace.sent(count, began, ended)
         self._cursor += count
         self._turn, self._portion = True, max(_LEAST_PORTION, count // 8)
 

@@ -98,6 +98,7 @@ class Pace:
         self._rates: list[float] = []
         self._sizes: list[int] = []
         self._ends: list[float] = []
+        self._began = 0.0
         self._answers = np.zeros(256, np.int64)
         self._opens = np.zeros(256, np.int64)
         self._judged = 0
@@ -116,9 +117,10 @@ class Pace:
             return 0, self._due
         return int(min(_MOST_SLICE, max(_LEAST_SLICE, self.rate * _SLICE_S))), now
 
-    def sent(self, count: int, ended: float, *, judged: bool = True) -> None:
+    def sent(self, count: int, began: float, ended: float, *, judged: bool = True) -> None:
         """A slice has left. Controls are not judged: they all answer."""
         if judged:
+            self._began = self._began if self._ends else began
             self._rates.append(self.rate)
             self._sizes.append(count)
             self._ends.append(ended)
@@ -173,7 +175,7 @@ class Pace:
     def _achieved(self, ripe: int, asked: int) -> float:
         """The rate at which the slices up to `ripe` really left: this host may be slower than it was told to be."""
         wanted = max(self._rates[self._judged : ripe])
-        spent = self._ends[ripe - 1] - self._ends[self._judged - 1] if self._judged else 0.0
+        spent = self._ends[ripe - 1] - (self._ends[self._judged - 1] if self._judged else self._began)
         return min(wanted, asked / spent) if spent > 0 else wanted
 
     def _usual(self, rate: float) -> tuple[int, int, int]:
