@@ -23,6 +23,7 @@ from portulan.model.path import Verdict as PathVerdict
 from portulan.model.picture import Stretch
 from portulan.model.port import Port, Transport
 from portulan.model.reach import Outcome, Place, Way
+from portulan.model.scan import HostSeen, Pass, PortSeen, Shard
 from portulan.model.stop import Refusal, Step, Target, Verdict
 from portulan.model.who import Remedy
 from portulan.model.why import Attempt, Cause, Caution, Holder, Suspect
@@ -68,6 +69,13 @@ ENVELOPES: dict[str, tuple[type, dict[str, Any]]] = {
         {
             "target": str, "host": str, "address": str, "port": int | None, "transport": Kind, "verdict": PathVerdict, "reached": int | None, "flow": Flow,
             "mtu": PathMtu | None, "compared": tuple[Compared, ...], "rounds": int, "probes": int, "took_ms": float,
+        },
+    ),
+    "scan": (
+        PortSeen,
+        {
+            "targets": tuple[str, ...], "addresses": int, "took_s": float, "states": dict[str, int], "passes": tuple[Pass, ...], "hosts": tuple[HostSeen, ...],
+            "left_out": tuple[tuple[str, str], ...], "shard": Shard | None,
         },
     ),
     "lookup": (Entry, {"unknown": tuple[str, ...]}),

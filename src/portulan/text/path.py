@@ -242,7 +242,6 @@ SENTENCES: dict[str, str] = {
     "name.unknown": mark("{host} is no address, and no host of that name is known."),
     "name.no-version": mark("{host} has no IPv{version} address."),
     "name.no-answer": mark("the name servers do not answer, so {host} could not be looked up."),
-    "socket-error.damaged": mark("an answer of the kernel about a socket was damaged ({size} bytes)."),
     "certificate.damaged": mark("a certificate cannot be read."),
     "live.terminal": mark("--live needs a terminal."),
 }

@@ -18,7 +18,7 @@ def parse_destination(text: str, *, icmp: bool = False, tls: bool = False, versi
 
     Raises BadInput for what is no such thing or a name nobody knows, CannotTell where name servers do not answer.
     """
-    from portulan.system.names import resolve
+    from portulan.system.resolver import resolve
 
     host, port_text = _split(text, needs_port=not icmp)
     kind, port = (Kind.ICMP, None) if icmp else _port(text, port_text)

@@ -7,14 +7,14 @@ from random import SystemRandom
 from time import monotonic, sleep
 
 from portulan.errors import BadInput, PortulanError
-from portulan.model.path import Compared, Flow, Kind, Target, Trace, state_of
+from portulan.model.path import Compared, Finding, Flow, Kind, Target, Trace, state_of
 from portulan.model.scan import Reason
 from portulan.probe.monitor import Monitor
 from portulan.probe.mtu import MtuSearch
 from portulan.probe.rounds import Rounds
 from portulan.probe.verdict import Heard, judge, needs_comparison
-from portulan.system.names import ReverseNames
 from portulan.system.probing import open_probing
+from portulan.system.resolver import ReverseNames
 from portulan.verbs.beside import Beside
 from portulan.verbs.destinations import parse_destination
 
@@ -38,6 +38,8 @@ _MTU_KEYS = 1 << 24
 _NAMES_S = 0.3
 """How long names may take once the answer is there."""
 _BEGIN = 1 << 32
+_BEYOND = (Finding.SILENT, Finding.PORT_FILTERED, Finding.MUTE)
+"""Here the first silent hop is shown too."""
 
 
 def trace(
@@ -271,9 +273,10 @@ class Tracer:
             from portulan.system.as_numbers import read_systems
 
             known = read_systems(systems, self.monitor.addresses())
-        hops = self.monitor.hops(self.last_hop, self.names.known, known)
+        last = self.last_hop + (verdict.finding in _BEYOND and self.last_hop < self.rounds.limit)
+        hops = self.monitor.hops(last, self.names.known, known)
         distances = [other.hop for other in self.compared if other.hop is not None]
-        if verdict.finding.value in ("open", "closed") and verdict.hop is not None:
+        if verdict.finding in (Finding.OPEN, Finding.CLOSED) and verdict.hop is not None:
             distances.append(verdict.hop)
         return Trace(
             target=self.target, taken_at=self.taken_at, verdict=verdict, hops=hops, reached=max(distances, default=None), flow=self.flow,

@@ -1,4 +1,4 @@
-"""ICMP and ICMPv6 (RFC 792, RFC 4443): what an error says, and echoes."""
+"""ICMP and ICMPv6 (RFC 792, RFC 4443): what becomes of a packet on its way, and echoes."""
 
 from __future__ import annotations
 
@@ -6,36 +6,22 @@ from struct import Struct
 
 from portulan.model.record import Record
 from portulan.model.scan import Reason
+from portulan.wire.icmp_errors import reason_of
 
 ECHO_REQUEST, ECHO_REPLY = 8, 0
 ECHO_REQUEST_6, ECHO_REPLY_6 = 128, 129
-_UNREACHABLE, _TIME_EXCEEDED = 3, 11
-_UNREACHABLE_6, _TOO_BIG_6, _TIME_EXCEEDED_6 = 1, 2, 3
-# Codes of "destination unreachable": RFC 792, RFC 1812 section 5.2.7.1; RFC 4443 section 3.1.
-_CODES = {
-    0: Reason.NET_UNREACHABLE, 1: Reason.HOST_UNREACHABLE, 2: Reason.PROTOCOL_UNREACHABLE, 3: Reason.PORT_UNREACHABLE, 4: Reason.TOO_BIG,
-    5: Reason.NET_UNREACHABLE, 6: Reason.NET_UNREACHABLE, 7: Reason.HOST_UNREACHABLE, 8: Reason.HOST_UNREACHABLE, 9: Reason.NET_PROHIBITED,
-    10: Reason.HOST_PROHIBITED, 11: Reason.NET_UNREACHABLE, 12: Reason.HOST_UNREACHABLE, 13: Reason.ADMIN_PROHIBITED, 14: Reason.ADMIN_PROHIBITED,
-    15: Reason.ADMIN_PROHIBITED,
-}  # fmt: skip
-_CODES_6 = {
-    0: Reason.NET_UNREACHABLE, 1: Reason.ADMIN_PROHIBITED, 2: Reason.NET_UNREACHABLE, 3: Reason.HOST_UNREACHABLE, 4: Reason.PORT_UNREACHABLE,
-    5: Reason.ADMIN_PROHIBITED, 6: Reason.NET_PROHIBITED,
-}  # fmt: skip
+_UNREACHABLE, _TOO_BIG, _TOO_BIG_6 = 3, 4, 2
 _HEADER = Struct("!BBHHH")
 
 
-def reason_of(version: int, kind: int, code: int) -> Reason | None:
-    """What an ICMP error of this type and code says; None for what is no error of a packet that was sent."""
-    if version == 4:
-        if kind == _UNREACHABLE:
-            return _CODES.get(code, Reason.NET_UNREACHABLE)
-        return Reason.TIME_EXCEEDED if kind == _TIME_EXCEEDED and code == 0 else None
-    if kind == _UNREACHABLE_6:
-        return _CODES_6.get(code, Reason.NET_UNREACHABLE)
-    if kind == _TOO_BIG_6:
+def fate_of(version: int, kind: int, code: int) -> Reason | None:
+    """What an ICMP error says of a packet on its way; None for what says nothing of that. Here "no route" is what this host itself says, never a router."""
+    if (version, kind, code) == (4, _UNREACHABLE, _TOO_BIG) or (version, kind) == (6, _TOO_BIG_6):
         return Reason.TOO_BIG
-    return Reason.TIME_EXCEEDED if kind == _TIME_EXCEEDED_6 and code == 0 else None
+    reason = reason_of(version, kind, code)
+    if reason is Reason.TIME_EXCEEDED and code:  # code 1: pieces of a packet that were not whole in time
+        return None
+    return Reason.NET_UNREACHABLE if reason is Reason.NO_ROUTE else reason
 
 
 class Echo(Record):

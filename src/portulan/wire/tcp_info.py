@@ -26,6 +26,6 @@ class TcpInfo(Record):
 def parse_tcp_info(data: bytes) -> TcpInfo:
     """Raises ParseError."""
     if len(data) < SIZE:
-        raise ParseError("socket-error.damaged", size=len(data))
+        raise ParseError("kernel.damaged", detail="TCP_INFO")
     mtu, rtt_us, resent = (_WORD.unpack_from(data, at)[0] for at in (_PATH_MTU, _ROUND_TRIP, _RESENT))
     return TcpInfo(rtt_us, resent, mtu)

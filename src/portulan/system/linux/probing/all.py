@@ -65,7 +65,7 @@ class LinuxProbing:
         if target.kind is Kind.UDP:
             from portulan.system.linux.probing.udp import UdpFlow
 
-            return UdpFlow(self._loop, target)
+            return UdpFlow(self._loop, target, first)
         if target.kind is Kind.ICMP:
             from portulan.system.linux.probing.icmp import IcmpEchoes
 

@@ -22,8 +22,9 @@ from portulan.model.address import format_address
 from portulan.model.path import Answer, Clock
 from portulan.model.record import Record
 from portulan.model.scan import Reason
-from portulan.wire.icmp import reason_of
-from portulan.wire.socket_errors import ORIGIN_ICMP, ORIGIN_ICMP6, ORIGIN_TIMESTAMPING, ExtendedError, parse_extended_error, parse_stamp
+from portulan.wire.icmp import fate_of
+from portulan.wire.icmp_errors import FROM_CLOCK, FROM_ICMP, FROM_ICMP6, QueuedError, parse_queued_error
+from portulan.wire.stamps import parse_stamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ class Loop:
 class Entry(Record):
     """One message of an error queue."""
 
-    error: ExtendedError
+    error: QueuedError
     stamp_ns: int | None
     data: bytes
 
@@ -156,7 +157,7 @@ def read_queue(one: Socket, size: int = 1) -> Entry | None:
         if level == SOL_SOCKET and kind in (SO_TIMESTAMPNS, SO_TIMESTAMPING):
             stamp_ns = parse_stamp(content) or stamp_ns
         elif (level, kind) in ((IPPROTO_IP, IP_RECVERR), (IPPROTO_IPV6, IPV6_RECVERR)):
-            error = parse_extended_error(content)
+            error = parse_queued_error(content)
     return None if error is None else Entry(error, stamp_ns, data)
 
 
@@ -172,7 +173,7 @@ def read_stamp(messages: list[tuple[int, int, bytes]]) -> int | None:
 
 def is_stamp(entry: Entry) -> bool:
     """Whether it tells when a datagram left."""
-    return entry.error.origin == ORIGIN_TIMESTAMPING
+    return entry.error.origin == FROM_CLOCK
 
 
 def local_answer(key: int, error: OSError) -> Answer:
@@ -186,16 +187,16 @@ def local_answer(key: int, error: OSError) -> Answer:
 def icmp_answer(key: int | None, entry: Entry, departed: Departure, not_yet_ns: int) -> Answer | None:
     """What an ICMP error says; None where it is none, or says nothing of the probe's fate. It was not there yet at `not_yet_ns`."""
     error = entry.error
-    if error.origin not in (ORIGIN_ICMP, ORIGIN_ICMP6):
+    if error.origin not in (FROM_ICMP, FROM_ICMP6):
         return None
-    reason = reason_of(4 if error.origin == ORIGIN_ICMP else 6, error.type, error.code)
+    reason = fate_of(4 if error.origin == FROM_ICMP else 6, error.kind, error.code)
     if reason is None:
         return None
     mtu = error.info if reason is Reason.TOO_BIG else None
-    by = None if error.offender is None else format_address(error.offender)
+    by = format_address(error.offender) if error.offender else None
     if entry.stamp_ns is None:
-        return departed.by_process(Answer(key, reason, by, icmp=(error.type, error.code), mtu=mtu), time_ns(), not_yet_ns)
-    return departed.by_kernel(Answer(key, reason, by, icmp=(error.type, error.code), mtu=mtu), entry.stamp_ns)
+        return departed.by_process(Answer(key, reason, by, icmp=(error.kind, error.code), mtu=mtu), time_ns(), not_yet_ns)
+    return departed.by_kernel(Answer(key, reason, by, icmp=(error.kind, error.code), mtu=mtu), entry.stamp_ns)
 
 
 class Departure(Record):

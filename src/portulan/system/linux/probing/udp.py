@@ -25,7 +25,7 @@ from portulan.system.linux.probing.loop import (
     read_queue,
     read_stamp,
 )
-from portulan.wire.hello_path import build_hello, nonce_at, nonce_of
+from portulan.wire.udp_hello import hello, matches
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,34 +34,46 @@ if TYPE_CHECKING:
 
 _ROOM = 2048
 _ANCILLARY = 256
-_NONCES = 65_536
+_QUOTED = 128
+"""Bytes of a quote that are looked at."""
+_APART = 0x9E37_79B9_7F4A_7C15
+"""Between the dice of two probes: an odd number far from any pattern, so that no two are alike in any of their bits' places."""
+_DICE = 1 << 64
 
 
 class UdpFlow(Flow):
     """Datagrams to one port from one socket: to routers that share load by ports they are one flow (Augustin et al., Paris traceroute, 2006)."""
 
-    def __init__(self, loop: Loop, target: Target) -> None:
-        """Raises OSError where there is no way to the target."""
+    def __init__(self, loop: Loop, target: Target, dice: int) -> None:
+        """Raises OSError where there is no way to the target. `dice`: a number that nobody can guess."""
         assert target.port is not None
-        self._key_of: dict[int, int] = {}
-        self._port = target.port
-        one = _open(target)
-        super().__init__(loop, target, one)
+        self._port, self._dice = target.port, dice
+        self._sent: dict[int, bytes] = {}
+        super().__init__(loop, target, _open(target))
 
     def build(self, key: int) -> bytes:
-        """What the usual service of the port answers, with the probe's number in it."""
-        self._key_of[key % _NONCES] = key
-        return build_hello(self._port, key % _NONCES)
+        """What the usual service of the port answers."""
+        data = greeting(self._port, self._dice + key * _APART)
+        self._sent[key] = data
+        return data
 
     def quoted(self, data: bytes) -> int | None:
-        """By its number, if the quote has it: RFC 792 asks for eight bytes only, and those are the UDP header."""
-        at = nonce_at(self._port)
-        return self._key_of.get(int.from_bytes(data[at : at + 2])) if len(data) >= at + 2 else None
+        """By its content, if the quote has any: RFC 792 asks for eight bytes only, and those are the UDP header."""
+        start = data[:_QUOTED]
+        return self._only([key for key, sent in self._sent.items() if start and sent.startswith(start)])
 
     def read(self, data: bytes) -> Answer | None:
         """Whatever the service says."""
-        nonce = nonce_of(self._port, data)
-        return Answer(None if nonce is None else self._key_of.get(nonce), Reason.ANSWER, self.target.address)
+        key = self._only([key for key, sent in self._sent.items() if matches(self._port, sent, data)])
+        return Answer(key, Reason.ANSWER, self.target.address)
+
+    def _only(self, keys: list[int]) -> int | None:
+        return keys[0] if len(keys) == 1 else None
+
+    def forget(self, key: int) -> None:
+        """Wait for this one no more."""
+        super().forget(key)
+        self._sent.pop(key, None)
 
 
 class UdpExchanges:
@@ -81,7 +93,7 @@ class UdpExchanges:
             return
         before_ns = time_ns()
         try:
-            one.sendmsg([build_hello(target.port, key % _NONCES)], [] if hops is None else hops_message(target.version, hops))
+            one.sendmsg([greeting(target.port, key * _APART)], [] if hops is None else hops_message(target.version, hops))
         except OSError as error:
             one.close()
             self._loop.answers.append(local_answer(key, error))
@@ -153,6 +165,11 @@ class Exchange:
                 if stamp_ns is None
                 else self.departed.by_kernel(answer, stamp_ns),
             )
+
+
+def greeting(port: int, dice: int) -> bytes:
+    """What the usual service of a port answers; to any other eight bytes that no two probes share."""
+    return hello(port, dice % _DICE) or (dice % _DICE).to_bytes(8)
 
 
 def _open(target: Target) -> Socket:
