@@ -4,10 +4,10 @@ import sys
 
 from labs import inhabit
 
-OPEN, OTHER, CLOSED, MUTE = 443, 22, 444, 9000
-"""Of the server: two TCP ports where somebody accepts, one of nobody, and a UDP port whose owner never answers."""
+OPEN, OTHER, CLOSED, MUTE, ECHO = 443, 22, 444, 9000, 7
+"""Of the server: two TCP ports where somebody accepts, one of nobody, a UDP port whose owner never answers, and one that echoes."""
 QUIET_LIMITS = {
-    "net.ipv4.icmp_ratelimit": 0, "net.ipv6.icmp.ratelimit": 0, "net.ipv4.icmp_msgs_per_sec": 1_000_000, "net.ipv4.icmp_msgs_burst": 1_000_000,
+    "net.ipv4.icmp_ratemask": 0, "net.ipv6.icmp.ratelimit": 0, "net.ipv4.icmp_msgs_per_sec": 1_000_000, "net.ipv4.icmp_msgs_burst": 1_000_000,
 }  # fmt: skip
 """Linux answers a stranger six times and then once a second; a hundred runs in a row need more."""
 SERVER = """
@@ -27,7 +27,6 @@ for port in (*mute, *echo):
     sockets[one.fileno()] = one
     if port in echo:
         epoll.register(one, select.EPOLLIN)
-print("ready", flush=True)
 while True:
     for number, _ in epoll.poll():
         one = sockets[number]
@@ -76,7 +75,7 @@ class Chain:
                 host.set(name, value)
         inhabit(self.client)
         if server:
-            serve(self.server, (OPEN, OTHER), (MUTE,), (7,))
+            serve(self.server, (OPEN, OTHER), (MUTE,), (ECHO,))
 
     @property
     def distance(self):

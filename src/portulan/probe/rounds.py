@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 VOLLEY = 16
-_TRIES, _TRIES_BEFORE_HOST = 3, 6
+_TRIES, _TRIES_CLOSE = 3, 6
 _SLACK_S = 0.02
 _SHORTEST_S = 0.25
 _FRONTIER = 4
@@ -35,7 +35,8 @@ class Rounds:
     """One trace in progress: `due` says what to send, `take` gets the answers, `wake_s` when to come back, `done` whether that is all."""
 
     def __init__(self, *, first: int = 1, last: int = 30, volley: int = VOLLEY, wait_s: float = 1.0, begin_key: int = 0) -> None:
-        """Ask hops `first` to `last`; a probe is given up after `wait_s`."""
+        """Ask hops `first` to `last` (not less than `first`); a probe is given up after `wait_s`."""
+        last = max(first, last)
         self.first, self.last, self.volley, self.wait_s = first, last, volley, wait_s
         self.limit = min(last, first + volley - 1)
         """The farthest hop that is asked yet."""
@@ -145,8 +146,16 @@ class Rounds:
         return [hop for hop in range(self.first, end + 1) if not any(key in self.answers for key in self.of_hop.get(hop, ()))]
 
     def _most_tries(self, hop: int) -> int:
-        final = self.final
-        return _TRIES_BEFORE_HOST if final is not None and hop > self.farthest else _TRIES
+        """More where a lost answer would move the verdict: right before the host, and where silence begins if packets are being lost."""
+        if self.final is not None:
+            return _TRIES_CLOSE if hop > self.farthest else _TRIES
+        return _TRIES_CLOSE if hop == self.farthest + 1 and self._loses() else _TRIES
+
+    def _loses(self) -> bool:
+        """Whether a hop that answers did not do so every time."""
+        return any(
+            any(key in self.answers for key in keys) and not all(key in self.answers for key in keys) for keys in self.of_hop.values()
+        )
 
     def _overdue_s(self, hop: int, *, final: bool = False) -> float:
         """When its last probe is not worth waiting for; one that was never sent is due at once."""

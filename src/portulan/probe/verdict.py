@@ -79,7 +79,7 @@ def judge(heard: Heard, compared: Sequence[Compared] = ()) -> Verdict:
 
 def needs_comparison(heard: Heard) -> bool:
     """Whether other ports of the host would tell more."""
-    if _not_sent(heard) is not None:
+    if _not_sent(heard) is not None or _loop(heard.expired()) is not None:
         return False
     final = heard.final()
     return final is None or (final[1].reason is Reason.RESET and final[0] > 1)

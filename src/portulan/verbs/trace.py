@@ -212,7 +212,7 @@ class Tracer:
         asked, answers = beside.asked, beside.answers
         final = self.heard().final()
         first = final[0] if final is not None else max(self.heard().expired(), default=0) + 1
-        ranked = sorted(answers, key=lambda at: (not self._by_host(answers[at]), _rank(answers[at].reason)))
+        ranked = sorted((at for at in answers if self._by_host(answers[at])), key=lambda at: _rank(answers[at].reason))
         done = 0
         for at in ranked:
             if done and not wanted:

@@ -116,7 +116,7 @@ class Flow(ABC):
         departed = None if key is None else self._departed.get(key)
         if key is not None and departed is None:
             return  # nobody waits for it
-        answer = icmp_answer(key, entry, departed or Departure(0, 0), self._loop.entered_ns)
+        answer = icmp_answer(key, entry, departed or Departure(0, 0), self._loop.clear_ns)
         if answer is not None:
             self._loop.answers.append(answer if departed else answer._replace(key=None, rtt_ns=None, early_ns=0, late_ns=0))
 
@@ -134,7 +134,7 @@ class Flow(ABC):
                 if departed is None:
                     continue
                 answer = (
-                    departed.by_process(answer, time_ns(), self._loop.entered_ns)
+                    departed.by_process(answer, time_ns(), self._loop.clear_ns)
                     if stamp_ns is None
                     else departed.by_kernel(answer, stamp_ns)
                 )

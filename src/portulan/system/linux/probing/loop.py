@@ -64,8 +64,9 @@ class Loop:
         self._stamper.setsockopt(SOL_SOCKET, SO_TIMESTAMPING, ARRIVALS)
         self._handlers: dict[int, Handler] = {}
         self.answers: list[Answer] = []
-        self.entered_ns = 0
-        """When the last waiting began: what is found afterwards had not come by then."""
+        self.clear_ns = 0
+        """What is found now had not come by then: when it was looked for the last time before, and was not there."""
+        self._looked_ns = 0
 
     def add(self, descriptor: int, events: int, handler: Handler) -> None:
         """Let a descriptor's events be handled."""
@@ -85,11 +86,13 @@ class Loop:
         """What came, after at most so long. Raises MachineFailed."""
         if self.answers:
             timeout_s = 0.0
-        self.entered_ns = time_ns()
+        self.clear_ns, self._looked_ns = self._looked_ns, time_ns()
         try:
             events = self._epoll.poll(max(0.0, timeout_s), _MOST_EVENTS)
         except OSError as error:
             raise failed("wait for", "answers", error) from error
+        if len(events) == _MOST_EVENTS:
+            self._looked_ns = self.clear_ns  # there may have been more
         handlers = self._handlers
         for descriptor, mask in events:
             handler = handlers.get(descriptor)

@@ -111,7 +111,7 @@ class Attempt:
         """The kernel has something for it."""
         if mask & (ERR | HUP):
             entry = read_queue(self.socket)
-            answer = None if entry is None else icmp_answer(self.key, entry, self.departed, self.owner.loop.entered_ns)
+            answer = None if entry is None else icmp_answer(self.key, entry, self.departed, self.owner.loop.clear_ns)
             if answer is not None and answer.reason is not Reason.TOO_BIG:
                 self.owner.finish(self, answer)
                 return
@@ -125,7 +125,7 @@ class Attempt:
         """The kernel gave up."""
         if code == errno.ECONNREFUSED:
             answer = Answer(self.key, Reason.RESET, self.target.address)
-            self.owner.finish(self, self.departed.by_process(answer, time_ns(), self.owner.loop.entered_ns))
+            self.owner.finish(self, self.departed.by_process(answer, time_ns(), self.owner.loop.clear_ns))
         elif code == errno.ETIMEDOUT:
             self.owner.finish(self, None)
         else:
@@ -135,7 +135,7 @@ class Attempt:
         if self.target.address in ("127.0.0.1", "::1") and self.socket.getsockname()[:2] == self.socket.getpeername()[:2]:
             # RFC 9293, section 3.5: two sides that open at once. Here both are this socket: nobody listens.
             answer = Answer(self.key, Reason.RESET, self.target.address)
-            self.owner.finish(self, self.departed.by_process(answer, time_ns(), self.owner.loop.entered_ns))
+            self.owner.finish(self, self.departed.by_process(answer, time_ns(), self.owner.loop.clear_ns))
             return
         info = parse_tcp_info(self.socket.getsockopt(IPPROTO_TCP, TCP_INFO, SIZE))
         answer = Answer(

@@ -140,7 +140,7 @@ class Exchange:
             if is_stamp(entry):
                 self.departed = self.departed._replace(stamp_ns=entry.stamp_ns)
                 continue
-            answer = icmp_answer(self.key, entry, self.departed, self.owner.loop.entered_ns)
+            answer = icmp_answer(self.key, entry, self.departed, self.owner.loop.clear_ns)
             if answer is not None:
                 return answer
         return None
@@ -161,7 +161,7 @@ class Exchange:
             stamp_ns = read_stamp(messages)
             self.owner.finish(
                 self.key,
-                self.departed.by_process(answer, time_ns(), self.owner.loop.entered_ns)
+                self.departed.by_process(answer, time_ns(), self.owner.loop.clear_ns)
                 if stamp_ns is None
                 else self.departed.by_kernel(answer, stamp_ns),
             )
