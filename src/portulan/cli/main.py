@@ -164,9 +164,9 @@ def _split(module: ModuleType, words: list[str]) -> tuple[list[str], list[str]]:
 
 
 def _plain(module: ModuleType, words: list[str]) -> Any:
-    """The options of the commonest lines, which hold none but `--json`: argparse and what it brings take 10 ms, an eighth of such an answer."""
+    """The options of the commonest lines, which hold none but `--json` and what the command takes so: argparse and what it brings take 10 ms, an eighth of such an answer."""
     bare = [word for word in words if word != "--json"]
-    if not hasattr(module, "plain") or any(word.startswith("-") for word in bare):
+    if not hasattr(module, "plain") or any(word.startswith("-") and word not in getattr(module, "PLAIN", ()) for word in bare):
         return None
     options = module.plain(bare)
     return None if options is None else SimpleNamespace(**options, json=len(bare) < len(words), lang=None, color="auto")

@@ -56,6 +56,21 @@ def arguments(parser: argparse.ArgumentParser, voice: Voice) -> None:
     parser.add_argument("--csv", action="store_true", help=voice.say("print the hops as CSV"))
 
 
+PLAIN = ("-n",)
+"""Options that the commonest lines may hold."""
+
+
+def plain(words: list[str]) -> dict[str, object] | None:
+    """The options of `trace HOST:PORT` and `trace HOST:PORT -n`; None for any other line."""
+    bare = [word for word in words if word not in PLAIN]
+    if len(bare) != 1:
+        return None
+    return {
+        "target": bare[0], "icmp": False, "version": None, "compare": [], "max_hops": "30", "wait": "1", "no_names": len(bare) < len(words), "as_file": None,
+        "live": False, "count": None, "interval": "1", "csv": False,
+    }  # fmt: skip
+
+
 def run(options: argparse.Namespace, face: Face) -> int:
     """Trace. 0: open; 1: not open; 3: that cannot be told (UDP), or not asked at all."""
     if options.csv and options.json:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
-from random import SystemRandom
 from time import monotonic, sleep
 
 from portulan.errors import BadInput, PortulanError
@@ -37,7 +37,6 @@ _KEYS = 10_000
 _MTU_KEYS = 1 << 24
 _NAMES_S = 0.3
 """How long names may take once the answer is there."""
-_BEGIN = 1 << 32
 _BEYOND = (Finding.SILENT, Finding.PORT_FILTERED, Finding.MUTE)
 """Here the first silent hop is shown too."""
 
@@ -96,7 +95,7 @@ class Tracer:
             self.target = parse_destination(text, icmp=icmp, version=version)
             self.prober: Prober
             self.flow: Flow
-            self.prober, self.flow = self.probing.flow(self.target, first=SystemRandom().randrange(_BEGIN))
+            self.prober, self.flow = self.probing.flow(self.target, first=_dice())
         except BaseException:
             self.probing.close()
             raise
@@ -238,7 +237,7 @@ class Tracer:
 
     def _trace_other(self, other: Target, first: int) -> Compared | None:
         try:
-            prober, _ = self.probing.flow(other, first=SystemRandom().randrange(_BEGIN))
+            prober, _ = self.probing.flow(other, first=_dice())
         except PortulanError:
             return None
         rounds = Rounds(first=first, last=self.most_hops, wait_s=self.wait_s, begin_key=self._next_key)
@@ -283,6 +282,11 @@ class Tracer:
             mtu=self._mtu[1].result() if self._mtu is not None else None, compared=tuple(self.compared), rounds=self.repeats,
             probes=sum(hop.sent for hop in hops), took_ms=round(self.took_s * 1000, 3),
         )  # fmt: skip
+
+
+def _dice() -> int:
+    """A number that nobody can guess: what answers must carry begins there."""
+    return int.from_bytes(os.urandom(4))
 
 
 def _rank(reason: Reason) -> int:
