@@ -178,6 +178,20 @@ def blame(voice: Voice, trace: Trace) -> str:
     return voice.say(BLAME[case if case in BLAME else trace.verdict.finding.value])
 
 
+def next_step(voice: Voice, trace: Trace) -> str | None:
+    """What to type next, and where; None where nothing more can be asked so."""
+    target, case = trace.target, _case(trace)
+    if target.port is None:
+        return None
+    facts = {"host": clean(target.host, _LONGEST), "port": target.name}
+    at_host = any(one.code == "at-the-host" for one in trace.verdict.evidence)
+    if case in ("closed", "closed-or-gateway", "open-or-filtered"):
+        return voice.say("on {host}, who holds the port:  portulan {port}", **facts)
+    if at_host or case == "rejected-by-host":
+        return voice.say("on {host}, which rule drops it:  portulan reach {port}", **facts)
+    return None
+
+
 def evidence(voice: Voice, one: Evidence) -> str:
     """One observation as a sentence."""
     facts: dict[str, object] = dict(one.facts)
