@@ -15,34 +15,24 @@ import sys
 import time
 from contextlib import suppress
 from errno import (
-    EACCES,
     EADDRNOTAVAIL,
     EAGAIN,
     EALREADY,
     ECONNREFUSED,
     ECONNRESET,
-    EHOSTDOWN,
-    EHOSTUNREACH,
     EINPROGRESS,
-    EINVAL,
     EISCONN,
     EMFILE,
-    ENETDOWN,
-    ENETUNREACH,
     ENFILE,
     ENOBUFS,
-    ENODEV,
     ENOMEM,
-    ENOPROTOOPT,
-    EPERM,
-    EPROTO,
 )
 
 from portulan.errors import CannotTell, failed
 from portulan.model.record import Record
 from portulan.model.scan import Reason
 from portulan.system.descriptors import raise_limit, restore_limit
-from portulan.system.error_queue import listen_for_errors, queued_bytes, read_complaint
+from portulan.system.error_queue import listen_for_errors, queued_bytes, read_complaint, reason_of_errno
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -63,11 +53,6 @@ _SAMPLE = 4
 _EVENTS = 8192
 _LINGER_NOT = struct.pack("ii", 1, 0)
 _WAIT_ABOUT = (EADDRNOTAVAIL, EAGAIN, ENOBUFS, ENOMEM, EMFILE, ENFILE)
-_UNREACHABLE = {
-    ENETUNREACH: Reason.NO_ROUTE, EHOSTUNREACH: Reason.HOST_UNREACHABLE, EHOSTDOWN: Reason.HOST_DOWN, EACCES: Reason.ADMIN_PROHIBITED,
-    EPERM: Reason.ADMIN_PROHIBITED, ENOPROTOOPT: Reason.PROTOCOL_UNREACHABLE, EPROTO: Reason.PROTOCOL_UNREACHABLE, EINVAL: Reason.NO_ROUTE,
-    ENETDOWN: Reason.NO_ROUTE, ENODEV: Reason.NO_ROUTE,
-}  # fmt: skip
 
 
 class Outcomes(Record):
@@ -276,9 +261,9 @@ class Connections:
                 self._tell(flight, reason, offender)
         elif code == ECONNREFUSED:
             self._tell(flight, Reason.REFUSED)
-        elif code in _UNREACHABLE:
+        elif (reason_here := reason_of_errno(code)) is not None:
             self.unroutable += 1
-            self._tell(flight, _UNREACHABLE[code])
+            self._tell(flight, reason_here)
         elif code in _WAIT_ABOUT:
             return False
         return True  # what is left (ETIMEDOUT) is no answer
