@@ -288,6 +288,8 @@ class ScanReport(Record):
     hosts: tuple[HostSeen, ...]
     rows: tuple[PortSeen, ...]
     """By address, transport and port; all states but the ones told in `hosts[].others`."""
+    states: dict[str, int]
+    """How many ports are in each state, of all hosts together: also where hosts or rows are too many to be told one by one."""
     left_out: tuple[tuple[str, str], ...] = ()
     """Networks that were not asked, and why (a code: multicast, broadcast, reserved, documentation, excluded)."""
     shard: Shard | None = None

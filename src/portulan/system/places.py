@@ -10,6 +10,11 @@ def cache_folder() -> str:
     return _folder("XDG_CACHE_HOME", ".cache")
 
 
+def config_folder() -> str:
+    """Where the user's own settings are kept."""
+    return _folder("XDG_CONFIG_HOME", ".config")
+
+
 def data_folder() -> str:
     """Where what the user brought is kept."""
     return _folder("XDG_DATA_HOME", ".local/share")

@@ -22,10 +22,15 @@ def resolve_ports(text: str) -> tuple[PortSet, tuple[Transport, ...]]:
         raise BadInput("port.not-a-number", text=text)
     if ports[0].isdigit():
         return parse_portset(ports), transports
-    numbers = _by_name(ports, transports)
+    return ports_named(ports, transports), transports
+
+
+def ports_named(name: str, transports: tuple[Transport, ...]) -> PortSet:
+    """The ports of a service on these transports. Raises BadInput for a name that neither the registry nor our list of people's words knows."""
+    numbers = _by_name(name, transports)
     if not numbers:
-        raise BadInput("service.unknown", text=ports, near=_suggestion(ports))
-    return numbers, transports
+        raise BadInput("service.unknown", text=name, near=_suggestion(name))
+    return numbers
 
 
 def _by_name(name: str, transports: tuple[Transport, ...]) -> PortSet:
