@@ -33,8 +33,8 @@ _VERDICT[_CODE[Reason.REFUSED]] = Verdict.CLOSED
 class ConnectProber:
     """A `scan.prober.Prober`. The kernel gives every attempt another source port, so tags only tell answers apart."""
 
-    rounds = 192
-    controls = 63
+    rounds = 64
+    controls = 64
 
     def __init__(self, space: Space, *, most: int = MOST, scope: int = 0, uplinks: Uplinks | None = None) -> None:
         """For a space of one family; `scope` is the interface of its link-local addresses.

@@ -38,7 +38,7 @@ class UdpProber:
     """A `scan.prober.Prober` of sockets that anybody may open, one for each tag."""
 
     rounds = 24
-    controls = 8
+    controls = 40
 
     def __init__(self, space: Space, key: Key, *, scope: int = 0, uplinks: Uplinks | None = None) -> None:
         """For a space of one family. `key` decides the numbers in what is sent; `scope` is the interface of link-local addresses. Raises MachineFailed."""
