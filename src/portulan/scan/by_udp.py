@@ -10,6 +10,7 @@ from portulan.errors import MachineFailed
 from portulan.model.address import format_address, pack_address
 from portulan.model.scan import REASONS, Answers, Doubt, Reason, Verdict
 from portulan.scan.order import mix
+from portulan.system.connection_table import PLENTY, watch_table
 from portulan.system.datagrams import Datagrams
 from portulan.system.uplinks import Uplinks
 from portulan.wire.udp_hello import PORTS_WITH_GREETING, answers_elsewhere, hello, matches
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 _MOST_RESPONDERS = 1 << 16
 _MOST_PLACES = 1 << 17
-_ROOM = 1 << 20
 _CODE = {reason: code for code, reason in enumerate(REASONS)}
 
 
@@ -46,6 +46,7 @@ class UdpProber:
         self._key = key
         self._scope = scope
         self._uplinks = Uplinks() if uplinks is None else uplinks
+        self._table = watch_table()
         self._datagrams = Datagrams(space.version)
         self._greeted = np.zeros(1 << 16, np.bool_)
         self._greeted[list(PORTS_WITH_GREETING)] = True
@@ -57,11 +58,12 @@ class UdpProber:
     @property
     def doubts(self) -> tuple[Doubt, ...]:
         """What there is to say of the sending so far."""
-        return (Doubt.TABLE_FULL,) if self._datagrams.kept_back else ()
+        short = self._table is not None and self._table.short
+        return (Doubt.TABLE_FULL,) if short or self._datagrams.kept_back else ()
 
     def room(self) -> int:
-        """Datagrams hold nothing of this host."""
-        return _ROOM
+        """Datagrams hold nothing of this host but entries in its table of connections, if it has one."""
+        return PLENTY if self._table is None else self._table.room()
 
     def send(self, pair: NDArray[np.int64], tag: int) -> tuple[int, float, float]:
         """Send a datagram to each; see `Prober.send`. Raises MachineFailed, also when a link has gone since the scan began."""
@@ -74,6 +76,8 @@ class UdpProber:
             raise
         if self._datagrams.unroutable > unroutable:
             self._uplinks.check()
+        if self._table is not None:
+            self._table.took(handed_over[0])
         return handed_over
 
     def receive(self, wait_s: float) -> Answers | None:
