@@ -9,7 +9,7 @@ from portulan.model.scan import Method
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from portulan.system.linux.conntrack import Tracking
+    from portulan.model.tracking import Tracking
 
 SHARE = 0.5
 """Of what is free, so much at most."""

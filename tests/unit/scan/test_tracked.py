@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portulan.model.scan import Method
+from portulan.model.tracking import Tracking
 from portulan.scan.tracked import rate_below
-from portulan.system.linux.conntrack import Tracking
 
 
 def table(most=262_144, held=0):
