@@ -181,8 +181,8 @@ class UdpProber:
         verdict, by = Verdict.UNREACHABLE, 0
         if offender == pack_address(complaint.address.partition("%")[0]):
             verdict = Verdict.CLOSED if reason is Reason.PORT_UNREACHABLE else verdict
-        elif offender in self._uplinks.own_addresses:  # our own kernel says that nobody answered to its question for the neighbour
-            reason = Reason.HOST_DOWN if reason is Reason.HOST_UNREACHABLE else reason
+        elif offender in self._uplinks.own_addresses and reason is Reason.HOST_UNREACHABLE:
+            reason = Reason.HOST_DOWN  # our own kernel: nobody answered to its question for the neighbour
         else:
             by = self._responder(offender)
         return pair, tag, verdict, reason, complaint.ttl, complaint.at, by
