@@ -10,6 +10,8 @@ SENTENCES: dict[str, str] = {
     ),
     "scan.link-gone": mark("interface {link} has gone, or carries no packets any more."),
     "scan.no-route": mark("there is no way from here to {address} ({reason})."),
+    "scan.too-many-hosts": mark("{count} addresses are too many to find out which are up: at most {most} at once."),
+    "echo.forbidden": mark("pinging needs {needs}, or a group that net.ipv4.ping_group_range names."),
     "neighbours.forbidden": mark("asking for neighbours' hardware addresses needs {needs}."),
 }
 """For the table of errors."""
@@ -17,5 +19,6 @@ SENTENCES: dict[str, str] = {
 WAYS_OUT: dict[str, str] = {
     "scan.descriptors": mark("allow more, in the same shell:  ulimit -n 4096"),
     "neighbours.forbidden": mark("to allow it:  sudo"),
+    "echo.forbidden": mark("to allow it:  sudo"),
 }
 """What to do about it."""
