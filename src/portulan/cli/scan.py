@@ -7,6 +7,7 @@ import os
 from importlib import import_module
 
 from portulan.cli.face import Face, program_name
+from portulan.errors import BadInput
 from portulan.text.voice import Voice, mark
 
 TYPE_CHECKING = False
@@ -86,12 +87,13 @@ def arguments(parser: argparse.ArgumentParser, voice: Voice) -> None:
     form.add_argument("--csv", action="store_true", help=say("comma-separated values"))
     form.add_argument("--xml", action="store_true", help=say("XML as nmap writes it"))
     form.add_argument("--grepable", action="store_true", help=say("lines as nmap's -oG writes them"))
+    form.add_argument(
+        "--compare-host", action="store_true", help=say("then compare with what this machine itself knows: it is the one scanned")
+    )
     form.add_argument("--every", action="store_true", help=say("a row for every port, also for the many closed ones"))
 
 
 def _whole(text: str) -> int:
-    from portulan.errors import BadInput
-
     if not (text.isascii() and text.isdigit()) or len(text) > 12:
         raise BadInput("scan.top", count=text)
     return int(text)
@@ -104,7 +106,11 @@ def run(options: argparse.Namespace, face: Face) -> int:
     from portulan.cli.scan_progress import Bar
 
     method, given, wanted = method_of(options), numbers(options), outputs(options)
-    with Outputs(wanted, face, show) as out:
+    comparing = options.compare_host
+    here = wanted[-1].form
+    if comparing and here not in ("text", "json"):
+        raise BadInput("scan.compare-form", form=f"--{here}")
+    with Outputs(wanted[:-1] if comparing and here == "json" else wanted, face, show) as out:
         with Bar(face) as bar:
             report: ScanReport = import_module("portulan.verbs.scan").scan(
                 options.targets,
@@ -129,11 +135,38 @@ def run(options: argparse.Namespace, face: Face) -> int:
                 local=options.local,
                 every=options.every,
                 on_progress=bar.take if bar.wanted else None,
-                on_rows=out.take if streams(wanted) else None,
+                on_rows=out.take if streams(wanted) and not comparing else None,
             )
         out.finish(report, missing_of(face.voice, report))
     _notes(face, report, wanted, options)
+    if comparing:
+        differs = _compare(face, report, json=here == "json")
+        return _INTERRUPTED if not report.complete else int(differs)
     return _INTERRUPTED if not report.complete else 0
+
+
+def _compare(face: Face, report: ScanReport, *, json: bool) -> bool:
+    """The scan against this machine's own inventory; whether they differ."""
+    from portulan.cli.diff import show_host
+    from portulan.verbs.diff import compare_host
+
+    answer = compare_host(report)
+    if json:
+        missing = missing_of(face.voice, report)
+        extra = {
+            "host": answer.host,
+            "addresses": answer.addresses,
+            "foreign": answer.foreign,
+            "agreed": answer.agreed,
+            "passes": report.passes,
+        }
+        if not answer.complete and not missing:
+            missing.append(face.voice.say("some network namespaces of this machine could not be looked into"))
+        face.envelope("scan-host", answer.items, taken_at=answer.taken_at, missing=missing, extra=extra)
+    else:
+        face.line()
+        show_host(face, answer)
+    return bool(answer.items)
 
 
 def missing_of(voice: Voice, report: ScanReport) -> list[str]:
