@@ -134,6 +134,7 @@ def run(options: argparse.Namespace, face: Face) -> int:
                 cluster=options.cluster,
                 local=options.local,
                 every=options.every,
+                drop_rights=True,
                 on_progress=bar.take if bar.wanted else None,
                 on_rows=out.take if streams(wanted) and not comparing else None,
             )

@@ -48,12 +48,14 @@ _FIXED_PORTS = {"gtp": (2152, 3386)}
 _A_ADDRESS, _A_LOCAL, _A_FLAGS = 1, 2, 8
 _NO_DUPLICATE_DETECTION, _TENTATIVE = 0x02, 0x40
 # Attributes of a route
-_R_DESTINATION, _R_OUTPUT, _R_GATEWAY, _R_METRIC, _R_MULTIPATH, _R_TABLE = 1, 4, 5, 6, 9, 15
+_R_DESTINATION, _R_OUTPUT, _R_GATEWAY, _R_METRIC, _R_SOURCE, _R_METRICS, _R_MULTIPATH, _R_TABLE, _R_VIA = 1, 4, 5, 6, 7, 8, 9, 15, 18
+_METRIC_MTU = 2
 _HOP_DEAD = 1
 _MAIN, _LOCAL_TABLE, _STATIC, _SCOPE_LINK, _SCOPE_HOST = 254, 255, 4, 253, 254
 
 UNICAST, LOCAL, BLACKHOLE, UNREACHABLE, PROHIBIT = 1, 2, 6, 7, 8
 """Kinds of route: forwarded on, answered by this host itself, and three ways to refuse."""
+_REFUSALS = {BLACKHOLE: "blackhole", UNREACHABLE: "unreachable", PROHIBIT: "prohibited"}
 
 
 class Interface(Record):
@@ -120,6 +122,44 @@ class Route(Record):
     """No hop of it can be used: the interface is down."""
     special: bool = False
     """It serves only packets of a type of service, or from some senders (IPv6)."""
+
+
+class FoundWay(Record):
+    """The kernel's answer to which way it would send a packet."""
+
+    link: int
+    source: bytes
+    """Packed; empty where the kernel does not say."""
+    gateway: bytes
+    """Packed; empty: the destination is on the link."""
+    local: bool
+    refused: str
+    """Why there is none: `blackhole`, `unreachable`, `prohibited`; empty otherwise."""
+    mtu: int
+
+
+def build_find_way(destination: bytes, link: int = 0) -> bytes:
+    """Ask which way a packet to this packed address goes, over any link or the one that is named."""
+    family = AF_INET if len(destination) == 4 else AF_INET6
+    message = _ROUTE.pack(family, len(destination) * 8, 0, 0, 0, 0, 0, 0, 0) + build_attribute(_R_DESTINATION, destination)
+    return message + (build_attribute(_R_OUTPUT, link) if link else b"")
+
+
+def parse_way(data: bytes, start: int, end: int) -> FoundWay:
+    """The answer. Raises ParseError."""
+    if end - start < _ROUTE.size:
+        raise ParseError("netlink.truncated", offset=start)
+    kind = _ROUTE.unpack_from(data, start)[7]
+    found = parse_attributes(data, start + _ROUTE.size, end)
+    metrics = found.get(_R_METRICS, b"")
+    return FoundWay(
+        link=_number(found.get(_R_OUTPUT)) or 0,
+        source=found.get(_R_SOURCE, b""),
+        gateway=found.get(_R_GATEWAY, b"") or found.get(_R_VIA, b"")[2:],  # RFC 8950: a gateway of the other family, behind its number
+        local=kind == LOCAL,
+        refused=_REFUSALS.get(kind, ""),
+        mtu=_number(parse_attributes(metrics, 0, len(metrics)).get(_METRIC_MTU)) or 0,
+    )
 
 
 def build_get(family: int = AF_UNSPECIFIED) -> bytes:

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 from portulan.errors import BadInput, CannotTell
 from portulan.system.linux.links import add_address, add_veth, read_interface, read_interfaces, set_generic_xdp, set_up
+from portulan.system.sandbox.delay import fill_in_checksums
 from portulan.system.sandbox.loss import load_loss
 from portulan.system.sandbox.routes import Wire
 
 if TYPE_CHECKING:
+    from portulan.system.sandbox.delay import Relay, Relayed
     from portulan.system.sandbox.host import Host
     from portulan.system.sandbox.routes import AddressOnLink
 
@@ -35,6 +37,8 @@ class Link:
 
     first: End
     second: End
+    relay: Relay | None = None
+    """What holds frames back, on a link laid with a delay."""
 
     def end(self, host: Host) -> End:
         """Find the end at a host. Raises BadInput when the link does not go there."""
@@ -68,6 +72,23 @@ class Link:
             if program is not None:
                 os.close(program)  # the interfaces keep it
 
+    def delay(self, milliseconds: float, *, towards: Host | None = None) -> None:
+        """Let frames take so long from now on, in one direction or in each; only on a link laid with a delay. Raises BadInput."""
+        for direction in self._directions(towards):
+            self._relay().set_delay(direction, milliseconds)
+
+    def relayed(self, towards: Host) -> Relayed:
+        """What the relay of a link laid with a delay has done in one direction. Raises BadInput."""
+        return self._relay().relayed(*self._directions(towards))
+
+    def _relay(self) -> Relay:
+        if self.relay is None:
+            raise BadInput("sandbox.no-relay")
+        return self.relay
+
+    def _directions(self, towards: Host | None) -> tuple[int, ...]:
+        return (0, 1) if towards is None else (0 if self.end(towards) is self.second else 1,)
+
 
 Pair = tuple[tuple["AddressOnLink", ...], tuple["AddressOnLink", ...]]
 """The addresses of both ends."""
@@ -86,6 +107,13 @@ def connect(hosts: tuple[Host, Host], names: tuple[str, str], addresses: Pair, m
             add_address(each.host.netlink, each.index, address.packed, address.network.prefixlen)
         each.host.attach(each.addresses)
     return Link(ends[0], ends[1])
+
+
+def join(near: Link, far: Link, relay: Relay) -> Link:
+    """Make one link of two cables and the relay between them. Raises MachineFailed."""
+    for end in (near.first, far.second):
+        fill_in_checksums(end.host, end.name)
+    return Link(near.first, far.second, relay)
 
 
 def _end(host: Host, name: str, addresses: tuple[AddressOnLink, ...]) -> End:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from portulan.errors import BadInput, CannotTell, NotPermitted, PortulanError
 from portulan.system.linux.links import read_interfaces, read_routes
 from portulan.system.linux.procfs import effective_capabilities
+from portulan.system.sandbox.delay import INTERFACES, PACKETS, Relay, check_delay, prepare
 from portulan.system.sandbox.host import Host
-from portulan.system.sandbox.link import Link, connect
+from portulan.system.sandbox.link import Link, connect, join
 from portulan.system.sandbox.mark import DOMAIN_NAME, new_mark
 from portulan.system.sandbox.routes import shortest_routes
 from portulan.system.sandbox.sweep import end_processes, sweep
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from portulan.system.sandbox.link import Pair
     from portulan.system.sandbox.mark import Mark
     from portulan.system.sandbox.quarters import Root
     from portulan.system.sandbox.routes import AddressOnLink
@@ -56,6 +58,8 @@ class Sandbox:
     def __init__(self) -> None:
         self.hosts: list[Host] = []
         self.links: list[Link] = []
+        self._between: list[Host] = []
+        """Namespaces of relays: nobody's hosts."""
         self._mark: Mark | None = None
 
     def __enter__(self) -> Self:
@@ -96,16 +100,41 @@ class Sandbox:
         Each end's addresses as `"198.18.1.1/24"` or several of them. Without any, link number n gets 198.18.n.0/24 and fd00:0:0:n::/64, .1 and
         ::1 at the first end, .2 and ::2 at the second. Raises BadInput, CannotTell, MachineFailed.
         """
+        names, addresses = self._plan(first, second, first_addresses, second_addresses)
+        link = connect((first, second), names, addresses, mtu)
+        self.links.append(link)
+        return link
+
+    def delayed_link(
+        self, first: Host, second: Host, first_addresses: Texts = (), second_addresses: Texts = (), *,
+        delay_ms: float, mtu: int = 1500, packets: int = PACKETS,
+    ) -> Link:  # fmt: skip
+        """Lay a cable on which every frame takes `delay_ms` each way; `Link.delay` changes that, for each way alone too.
+
+        It is full when `packets` frames are on their way in one direction: later ones are lost then. Otherwise as `link`; needs numpy. Raises BadInput, CannotTell, MachineFailed.
+        """
+        check_delay(delay_ms)
+        names, addresses = self._plan(first, second, first_addresses, second_addresses)
+        assert self._mark is not None
+        middle = Host(f"relay{len(self._between)}", self._mark, forwards=False, root=None)
+        self._between.append(middle)
+        prepare(middle)
+        near = connect((first, middle), (names[0], INTERFACES[0]), (addresses[0], ()), mtu)
+        far = connect((middle, second), (INTERFACES[1], names[1]), ((), addresses[1]), mtu)
+        link = join(near, far, Relay(middle, mtu, packets))
+        link.delay(delay_ms)
+        self.links.append(link)
+        return link
+
+    def _plan(self, first: Host, second: Host, first_addresses: Texts, second_addresses: Texts) -> tuple[tuple[str, str], Pair]:
+        """Names and addresses of both ends."""
         assert first in self.hosts and second in self.hosts, "a link stays inside its sandbox"  # noqa: PT018 - one statement, one meaning
         addresses = _addresses(first_addresses), _addresses(second_addresses)
         if not any(addresses):
             addresses = self._next_addresses(ipv6=first.has_ipv6 and second.has_ipv6)
         if any(each.version == 6 for each in (*addresses[0], *addresses[1])) and not (first.has_ipv6 and second.has_ipv6):
             raise CannotTell("sandbox.no-ipv6")
-        names = self._next_name(first), self._next_name(second) if second is not first else self._next_name(first, 1)
-        link = connect((first, second), names, addresses, mtu)
-        self.links.append(link)
-        return link
+        return (self._next_name(first), self._next_name(second) if second is not first else self._next_name(first, 1)), addresses
 
     def _next_name(self, host: Host, more: int = 0) -> str:
         used = sum(end.host is host for link in self.links for end in (link.first, link.second))
@@ -145,13 +174,14 @@ class Sandbox:
             return
         mark, self._mark = self._mark, None
         try:
-            if any(host.used for host in self.hosts):
+            if any(host.used for host in (*self.hosts, *self._between)):
                 end_processes(lambda found: found == mark)
                 sweep()  # sandboxes built inside this one have lost their owner now
         finally:
-            for host in self.hosts:
+            for host in (*self.hosts, *self._between):
                 host.close()
             self.hosts.clear()
+            self._between.clear()
             self.links.clear()
 
 

@@ -1,0 +1,100 @@
+"""A block of a scan: some hundred thousand address-port pairs that are asked together until they are decided, as columns. Pure.
+
+A row is a place in the block. Only one block is in memory, so a scan of any size needs no more of it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from portulan.model.record import Record
+from portulan.model.scan import Verdict
+from portulan.scan.estimate import Tally
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from portulan.model.scan import Answers
+    from portulan.scan.order import Permutation
+
+    Rows = NDArray[np.int64]
+
+MOST_ROWS = 1 << 19
+
+
+class Taken(Record):
+    """What a batch of answers changed."""
+
+    fresh: Rows
+    """Rows that had no answer before; each once."""
+    current: NDArray[np.bool_]
+    """Which of them answered the question of this round."""
+    trips_s: NDArray[np.float64]
+    """Round trips of those."""
+    duplicates: int
+    late: int
+
+
+class Block:
+    """Rows `begin` … `begin + size - 1` of a shard's order."""
+
+    def __init__(self, order: Permutation, begin: int, size: int, shard: tuple[int, int] = (0, 1)) -> None:
+        """Of the places shard[0], shard[0] + shard[1], … of the order."""
+        self._order, self.begin, self.size, self._shard = order, begin, size, shard
+        self.pairs = order.forward(np.arange(begin, begin + size) * shard[1] + shard[0])
+        self.verdict = np.zeros(size, np.uint8)
+        self.reason = np.zeros(size, np.uint8)
+        self.ttl = np.zeros(size, np.uint8)
+        self.tag = np.zeros(size, np.uint8)
+        self.rtt_s = np.full(size, np.nan, np.float32)
+        self.by = np.zeros(size, np.uint16)
+        self.sent_at = np.zeros(size, np.float64)
+        self.slice = np.zeros(size, np.int32)
+
+    def rows(self, pairs: NDArray[np.int64]) -> Rows:
+        """The rows of pairs; -1 for those of other blocks and shards."""
+        places = self._order.inverse(pairs)
+        number, of = self._shard
+        if of > 1:
+            mine = places % of == number
+            places = np.where(mine, places // of, -1)
+        rows = places - self.begin
+        rows[(rows < 0) | (rows >= self.size)] = -1
+        return rows
+
+    def silent(self) -> Rows:
+        """Rows without any answer yet."""
+        return np.flatnonzero(self.verdict == Verdict.NONE)
+
+    def sent(self, rows: Rows, number: int, began: float, ended: float) -> None:
+        """These rows were asked, in slice `number` of the round."""
+        self.sent_at[rows] = np.linspace(began, ended, len(rows))
+        self.slice[rows] = number
+
+    def take(self, rows: Rows, answers: Answers, tag: int) -> Taken:
+        """Note answers (their rows known, none -1) to the questions of rounds, of which the current one is `tag`."""
+        # A SYN-ACK outranks a reset, whichever came first: of several for one row the highest is written last.
+        order = np.argsort(answers.verdict, kind="stable")
+        rows = rows[order]
+        verdict, tags, at = answers.verdict[order], answers.tag[order], answers.at[order]
+        before = self.verdict[rows]
+        known = before != Verdict.NONE
+        duplicates = int((known & (self.tag[rows] == tags)).sum())
+        fresh, first = np.unique(rows[~known], return_index=True)
+        current = tags[~known][first] == tag
+        trips = at[~known][first][current] - self.sent_at[fresh[current]]
+        self.rtt_s[fresh[current]] = np.maximum(trips, 0)
+        self.tag[rows[~known]] = tags[~known]
+        better = verdict > before
+        chosen = rows[better]
+        self.verdict[chosen] = verdict[better]
+        for column, values in ((self.reason, answers.reason), (self.ttl, answers.ttl), (self.by, answers.by)):
+            column[chosen] = values[order][better]
+        return Taken(fresh, current, trips, duplicates, int((tags != tag).sum()))
+
+    def tally(self, *verdicts: int, since: int = 0) -> Tally:
+        """How many rows have one of these verdicts, and how many questions from round `since` on it took."""
+        rows = np.isin(self.verdict, verdicts)
+        tags = self.tag[rows & (self.tag >= since)].astype(np.int64)
+        return Tally(int(rows.sum()), int(tags.sum()) + len(tags) * (1 - since), len(tags))

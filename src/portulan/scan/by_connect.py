@@ -1,0 +1,116 @@
+"""Ports asked by ordinary connections, closed at once: what anybody may do."""
+
+from __future__ import annotations
+
+from itertools import repeat
+
+import numpy as np
+
+from portulan.errors import MachineFailed
+from portulan.model.address import format_address
+from portulan.model.scan import REASONS, Answers, Doubt, Reason, Verdict
+from portulan.system.connecting import FEW, Connections
+from portulan.system.uplinks import Uplinks
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from portulan.scan.space import Space
+    from portulan.system.connecting import Outcomes, Target
+
+MOST = 4096
+"""Connections begun at once, unless told otherwise."""
+_MOST_RESPONDERS = 1 << 16
+_CODE = {reason: code for code, reason in enumerate(REASONS)}
+_VERDICT = np.full(len(REASONS), Verdict.UNREACHABLE, np.uint8)
+_VERDICT[_CODE[Reason.SYN_ACK]] = Verdict.OPEN
+_VERDICT[_CODE[Reason.REFUSED]] = Verdict.CLOSED
+
+
+class ConnectProber:
+    """A `scan.prober.Prober`. The kernel gives every attempt another source port, so tags only tell answers apart."""
+
+    rounds = 192
+    controls = 63
+
+    def __init__(self, space: Space, *, most: int = MOST, scope: int = 0, uplinks: Uplinks | None = None) -> None:
+        """For a space of one family; `scope` is the interface of its link-local addresses.
+
+        Raises CannotTell where too few descriptors may be open, MachineFailed.
+        """
+        self._space = space
+        self._scope = scope
+        self._uplinks = Uplinks() if uplinks is None else uplinks
+        self._connections = Connections(space.version, most, self._uplinks.own_addresses)
+        self.responders = ["address"]
+        self._place_of_responder: dict[bytes, int] = {b"": 0}
+        self.forged = 0
+        self.doubts: tuple[Doubt, ...] = (Doubt.DESCRIPTORS,) if self._connections.most < min(most, FEW) else ()
+
+    def room(self) -> int:
+        """How many connections may be begun now."""
+        return self._connections.room
+
+    def send(self, pair: NDArray[np.int64], tag: int) -> tuple[int, float, float]:
+        """Begin a connection to each; see `Prober.send`. Raises MachineFailed, also when a link has gone since the scan began."""
+        unroutable = self._connections.unroutable
+        try:
+            handed_over = self._connections.attempt(self._targets(pair), pair.tolist(), tag)
+        except MachineFailed:
+            self._uplinks.check()
+            raise
+        if self._connections.unroutable > unroutable:
+            self._uplinks.check()
+        return handed_over
+
+    def receive(self, wait_s: float) -> Answers | None:
+        """What has been answered; see `Prober.receive`."""
+        outcomes = self._connections.collect(wait_s)
+        if outcomes is None:
+            return None
+        reason = np.array([_CODE[each] for each in outcomes.reasons], np.uint8)
+        return Answers(
+            pair=np.array(outcomes.keys, np.int64),
+            tag=np.array(outcomes.tags, np.uint8),
+            verdict=_VERDICT[reason],
+            reason=reason,
+            ttl=np.zeros(len(reason), np.uint8),
+            at=np.array(outcomes.times),
+            by=self._responders_of(outcomes),
+        )
+
+    def forget(self, sent_before: float) -> None:
+        """Give up what was begun before then."""
+        self._connections.drop(sent_before)
+
+    def overflowed(self) -> int:
+        """None is ever lost: each has a socket that keeps it."""
+        return 0
+
+    def close(self) -> None:
+        """Close every socket."""
+        self._connections.close()
+
+    def _targets(self, pair: NDArray[np.int64]) -> Iterator[Target]:
+        """The socket addresses of pairs, as the library takes them."""
+        host, port = self._space.split(pair)
+        first = int(host[0]) if len(host) else 0
+        names: Iterator[str] = repeat(self._space.address(first))
+        if (host != first).any():
+            places, which = np.unique(host, return_inverse=True)
+            texts = [format_address(row.tobytes()) for row in self._space.packed(places)]
+            names = (texts[each] for each in which.tolist())
+        if self._space.version == 4:
+            return zip(names, port.tolist(), strict=False)
+        return zip(names, port.tolist(), repeat(0), repeat(self._scope), strict=False)
+
+    def _responders_of(self, outcomes: Outcomes) -> NDArray[np.uint16]:
+        known = self._place_of_responder
+        for offender in set(outcomes.offenders) - known.keys():
+            if len(self.responders) < _MOST_RESPONDERS:
+                known[offender] = len(self.responders)
+                self.responders.append(format_address(offender))
+        return np.array([known.get(each, 0) for each in outcomes.offenders], np.uint16)

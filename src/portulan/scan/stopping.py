@@ -1,0 +1,88 @@
+"""When a block of a scan ends, and what that leaves open. Pure."""
+
+from __future__ import annotations
+
+from portulan.model.record import Record
+from portulan.model.scan import Basis, Doubt
+from portulan.scan.estimate import rounds_needed
+
+_AHEAD = 1.2
+"""How much faster than the target's own pace it is asked, so that its pace stays the limit."""
+
+
+class Rules(Record):
+    """What a person may choose."""
+
+    goal: float = 1e-6
+    """The expected number of missed open ports at which to stop."""
+    patience_s: float = 10.0
+    """How long to go on for what can only be told slowly, once open ports are complete; and where nothing answers at all."""
+    assume_loss: float = 0.3
+    """The loss to reckon with where nothing answers."""
+    most_rate: float | None = None
+    """Probes a second at most."""
+    longest_wait_s: float = 3.0
+    """How long an answer may take at most."""
+    datagrams: bool = False
+    """Whether a service may be open and silent, and refusals are limited as a rule: UDP."""
+
+
+class Evidence(Record):
+    """What is known at the end of a round."""
+
+    silent: int
+    """Rows without an answer."""
+    times: int
+    """How often each of them was asked."""
+    most_times: int
+    goal: float
+    """The block's share of the goal."""
+    basis: Basis
+    missed: float
+    """Open ports among the silent ones, expected at most."""
+    missed_closed: float
+    refusing: int
+    """Closed ports that answered."""
+    loss_closed: float
+    limited: bool
+    left_s: float | None
+    """How long the silent ones would take at the pace at which refusals come; None: none came."""
+    spent_s: float
+    """Since the first round ended."""
+    patience_s: float
+
+
+class Stop(Record):
+    """A block ends."""
+
+    basis: Basis
+    missed: float
+    undecided: bool = False
+    """The silent ones may be closed as well."""
+    undecided_s: float | None = None
+    doubt: Doubt | None = None
+
+
+class GoOn(Record):
+    """Another round, at this rate if it is told."""
+
+    rate: float | None = None
+
+
+def decide(known: Evidence) -> Stop | GoOn:
+    """Whether a block ends here."""
+    if not known.silent:
+        return Stop(Basis.ANSWERED, 0.0)
+    last = known.times >= known.most_times
+    impatient = known.spent_s > known.patience_s
+    if known.basis is Basis.ASSUMED:
+        return Stop(known.basis, known.missed, doubt=Doubt.ASSUMED) if last or impatient or known.missed < known.goal else GoOn()
+    if known.missed < known.goal:
+        if known.missed_closed < known.goal:
+            return Stop(known.basis, known.missed)
+        hopeless = known.limited or rounds_needed(known.refusing, known.loss_closed, known.goal) >= known.most_times
+        if hopeless and not last and known.left_s is not None and known.left_s < known.patience_s - known.spent_s:
+            return GoOn(_AHEAD * known.silent / max(known.left_s, 1e-3))
+        if hopeless or impatient:
+            return Stop(known.basis, known.missed, undecided=True, undecided_s=known.left_s, doubt=Doubt.LIMITED)
+    return Stop(known.basis, known.missed, undecided=True, doubt=Doubt.ROUNDS) if last else GoOn()
