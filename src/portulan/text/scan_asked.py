@@ -19,7 +19,7 @@ SENTENCES: dict[str, str] = {
     "scan.too-many": mark("{count} pairs of address and port are more than can be scanned."),
     "scan.target-port": mark("{text} is not a target: the port is given apart."),
     "scan.needs-link": mark("{text} is an address of a link: which interface leads to it was expected behind %."),
-    "scan.no-link": mark("{text} names no interface behind %."),
+    "scan.empty-link": mark("{text} names no interface behind %."),
     "scan.no-link-wanted": mark("{text} names an interface, which only link-local addresses of IPv6 have."),
     "scan.two-links": mark("{text} was asked for on {first} and on {second}: one scan can tell it on one of them only."),
     "scan.nothing-left": mark("nothing is left to scan: {text} is left out ({why})."),
@@ -73,6 +73,8 @@ LEFT_OUT: dict[str, str] = {
     "documentation": mark("for documentation only"),
     "unspecified": mark("no address of a host"),
     "reserved": mark("reserved"),
+    "no-route": mark("no way leads there"),
+    "host-down": mark("nobody has the address"),
     "link-local": mark("link-local, and no interface was named"),
 }
 """Why networks are not asked."""

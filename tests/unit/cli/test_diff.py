@@ -81,7 +81,7 @@ def test_a_scan_of_this_machine_against_itself(files, capsys):
 def compared(monkeypatch):
     answers = [COMPARED]
     stand_in(monkeypatch, ONE)
-    monkeypatch.setattr(import_module("portulan.verbs.diff"), "compare_host", lambda _: answers[-1])
+    monkeypatch.setattr(import_module("portulan.verbs.diff"), "compare_host", lambda *_: answers[-1])
     return answers
 
 
