@@ -1,6 +1,7 @@
 """Our XML before its judges (nmap's DTD, ndiff), nmap's own answers read by us, and a scan against what the machine itself knows."""
 
 import socket
+import sys
 from contextlib import ExitStack
 
 import pytest
@@ -125,3 +126,26 @@ def check(inside, outside, tmp_path, monkeypatch):
         ("443", "open", "filtered"), ("8080", "closed", "open"),
     ]  # fmt: skip
     assert known.skipped == ("198.18.99.99",)
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize("method", ["syn", "connect"])
+def test_our_scan_and_nmaps_are_the_same_to_each_others_readers(sandbox, peers, tmp_path, method):
+    inside, outside = sandbox.host("web-01", root=peers), sandbox.host("outside", root=peers)
+    sandbox.link(inside, outside)
+    program = [sys.executable, "-m", "portulan"]
+    with ExitStack() as stack:
+        for port in (22, 80, 443, 3306):
+            stack.enter_context(listen(inside, "", port))
+        theirs = ["nmap", "-sT", "-n", "-Pn", "-p1-65535", "-oX", str(tmp_path / "nmap.xml"), inside.address]
+        assert outside.run(theirs).returncode == 0
+        files = [word for form in ("xml", "json", "jsonl", "csv", "gnmap") for word in ("-o", str(tmp_path / f"ours.{form}"))]
+        ours = outside.run([*program, "scan", inside.address, "-p", "1-65535", "--method", method, *files])
+        assert (ours.returncode, ours.stderr) == (0, "")
+        assert "4 open · 65,531 closed" in ours.stdout
+    for form in ("xml", "json", "jsonl", "csv", "gnmap"):
+        same = outside.run([*program, "diff", str(tmp_path / "nmap.xml"), str(tmp_path / f"ours.{form}")])
+        assert (same.returncode, same.stderr) == (0, ""), same.stdout
+    assert outside.run(["xmllint", "--noout", "--dtdvalid", DTD, str(tmp_path / "ours.xml")]).returncode == 0
+    told = outside.run(["ndiff", str(tmp_path / "nmap.xml"), str(tmp_path / "ours.xml")]).stdout
+    assert [line for line in told.splitlines() if line[:1] in "+-" and (line[1:2].isdigit() or "shown" in line)] == []
