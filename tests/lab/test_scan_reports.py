@@ -88,7 +88,7 @@ def seen_from(address, ports):
 
 def test_what_the_outside_sees_and_the_inside_does_not_know(sandbox, peers, tmp_path, monkeypatch):
     inside, outside = sandbox.host("web-01", root=peers), sandbox.host("outside")
-    sandbox.link(inside, outside)
+    sandbox.link(inside, outside, "198.19.217.1/30", "198.19.217.2/30")  # which no other test has at the same time
     open_here = [listen(inside, "", 80), listen(inside, inside.address, 443), listen(inside, "127.0.0.1", 5432), listen(inside, "::", 9000)]
     open_here.append(open_socket(inside, "", 7000))  # holds the port, and does not listen
     with ExitStack() as stack:

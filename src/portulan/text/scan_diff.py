@@ -56,7 +56,9 @@ def skipped_line(voice: Voice, addresses: tuple[str, ...]) -> str | None:
     named = list(addresses[:_FEW])
     if len(addresses) > _FEW:
         named.append(voice.count("{n} more address", "{n} more addresses", len(addresses) - _FEW))
-    return voice.say("not compared, because they are not this machine's own: {addresses}", addresses=", ".join(named))
+    return voice.say(
+        "not compared, because no network namespace of this machine has them, or several do: {addresses}", addresses=", ".join(named)
+    )
 
 
 def host_headline(voice: Voice, answer: HostCompared) -> str:

@@ -13,13 +13,13 @@ from portulan.model.record import Record
 from portulan.model.survey import Selection
 from portulan.system.source import open_source
 from portulan.verbs.chart import look
-from portulan.verbs.guarding import SERVING, Guard, Space
+from portulan.verbs.guarding import SERVING, Guard
 from portulan.verbs.reach import holder_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from portulan.model.chart import Endpoint
-    from portulan.model.network import Network
+    from portulan.model.network import Address, Network
     from portulan.model.survey import Survey
 
 Listening = dict[tuple[Transport, int], tuple[str | None, tuple[str, ...]]]
@@ -33,19 +33,19 @@ class Inventory(Record):
 
     host: str
     taken_at: datetime
-    owners: dict[str, int | None]
-    """Address -> the network namespace that has it, this process's own first."""
+    owners: dict[str, tuple[int | None, ...]]
+    """Address -> the network namespaces that have it: this process's own alone where it is one of them."""
     own: int | None
     endpoints: tuple[Endpoint, ...]
     complete: bool
 
     def has(self, address: str) -> bool:
-        """Whether an address is one of this machine's own."""
-        return address in self.owners or _is_loopback(address)
+        """Whether an address is one of this machine's own. One that several namespaces have, which do not see each other, could be either's: it is none."""
+        return len(self.owners.get(address, ())) == 1 or _is_loopback(address)
 
     def listening(self, address: str) -> Listening:
         """Who listens at an address of this machine."""
-        netns = self.own if _is_loopback(address) else self.owners[address]
+        netns = self.own if _is_loopback(address) else self.owners[address][0]
         found: dict[tuple[Transport, int], list[Endpoint]] = {}
         for item in self.endpoints:
             if item.netns == netns and item.transport in _TRANSPORTS and _covers(item, address):
@@ -54,27 +54,27 @@ class Inventory(Record):
 
 
 class _Addresses(Guard):
-    """Reads the addresses of each namespace that has endpoints, while the kernel is searched, and no rules."""
+    """Reads the addresses of every namespace, while the kernel is searched, and no rules."""
 
     def __init__(self) -> None:
-        super().__init__(every_port=True)
+        super().__init__()
         self.networks: dict[int | None, Network] = {}
+        self.failed: set[int | None] = set()
 
-    def _space(self, survey: Survey, netns: int | None, ports: dict[Transport, set[int]]) -> Space | None:
-        del ports
-        if not sys.platform.startswith("linux"):
-            return None
+    def read(self, survey: Survey) -> None:
+        """Read what is new in a part of a survey, as long as the ways into its namespaces are open."""
+        if not sys.platform.startswith("linux") or survey.source == "psutil":
+            return
         from portulan.system.linux.namespaces import Place
         from portulan.system.linux.network import read_network
 
-        own = next((space.own for space in survey.namespaces if space.inode == netns), True)
-        try:
-            self.networks[netns] = read_network(None if own else Place(netns, survey.ways.get(netns, ""), ""))
-        except PortulanError:
-            self.failed = True
-        return None
-
-    failed = False
+        for space in survey.namespaces:
+            if space.inode in self.networks or space.inode in self.failed:
+                continue
+            try:
+                self.networks[space.inode] = read_network(None if space.own else Place(space.inode, survey.ways.get(space.inode, ""), ""))
+            except PortulanError:
+                self.failed.add(space.inode)
 
 
 def inventory() -> Inventory:
@@ -84,14 +84,17 @@ def inventory() -> Inventory:
     reader = _Addresses()
     items, survey = look(machine, Selection(), guard=reader)
     own = next((space.inode for space in survey.namespaces if space.own), None)
-    owners: dict[str, int | None] = {}
+    owners: dict[str, tuple[int | None, ...]] = {}
     for netns in sorted(reader.networks, key=lambda each: each != own):
-        for link in reader.networks[netns].links:
-            for address, _ in link.addresses:
-                packed = address.number.to_bytes(4 if address.version == 4 else 16)
-                owners.setdefault(format_address(packed), netns)
+        for text in {_written(address) for link in reader.networks[netns].links for address, _ in link.addresses}:
+            if owners.get(text) != (own,):
+                owners[text] = (*owners.get(text, ()), netns)
     serving = tuple(item for item in items if item.state in SERVING and (item.transport is Transport.UDP or item.state is State.LISTENING))
-    return Inventory(machine.host_name(), taken_at, owners, own, serving, not reader.failed)
+    return Inventory(machine.host_name(), taken_at, owners, own, serving, complete=not reader.failed)
+
+
+def _written(address: Address) -> str:
+    return format_address(address.number.to_bytes(4 if address.version == 4 else 16))
 
 
 def _is_loopback(address: str) -> bool:
