@@ -21,6 +21,7 @@ from portulan.model.lease import Lease
 from portulan.model.picture import Stretch
 from portulan.model.port import Port, Transport
 from portulan.model.reach import Outcome, Place, Way
+from portulan.model.scan import HostSeen, Pass, PortSeen, Shard
 from portulan.model.stop import Refusal, Step, Target, Verdict
 from portulan.model.who import Remedy
 from portulan.model.why import Attempt, Cause, Caution, Holder, Suspect
@@ -60,6 +61,13 @@ ENVELOPES: dict[str, tuple[type, dict[str, Any]]] = {
     "reach": (ReachRow, {"host": str}),
     "reach-packet": (StepRow, {"host": str, "port": str, "verdict": Outcome, "path": Way, "rule": Place | None, "link": str, "listener": bool | None}),
     "reach-matrix": (MatrixRow, {"host": str}),
+    "scan": (
+        PortSeen,
+        {
+            "targets": tuple[str, ...], "addresses": int, "took_s": float, "states": dict[str, int], "passes": tuple[Pass, ...], "hosts": tuple[HostSeen, ...],
+            "left_out": tuple[tuple[str, str], ...], "shard": Shard | None,
+        },
+    ),
     "lookup": (Entry, {"unknown": tuple[str, ...]}),
     "map": (Stretch, {"host": str, "transport": Transport | None, "ephemeral": tuple[int, int] | None, "counts": dict[str, int]}),
     "lease": (Lease, {}),

@@ -39,7 +39,7 @@ _TCP = 6
 
 
 class SynProber:
-    """A `scan.prober.Prober`. `space` must have exactly the ranges of the lanes."""
+    """A `scan.prober.Prober`. Addresses of the space that are in no lane are not asked."""
 
     rounds = 64
     controls = 64
@@ -56,33 +56,41 @@ class SynProber:
             program = pack_filter(build_filter(space.version, self._ports.first, _TAGS))
             one = lanes[0].name if len(lanes) == 1 and lanes[0].macs is not None else ""
             self._ring = PacketRing(slot_type(space.version), program, version=space.version, link=one, slots=slots)
-            self._lane_of_range: NDArray[np.int64] = np.zeros(len(space.ranges), np.int64)
-            self._offset_of_range: NDArray[np.int64] = np.zeros(len(space.ranges), np.int64)
             self._single = [True] * len(lanes)
-            place = {first: at for at, (first, _) in enumerate(space.ranges)}
+            self._lay(lanes)
             for number, lane in enumerate(lanes):
-                self._open(number, lane, place)
+                self._open(number, lane)
         except BaseException:
             self.close()
             raise
 
-    def _open(self, number: int, lane: Lane, place: dict[int, int]) -> None:
+    def _lay(self, lanes: tuple[Lane, ...]) -> None:
+        """Which lane each place of the space belongs to: stretches of places, (first, last, lane, offset in the lane), sorted."""
+        stretches, size = [], self._space.size
+        for number, lane in enumerate(lanes):
+            offset = 0
+            for first, last in lane.ranges:
+                row = np.frombuffer(first.to_bytes(size), np.uint8).reshape(1, -1)
+                begin = int(self._space.places(row)[0])
+                stretches.append((begin, begin + last - first, number, offset))
+                offset += last - first + 1
+        stretches.sort()
+        table = np.array(stretches, np.int64).reshape(-1, 4)
+        self._firsts, self._lasts, self._lanes, self._offsets = table.T
+        self._whole = len(stretches) == 1 and stretches[0][:2] == (0, self._space.hosts - 1)
+
+    def _open(self, number: int, lane: Lane) -> None:
         frames = SynFrames(lane.source, _BATCH)
         outlet = Outlet(frames.rows, frames.length, version=self._space.version, link=lane.name, raw=lane.macs is None)
         self._outlets.append((frames, outlet))
-        offset = 0
-        for first, last in lane.ranges:
-            self._lane_of_range[place[first]] = number
-            self._offset_of_range[place[first]] = offset
-            offset += last - first + 1
         if lane.macs is not None:
             outlet.name_links(lane.link, lane.macs)
             self._single[number] = len(lane.macs) == 1
-        else:  # by the kernel's own routing, which needs every address as a name
-            hosts = np.arange(self._space.hosts)
-            mine = self._lane_of_range[self._space.parts(hosts)] == number
-            outlet.name_addresses(self._space.packed(hosts[mine]), lane.link)
-            self._single[number] = offset == 1
+            return
+        # By the kernel's own routing, which needs every address as a name.
+        packed = [number.to_bytes(self._space.size) for first, last in lane.ranges for number in range(first, last + 1)]
+        outlet.name_addresses(np.frombuffer(b"".join(packed), np.uint8).reshape(len(packed), -1), lane.link)
+        self._single[number] = len(packed) == 1
 
     # --- Prober ---
 
@@ -102,12 +110,13 @@ class SynProber:
     def _send(self, pair: Pairs, tag: int) -> None:
         host, port = self._space.split(pair)
         cookie = self._cookies(pair, tag)
-        if len(self._space.ranges) == 1:
+        if self._whole:
             self._emit(0, host, port, cookie, tag, None if self._single[0] else host)
             return
-        part = self._space.parts(host)
-        lanes, names = self._lane_of_range[part], self._offset_of_range[part] + self._space.offsets(host, part)
-        for lane in np.unique(lanes).tolist():
+        stretch = np.maximum(np.searchsorted(self._firsts, host, "right") - 1, 0)
+        lanes = np.where((host >= self._firsts[stretch]) & (host <= self._lasts[stretch]), self._lanes[stretch], -1)
+        names = self._offsets[stretch] + host - self._firsts[stretch]
+        for lane in np.unique(lanes[lanes >= 0]).tolist():
             mine = lanes == lane
             self._emit(lane, host[mine], port[mine], cookie[mine], tag, None if self._single[lane] else names[mine])
 

@@ -16,6 +16,7 @@ from portulan.scan.block import MOST_ROWS, Block
 from portulan.scan.controls import Controls
 from portulan.scan.estimate import Tally, missed_at_most, missed_by_host
 from portulan.scan.judge import final_states
+from portulan.scan.merge import WEAKNESS
 from portulan.scan.order import Permutation
 from portulan.scan.pace import Pace, RoundTrip
 from portulan.scan.stopping import Evidence, GoOn, Stop, decide
@@ -79,6 +80,8 @@ class Engine:
         """`tags`: how many for rounds and how many for controls. `begin`: the first place of the shard that is still to be asked."""
         self.space, self.rules, self.shard = space, rules, shard
         self.counts = Counts()
+        self.left = 0
+        """Pairs of which nothing is known, because the scan was abandoned."""
         self.trip = RoundTrip(rules.longest_wait_s)
         self.pace = Pace(self.trip, rules.most_rate, limits=rules.datagrams)
         self._order = Permutation(space.pairs, key)
@@ -129,6 +132,35 @@ class Engine:
         if done is not None:
             self._next_block()
         return done
+
+    def abandon(self) -> Decided | None:
+        """End now. Pairs of the current block that have answered are decided; returns them."""
+        if self._phase is _Phase.DONE:
+            return None
+        self._phase = _Phase.DONE
+        if self._finished is not None:
+            return self._finished
+        block = self._block
+        known = np.flatnonzero(block.verdict != Verdict.NONE)
+        states = final_states(self.space, block, datagrams=self.rules.datagrams, limited=self.pace.limited, undecided=True)
+        self._doubts |= states.doubts | {Doubt.INTERRUPTED}
+        for verdict in self._total:
+            self._total[verdict] += self._mine(verdict)
+        self.left = self.pairs - self._place - len(known)
+        self.counts.done += len(known)
+        return Decided(block.pairs[known], states.state[known], states.reason[known], block.ttl[known], block.rtt_s[known], block.by[known])
+
+    @property
+    def answered(self) -> int:
+        """Pairs that are decided, or have answered."""
+        return self.counts.done + (0 if self._phase is _Phase.DONE else int((self._block.verdict != Verdict.NONE).sum()))
+
+    @property
+    def asked(self) -> int:
+        """Pairs that were asked at least once."""
+        if self._phase is _Phase.DONE:
+            return self.counts.done
+        return self.counts.done + (self._block.size if self.round else self._cursor)
 
     def _round_step(self, now: float, room: int) -> Ask | Rest | None:
         while self._cursor < len(self._todo):
@@ -405,11 +437,11 @@ class Engine:
         """How sure all finished blocks are."""
         missed = sum(stop.missed for stop in self._stops)
         opened, closed = self._total[Verdict.OPEN], self._total[Verdict.CLOSED]
-        weakest = max(self._stops, key=lambda stop: _WEAKNESS.index(stop.basis), default=Stop(Basis.ANSWERED, 0.0))
+        weakest = max(self._stops, key=lambda stop: WEAKNESS.index(stop.basis), default=Stop(Basis.ANSWERED, 0.0))
         times = [stop.undecided_s for stop in self._stops if stop.undecided_s is not None]
         doubts = self._doubts | ({Doubt.CONGESTED} if self.pace.slowed else set())
         return Certainty(
-            exact=missed < self.rules.goal and not self._undecided and weakest.basis is not Basis.ASSUMED,
+            exact=missed < self.rules.goal and not self._undecided and not self.left and weakest.basis is not Basis.ASSUMED,
             goal=self.rules.goal,
             missed=missed,
             basis=weakest.basis,
@@ -420,9 +452,6 @@ class Engine:
             undecided_s=sum(times) if times else None,
             doubts=tuple(doubt for doubt in Doubt if doubt in doubts),
         )
-
-
-_WEAKNESS = (Basis.KERNEL, Basis.ANSWERED, Basis.OPEN, Basis.CLOSED, Basis.ASSUMED)
 
 
 def _select(answers: Answers, which: NDArray[np.bool_]) -> Answers:

@@ -51,21 +51,12 @@ class Space:
         host = index // count
         return host, self.ports[index - host * count]
 
-    def parts(self, host: NDArray[np.int64]) -> NDArray[np.int64]:
-        """In which of the ranges the places lie."""
-        return np.searchsorted(self._ends, host, "right")
-
-    def offsets(self, host: NDArray[np.int64], part: NDArray[np.int64]) -> NDArray[np.int64]:
-        """How far into its range (`parts`) each place lies."""
-        offsets: NDArray[np.int64] = host - self._begins[part]
-        return offsets
-
     def numbers(self, host: NDArray[np.int64]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
         """The upper and the lower 64 bits of addresses (the upper are 0 of IPv4)."""
         if len(self.ranges) == 1:
             low = self._low[0] + host.astype(np.uint64)
             return self._high[0] + (low < self._low[0]), low
-        part = self.parts(host)
+        part = np.searchsorted(self._ends, host, "right")
         low = self._low[part] + (host - self._begins[part]).astype(np.uint64)
         return self._high[part] + (low < self._low[part]), low
 

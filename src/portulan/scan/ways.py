@@ -10,7 +10,9 @@ import numpy as np
 from portulan.errors import CannotTell
 from portulan.model.record import Record
 from portulan.model.scan import Reason
+from portulan.scan.links import link_number
 from portulan.scan.order import Permutation
+from portulan.scan.ranges import join, without
 from portulan.scan.space import Space
 from portulan.system.linux.links import read_interfaces, read_routes
 from portulan.system.linux.neighbours import ask_neighbours
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from portulan.scan.job import Job
     from portulan.wire.rtnetlink import Interface
 
     Range = tuple[int, int]
@@ -61,9 +64,9 @@ class Ways(Record):
     refused: tuple[Refused, ...]
 
     @property
-    def ranges(self) -> list[Range]:
-        """What can be asked, sorted."""
-        return sorted(part for lane in self.lanes for part in lane.ranges)
+    def ranges(self) -> tuple[Range, ...]:
+        """What can be asked, sorted and joined."""
+        return join(part for lane in self.lanes for part in lane.ranges)
 
 
 def cut(ranges: Iterable[Range], prefixes: Iterable[tuple[int, int]], bits: int) -> list[Range]:
@@ -79,6 +82,15 @@ def cut(ranges: Iterable[Range], prefixes: Iterable[tuple[int, int]], bits: int)
         starts = [first, *inner]
         pieces += list(zip(starts, [edge - 1 for edge in inner] + [last], strict=True))
     return pieces
+
+
+def ways_of(job: Job) -> Ways:
+    """The ways to all addresses of a job, those of link-local ones over the interface they were asked with. Raises as `find_ways`, CannotTell for no such interface."""
+    linked = tuple((first, last) for first, last, _ in job.links)
+    plain = without(job.ranges, linked)
+    found = [find_ways(job.version, plain)] if plain else []
+    found += [find_ways(job.version, [(first, last)], link=link_number(name)) for first, last, name in job.links]
+    return Ways(tuple(lane for ways in found for lane in ways.lanes), tuple(each for ways in found for each in ways.refused))
 
 
 def find_ways(version: int, ranges: Sequence[Range], *, link: int = 0) -> Ways:

@@ -59,7 +59,16 @@ WAYS_OUT: dict[str, str] = {
 def sentences(voice: Voice, error: PortulanError) -> tuple[str, ...]:
     """The error as a person should read it: one sentence behind the program's name, and a way out below where there is one."""
     table, ways = _tables()
+    if error.code == "scan.nothing-left":
+        from portulan.text.scan_asked import LEFT_OUT
+
+        why = str(error.facts["why"])
+        error.facts["why"] = voice.say(LEFT_OUT.get(why, why))
     text = voice.say(table[error.code], **error.facts) if error.code in table else str(error)
+    if (
+        "file" in error.facts and "line" in error.facts and "{line}" not in table.get(error.code, "{line}")
+    ):  # something that stands in a file, wrong as it would be anywhere
+        text = voice.say("{file}, line {line}: {problem}", file=error.facts["file"], line=error.facts["line"], problem=text)
     near = str(error.facts.get("near") or "")
     if near:
         text += " " + voice.say("Did you mean {near}?", near=near)
@@ -71,10 +80,10 @@ def sentences(voice: Voice, error: PortulanError) -> tuple[str, ...]:
 
 def _tables() -> tuple[dict[str, str], dict[str, str]]:
     """Our own sentences, and those of the rooms that keep theirs beside their other words. Imported only when something went wrong."""
-    from portulan.text import audit, conflicts, firewall, free, lease, lookup, probers, reach, sandbox, stop, why
+    from portulan.text import audit, conflicts, firewall, free, lease, lookup, probers, reach, sandbox, scan_asked, stop, why
     from portulan.text import map as map_text
 
-    rooms = (audit, conflicts, firewall, free, lease, lookup, map_text, probers, reach, sandbox, stop, why)
+    rooms = (audit, conflicts, firewall, free, lease, lookup, map_text, probers, reach, sandbox, scan_asked, stop, why)
     return (
         {code: text for room in rooms for code, text in room.SENTENCES.items()} | SENTENCES,
         {code: text for room in rooms for code, text in room.WAYS_OUT.items()} | WAYS_OUT,

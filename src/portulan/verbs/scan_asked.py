@@ -60,3 +60,23 @@ def asked_targets(
 def asked_ports(ports: str | None, top: int | None, method: Method | None) -> Wanted:
     """The ports to ask, of each transport. Raises BadInput."""
     return choose_ports(ports, top, method, open_table(), ports_named)
+
+
+def own_networks() -> tuple[list[str], list[str]]:
+    """(this host's addresses, the broadcast addresses of its links), as text; nothing of either where they cannot be read."""
+    import sys
+
+    if sys.platform != "linux":
+        return [], []
+    from portulan.model.address import format_address
+    from portulan.system.linux.links import read_addresses, read_routes
+    from portulan.system.linux.netlink import ROUTE, Netlink
+
+    with Netlink(ROUTE) as netlink:
+        # Link-local ones need nobody's word, and mean nothing without their interface.
+        own = [format_address(each.address) for each in read_addresses(netlink) if each.address[:2] != b"\xfe\x80"]
+        broadcasts = [format_address(each.destination) for each in read_routes(netlink) if each.kind == _BROADCAST]
+    return own, broadcasts
+
+
+_BROADCAST = 3

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import mmap
+import os
 import select
 from contextlib import suppress
-from socket import AF_PACKET, SOCK_DGRAM, SOL_SOCKET, socket
+from socket import AF_PACKET, SOCK_DGRAM, SOL_SOCKET, htons, if_nametoindex, socket
 from struct import pack, unpack
 
 import numpy as np
@@ -49,7 +50,7 @@ class PacketRing:
             self._socket.setsockopt(_SOL_PACKET, _VERSION, _TPACKET_V2)
             self._socket.setsockopt(_SOL_PACKET, _RX_RING, pack("=IIII", _BLOCK, slots * size // _BLOCK, size, slots))
             self._map = mmap.mmap(self._socket.fileno(), slots * size)
-            self._socket.bind((link, kind))
+            _bind(self._socket.fileno(), link, kind)
         except OSError as error:
             self._socket.close()
             raise failed("make", "a packet ring", error) from error
@@ -91,3 +92,14 @@ class PacketRing:
         del self._ring, self._status
         with suppress(BufferError):
             self._map.close()
+
+
+def _bind(descriptor: int, link: str, kind: int) -> None:
+    """Begin to receive, on one interface or on all: the library's own bind knows no "all"."""
+    import ctypes
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    name = pack("=HHiHBB8x", AF_PACKET, htons(kind), if_nametoindex(link) if link else 0, 0, 0, 0)
+    if libc.bind(descriptor, ctypes.create_string_buffer(name, len(name)), len(name)):
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))

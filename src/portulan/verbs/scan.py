@@ -1,0 +1,276 @@
+"""What the outside sees: every port asked, until it is certain."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from contextlib import suppress
+from datetime import UTC, datetime
+from functools import lru_cache
+
+from portulan.errors import CannotTell
+from portulan.model.address import pack_address
+from portulan.model.port import Transport
+from portulan.model.portset import PortSet
+from portulan.model.record import Record
+from portulan.model.scan import STATES, HostSeen, Method, Pass, Progress, Reason, ScanReport, State
+from portulan.scan.gather import Gather, Host
+from portulan.scan.job import Job
+from portulan.scan.merge import merge_certainties, merge_efforts
+from portulan.scan.ranges import count, write
+from portulan.scan.run import Run
+from portulan.scan.stopping import Rules
+from portulan.scan.ways import ways_of
+from portulan.system.linux.procfs import effective_capabilities
+from portulan.system.registry_file import open_table
+from portulan.verbs.scan_asked import asked_ports, asked_targets, own_networks
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from portulan.model.scan import PortSeen, Shard
+    from portulan.scan.job import JobEnd
+    from portulan.scan.targets import Targets
+    from portulan.scan.ways import Ways
+
+_CAP_NET_RAW = 13
+_FEW_ADDRESSES = 256
+"""With fewer addresses than this, those that are nobody's are told one by one."""
+
+
+def scan(
+    targets: Sequence[str],
+    *,
+    ports: str | None = None,
+    top: int | None = None,
+    method: Method | None = None,
+    exclude: Sequence[str] = (),
+    target_files: Sequence[str] = (),
+    exclude_files: Sequence[str] = (),
+    authorized: bool = False,
+    discover: bool | None = None,
+    hosts_only: bool = False,
+    rate: float | None = None,
+    max_rtt_s: float | None = None,
+    miss: float = 1e-6,
+    patience_s: float = 10.0,
+    assume_loss: float = 0.3,
+    shard: Shard | None = None,
+    resume: str | None = None,
+    jobs: int = 1,
+    cluster: str | None = None,
+    local: bool = False,
+    every: bool = False,
+    drop_rights: bool = False,
+    on_progress: Callable[[Progress], None] | None = None,
+    on_rows: Callable[[Sequence[PortSeen]], None] | None = None,
+) -> ScanReport:
+    """Ask ports of addresses from here, and say what each of them is and how sure that is."""
+    begun = time.time()
+    own, broadcasts = own_networks()
+    chosen = asked_targets(
+        targets,
+        target_files=target_files,
+        exclude=exclude,
+        exclude_files=exclude_files,
+        authorized=authorized,
+        own=own,
+        broadcasts=broadcasts,
+    )
+    wanted = asked_ports(ports, top, method)
+    missing: list[str] = []
+    if method is not Method.UDP and wanted.tcp:
+        method, why = _allowed(method)
+        missing += why
+    rules = Rules(
+        goal=miss, patience_s=patience_s, assume_loss=assume_loss, most_rate=rate, longest_wait_s=max_rtt_s or Rules().longest_wait_s
+    )
+    course = _Course(chosen, rules, shard, every=every, on_progress=on_progress, on_rows=on_rows)
+    try:
+        for transport, numbers in ((Transport.TCP, wanted.tcp), (Transport.UDP, wanted.udp)):
+            if numbers:
+                course.prepare(transport, Method.UDP if transport is Transport.UDP else method or Method.CONNECT, numbers)
+        if drop_rights:
+            _drop_rights()
+        course.run()
+    except KeyboardInterrupt:
+        missing.append("interrupted")
+    finally:
+        course.close()
+    return course.report(tuple(targets), begun, missing)
+
+
+def _drop_rights() -> None:
+    if sys.platform == "linux":
+        from portulan.system.linux.rights import CAP_DAC_OVERRIDE, drop_rights
+
+        held = effective_capabilities()
+        with suppress(OSError):  # a confined process may not even give up
+            drop_rights(held & 1 << CAP_DAC_OVERRIDE)
+
+
+def _allowed(method: Method | None) -> tuple[Method, list[str]]:
+    """The method for TCP, and what is missing if it is not the best."""
+    if method is Method.CONNECT or sys.platform != "linux":
+        return Method.CONNECT, []
+    if effective_capabilities() >> _CAP_NET_RAW & 1:
+        return Method.SYN, []
+    return Method.CONNECT, ["syn-needs-root"]
+
+
+class _Part(Record):
+    """One transport by one method."""
+
+    transport: Transport
+    method: Method
+    ports: PortSet
+    runs: list[tuple[Run, Gather]]
+
+
+class _Course:
+    """A scan under way: its passes, and what they gathered."""
+
+    def __init__(
+        self,
+        targets: Targets,
+        rules: Rules,
+        shard: Shard | None,
+        *,
+        every: bool,
+        on_progress: Callable[[Progress], None] | None,
+        on_rows: Callable[[Sequence[PortSeen]], None] | None,
+    ) -> None:
+        self._targets, self._rules, self._shard = targets, rules, shard
+        self._every, self._on_progress, self._on_rows = every, on_progress, on_rows
+        self._service = open_table().usual
+        self._key = int.from_bytes(os.urandom(8)), int.from_bytes(os.urandom(8))
+        self._parts: list[_Part] = []
+        self._passes: list[Pass] = []
+        self._rows: list[PortSeen] = []
+        self._hosts: dict[str, list[Host]] = {}
+        self._states: dict[str, int] = {}
+        self._down: dict[str, Reason] = {}
+        self._left_out: list[tuple[str, str]] = []
+        self._complete, self._unkept = True, False
+
+    def prepare(self, transport: Transport, method: Method, ports: PortSet) -> None:
+        """Open what one transport's ports of all addresses need, a family after the other."""
+        families = [(version, ranges) for version, ranges in ((4, self._targets.v4), (6, self._targets.v6)) if ranges]
+        runs: list[tuple[Run, Gather]] = []
+        self._parts.append(_Part(transport, method, ports, runs))
+        for version, ranges in families:
+            links = self._targets.links if version == 6 else ()
+            rules = self._rules._replace(goal=self._rules.goal / len(families), datagrams=transport is Transport.UDP)
+            shard = (self._shard.number, self._shard.of) if self._shard else (0, 1)
+            job = Job(version, ranges, tuple(ports), transport, method, rules, self._key, shard, 0, links)
+            ways = None
+            if method is Method.SYN:
+                ways = ways_of(job)
+                job = self._without_refused(job, ways, alone=len(families) == 1)
+            if job.ranges:
+                run = Run(job, ways=ways)
+                responders = run.prober.responders
+                gather = Gather(
+                    run.space, transport, service=self._service, responders=responders, every=self._every, on_rows=self._on_rows
+                )
+                runs.append((run, gather))
+
+    def run(self) -> None:
+        """Ask. Raises KeyboardInterrupt when interrupted, after taking note of what is known."""
+        for part in self._parts:
+            begun = time.time()
+            ends: list[JobEnd] = []
+            try:
+                for run, gather in part.runs:
+                    self._run(run, gather, ends)
+            finally:
+                if ends:
+                    certainty = merge_certainties([end.certainty for end in ends])._replace(goal=self._rules.goal)
+                    effort = merge_efforts(ends, time.time() - begun)
+                    self._passes.append(Pass(part.transport, part.method, str(part.ports), certainty, effort))
+
+    def close(self) -> None:
+        """Close what was opened."""
+        for part in self._parts:
+            for run, _ in part.runs:
+                run.close()
+
+    def _without_refused(self, job: Job, ways: Ways, *, alone: bool) -> Job:
+        """The job without the addresses that cannot be asked, which are noted."""
+        if not ways.lanes and alone and all(each.reason is Reason.NO_ROUTE for each in ways.refused):
+            raise CannotTell("scan.no-route", address=write(job.version, job.ranges[0]), reason=ways.refused[0].reason.value)
+        few = count((each.first, each.last) for each in ways.refused) <= _FEW_ADDRESSES
+        for each in ways.refused:
+            if few and each.reason is Reason.HOST_DOWN:
+                for number in range(each.first, each.last + 1):
+                    self._down[write(job.version, (number, number))] = each.reason
+            else:
+                self._left_out.append((write(job.version, (each.first, each.last)), each.reason.value))
+        return job._replace(ranges=ways.ranges)
+
+    def _run(self, run: Run, gather: Gather, ends: list[JobEnd]) -> None:
+        try:
+            for block in run.blocks(self._on_progress):
+                gather.add(block)
+        except KeyboardInterrupt:
+            self._complete = False
+            for block in run.abandon():
+                gather.add(block)
+            raise
+        finally:
+            if run.failure is not None:
+                self._complete = False
+            ends.append(run.end())
+            rows, hosts = gather.finish()
+            self._rows += rows
+            self._unkept |= bool(gather.unkept)
+            for host in hosts:
+                self._hosts.setdefault(host.address, []).append(host)
+            for state, amount in zip(STATES, gather.states.tolist(), strict=True):
+                if amount:
+                    self._states[state.value] = self._states.get(state.value, 0) + amount
+
+    def report(self, asked: tuple[str, ...], begun: float, missing: list[str]) -> ScanReport:
+        """All of it."""
+        names = self._targets.names
+        hosts = [_joined(address, names.get(address), parts) for address, parts in self._hosts.items()]
+        hosts += [HostSeen(address, names.get(address), up=False, states={}) for address in self._down if address not in self._hosts]
+        if self._unkept:
+            missing.append("rows-not-kept")
+        return ScanReport(
+            targets=asked,
+            addresses=self._targets.addresses,
+            begun_at=datetime.fromtimestamp(begun, UTC),
+            took_s=time.time() - begun,
+            passes=tuple(self._passes),
+            hosts=tuple(sorted(hosts, key=lambda host: _order(host.address))),
+            rows=tuple(sorted(self._rows, key=lambda row: (_order(row.address), row.transport, row.port))),
+            states={state.value: self._states[state.value] for state in State if state.value in self._states},
+            left_out=(*self._targets.left_out, *self._left_out),
+            shard=self._shard,
+            complete=self._complete,
+            missing=tuple(missing),
+        )
+
+
+def _joined(address: str, name: str | None, parts: list[Host]) -> HostSeen:
+    states: dict[str, int] = {}
+    for part in parts:
+        for state, amount in part.states.items():
+            states[state] = states.get(state, 0) + amount
+    ups = {part.up for part in parts}
+    return HostSeen(
+        address,
+        name,
+        up=True if True in ups else None if None in ups else False,
+        states=states,
+        others=tuple(other for part in parts for other in part.others),
+    )
+
+
+@lru_cache(maxsize=1 << 16)
+def _order(address: str) -> tuple[int, bytes]:
+    packed = pack_address(address.partition("%")[0])
+    return len(packed), packed
