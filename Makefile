@@ -7,6 +7,9 @@ ROOT := .cache/roots/peers
 # The servers whose files we read: started from those files, they must listen where we said.
 SERVERS := apache2 iproute2 libnginx-mod-stream lighttpd mariadb-server nginx-light openssh-server postgresql redis-server
 SERVERS_ROOT := .cache/roots/servers
+# What scans are measured against.
+BENCH_PEERS := gcc iproute2 iptables libc6-dev masscan nftables nmap zmap
+BENCH_ROOT := .cache/roots/bench
 
 run:            ## create the environment and chart this machine
 	@tools/environment run
@@ -38,10 +41,12 @@ check:          ## format, lint, types, contracts, catalogues, generated files
 bench:          ## answers checked first, then ratios to the peers
 	@tools/environment dev
 	@$(PY) tools/private_root.py --into $(ROOT) $(PEERS)
+	@$(PY) tools/private_root.py --into $(BENCH_ROOT) $(BENCH_PEERS)
 	@$(PY) benchmarks/bench_chart.py
 	@$(PY) benchmarks/bench_why.py
 	@$(PY) benchmarks/bench_free.py
 	@$(PY) benchmarks/bench_reach.py
+	@$(PY) benchmarks/bench_scan.py
 
 fuzz:           ## each target for ten seconds; SECONDS=600 for longer
 	@tools/environment dev

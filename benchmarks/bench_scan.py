@@ -285,7 +285,7 @@ def whole_network(bench: Bench) -> None:
     """A /16, one port."""
 
     def judge(report: dict[str, Any]) -> tuple[int, bool]:
-        opened = {row["address"] for row in report["rows"] if row["state"] == "open"}
+        opened = {row["address"] for row in report["items"] if row["state"] == "open"}
         return len(opened), len(opened) == HOSTS
 
     with network(bench) as (scanner, _, hardware):
@@ -384,7 +384,7 @@ def growth(bench: Bench) -> None:
             target = f"198.19.0.0/{32 - hosts.bit_length() + 1}"
 
             def judge(report: dict[str, Any], hosts: int = hosts) -> tuple[int, bool]:
-                opened = sum(row["state"] == "open" for row in report["rows"])
+                opened = sum(row["state"] == "open" for row in report["items"])
                 closed = sum(host["states"].get("closed", 0) for host in report["hosts"])
                 return opened, opened == hosts and opened + closed == 1000 * hosts
 
