@@ -52,6 +52,7 @@ bench:          ## answers checked first, then ratios to the peers
 	@$(PY) benchmarks/bench_free.py
 	@$(PY) benchmarks/bench_reach.py
 	@$(PY) benchmarks/bench_scan.py
+	@$(PY) benchmarks/bench_path.py
 
 fuzz:           ## each target for ten seconds; SECONDS=600 for longer
 	@tools/environment dev

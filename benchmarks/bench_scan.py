@@ -355,7 +355,10 @@ def rate(bench: Bench) -> None:
                 sys.exit(f"the C loop: {done.stderr}")
             return Run(0.0, None, 0, right=True, more=(1 << 16) / float(done.stdout))
 
-        ways: dict[str, Callable[[], Run]] = {"ours": partial(bench.ours, built.scanner, built.address, "-p-", "--method", "syn", judge=judged(built.truth)), "C": loop}
+        ways: dict[str, Callable[[], Run]] = {
+            "ours": partial(bench.ours, built.scanner, built.address, "-p-", "--method", "syn", judge=judged(built.truth)),
+            "C": loop,
+        }
         done = alternate(ways, max(bench.runs, 9))
     mine, theirs = middle(done["ours"], "more"), middle(done["C"], "more")
     tell("sending, probes a second", f"{mine:,.0f}", f"C sendmmsg loop {theirs:,.0f}", mine / theirs, "0.75")
