@@ -10,6 +10,7 @@ import numpy as np
 from portulan.model.record import Record
 from portulan.model.scan import Verdict
 from portulan.scan.estimate import Tally
+from portulan.scan.standing import Answered
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -92,6 +93,17 @@ class Block:
         for column, values in ((self.reason, answers.reason), (self.ttl, answers.ttl), (self.by, answers.by)):
             column[chosen] = values[order][better]
         return Taken(fresh, current, trips, duplicates, int((tags != tag).sum()))
+
+    def answered(self, known: NDArray[np.uint8] | None = None) -> Answered:
+        """Rows that have answered, or answered better, since their verdicts were `known`."""
+        row = np.flatnonzero(self.verdict if known is None else self.verdict != known)
+        return Answered(row, self.verdict[row], self.reason[row], self.ttl[row], self.tag[row], self.rtt_s[row], self.by[row])
+
+    def restore(self, answered: Answered) -> None:
+        """Take back what a block of the same rows has answered elsewhere."""
+        row = answered.row
+        self.verdict[row], self.reason[row], self.ttl[row], self.tag[row] = answered.verdict, answered.reason, answered.ttl, answered.tag
+        self.rtt_s[row], self.by[row] = answered.rtt_s, answered.by
 
     def tally(self, *verdicts: int, since: int = 0) -> Tally:
         """How many rows have one of these verdicts, and how many questions from round `since` on it took."""
