@@ -410,16 +410,15 @@ class Engine:
 
     # --- to be gone on with elsewhere ---
 
-    def standing(self, now: float) -> Standing | None:
-        """Where it stands, with `answered_rows`; None when all is done."""
-        if self._phase is _Phase.DONE:
-            return None
-        controls = [self._controls.tally(verdict) for verdict in self._before]
+    def standing(self, now: float) -> Standing:
+        """Where it stands; with `changes` enough to go on elsewhere."""
+        over = self._phase is _Phase.DONE
+        controls = [] if over else [self._controls.tally(verdict) for verdict in self._before]
         return Standing(
-            begin=self._block.begin,
-            round=self.round,
-            next=self._next_row(now),
-            spent_s=self._spent_s(now),
+            begin=self._place,
+            round=0 if over else self.round,
+            next=-1 if over else self._next_row(now),
+            spent_s=0.0 if over else self._spent_s(now),
             patience_s=self._patience_s,
             held_since=self._held_since,
             asked_first=self._asked_first,
@@ -443,21 +442,23 @@ class Engine:
         silent = rest[self._block.verdict[rest] == Verdict.NONE]
         return int(silent[0]) if len(silent) else -1
 
-    def changes(self, known: NDArray[np.uint8] | None) -> Answered:
-        """Rows of the block that have answered, or answered better, since their verdicts were `known`."""
-        return self._block.answered(known)
+    def changes(self, *, every: bool = False) -> Answered:
+        """Rows of the block that have answered, or answered better, since this was asked last; or every one that ever has."""
+        return self._block.changes(every=every)
 
     def resume(self, standing: Standing, answered: Answered, now: float) -> None:
         """Go on where another engine, of the same arguments and with `begin` as told there, stood. Source ports must be new ones."""
-        self._block.restore(answered)
         vars(self.counts).update(standing.counts)
         recall_pace(standing, self.pace, self.trip)
         for place, verdict in enumerate(self._before):
             self._before[verdict] = Tally(0, *standing.before[place])
             self._total[verdict] = Tally(*standing.total[place])
-            self._controls.carried[verdict] = Tally(0, *standing.controls[place])
         self._stops = [] if standing.stop is None else [standing.stop]
         self._undecided, self._doubts, self._patience_s = standing.undecided, set(standing.doubts), standing.patience_s
+        if self._phase is _Phase.DONE:
+            return
+        self._block.restore(answered)
+        self._controls.carried = {verdict: Tally(0, *each) for verdict, each in zip(self._before, standing.controls, strict=False)}
         self._asked_first, self._held_since = standing.asked_first, standing.held_since
         self._now, self._second_began = now, now - standing.spent_s
         self._begin_round(standing.round, self._block.silent() if standing.round else np.arange(self._block.size))
