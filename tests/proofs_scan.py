@@ -51,7 +51,11 @@ def word_of(report, case):
     if not certainty["missed"] < 1e-6:
         found.append(f"up to {certainty['missed']} open ports may be missed")
     if case["method"] == "syn":
-        for doubt, there in (("tarpit", case["oddity"] == "tarpit"), ("syn-proxy", case["oddity"].startswith("proxy")), ("forged-resets", case["firewall"] == "reset-on-router")):
+        for doubt, there in (
+            ("tarpit", case["oddity"] == "tarpit"),
+            ("syn-proxy", case["oddity"].startswith("proxy")),
+            ("forged-resets", case["firewall"] == "reset-on-router"),
+        ):
             if (doubt in doubts) != there:
                 found.append(f"the doubts are {sorted(doubts)}")
     return found
@@ -75,7 +79,7 @@ def networks(seed):
         if case["loss"]:
             link.lose(case["loss"])
         report = scan(scanner, whole, "-p", str(ONE_PORT), "--method", case["method"])
-    opened = {row["address"] for row in report["rows"] if row["state"] == "open"}
+    opened = {row["address"] for row in report["items"] if row["state"] == "open"}
     found = [] if len(opened) == report["addresses"] == 1 << 16 else [f"{len(opened)} of {report['addresses']} addresses, {case}"]
     return found, Counter({"networks": 1, "addresses": report["addresses"], "open": len(opened), "seconds": round(report["took_s"])})
 
@@ -93,7 +97,11 @@ def limited(seed):
         address = target.address if family == 4 else target.address6
         report = scan(scanner, address, "-p", ",".join(map(str, ports)), "--method", "udp")
     said = said_of(report)
-    found = [f"port {port}: {state} ({reason})" for port, (state, reason) in said.items() if state not in {"closed", "open|filtered", "open", "closed|filtered"}]
+    found = [
+        f"port {port}: {state} ({reason})"
+        for port, (state, reason) in said.items()
+        if state not in {"closed", "open|filtered", "open", "closed|filtered"}
+    ]
     opened = {port for port, (state, _) in said.items() if state == "open"}
     if opened != {53, 123, 161}:
         found.append(f"open: {sorted(opened)}")
@@ -114,7 +122,7 @@ def scan(host, *arguments):
 def said_of(report):
     """Port -> (state, reason), of a report about one host."""
     (host,) = report["hosts"]
-    said = {row["port"]: (row["state"], row["reason"]) for row in report["rows"]}
+    said = {row["port"]: (row["state"], row["reason"]) for row in report["items"]}
     for other in host["others"]:
         said |= dict.fromkeys(numbers(other["ports"]), (other["state"], other["reason"]))
     return said

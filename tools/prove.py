@@ -129,6 +129,24 @@ PROOFS = (
         "Of such packets the very rules and policies match, in their order, that the kernel's own trace (`nft monitor trace`) tells.",
     ),
     Proof(
+        "scan", 224, "proofs_scan:cases",
+        "Of 65,536 ports of a host, 1,000 of them open (UDP: twelve services that answer, 1,000 that do not), `portulan scan` misses none and invents none, and every "
+        "state is right as far as it can be told from outside: IPv4 and IPv6, by SYN, by connect and by UDP, with 0, 1, 5 and 20 % of packets lost each way, 0, 10 and "
+        "100 ms of round trip, resets limited to 1,000 a second, firewalls that drop (30,000 ports, or all but ten), reject, or forge resets on the host or on a router, "
+        "a tarpit, a SYN proxy on the host or on a router; every two of these meet. What cannot be told (`tests/scan_lab.py`, `Truth.expected`): a port behind a limit on resets that has not answered "
+        "in time is closed|filtered and the scan says so; a reset that the host's own firewall forges is one of a closed port; by connect, who sent a reset; by "
+        "UDP, a service that does not answer from a firewall that drops.",
+    ),
+    Proof(
+        "scan-networks", 6, "proofs_scan:networks",
+        "Of a network with 65,536 addresses and one open port each, `portulan scan` finds 65,536, by SYN and by connect, with and without loss.",
+    ),
+    Proof(
+        "scan-udp-limited", 20, "proofs_scan:limited",
+        "Where the target's kernel refuses datagrams once a second, as kernels do, `portulan scan --method udp` finds the services that answer, says nothing false, and does "
+        "not call exact what is not.",
+    ),
+    Proof(
         "path-verdicts", 100, "proofs_path:verdicts",
         "On chains of 4 to 7 routers, IPv4 and IPv6 by lot, an ordinary user without any rights (uid 65534) is told what we made of the way: 26 scenarios, each once a seed (open, closed and mute ports, "
         "TCP, UDP and ICMP; dropped on the way, before routing, by the host, with everything else; resets forged on the way and by the last gateway; rejected with four codes; no route; a loop; nothing at "

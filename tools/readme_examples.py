@@ -54,6 +54,8 @@ SHOP = {
 }
 
 
+OUTSIDE = 'mkdir -p /run/netns && touch /run/netns/outside && mount --bind {netns} /run/netns/outside && exec "$@"'
+"""The neighbour's network namespace by a name that `ip netns exec` knows."""
 FIREWALL = """
 ip route add default via 198.18.0.2
 ip link add docker0 type bridge
@@ -111,7 +113,8 @@ def outputs(lines: list[str], root: PrivateRoot) -> list[tuple[str, int]]:
         database.wait_for_port(5432)
         me = [sys.executable, str(Path(__file__).resolve()), "--inside"]
         # Its own PID namespace and /proc: the examples see this server's processes and nothing of the machine around it.
-        done = server.run(["unshare", "--pid", "--fork", "--mount-proc", *me], text=json.dumps(lines), timeout_s=90)
+        command = ["unshare", "--pid", "--fork", "--mount-proc", *me]
+        done = server.run(["sh", "-c", OUTSIDE.format(netns=gateways[0].netns_path), "sh", *command], text=json.dumps(lines), timeout_s=150)
     if done.returncode:
         raise RuntimeError(done.stderr[-2000:])
     return [(text, status) for text, status in json.loads(done.stdout)]

@@ -21,6 +21,7 @@ COMMANDS = {
         Command("who", "portulan.cli.who", mark("who holds a port, why it runs, and how to stop it")),
         Command("reach", "portulan.cli.reach", mark("who can get to each port, and the firewall rule that says so")),
         Command("scan", "portulan.cli.scan", mark("what the outside sees: which ports of a host or a network answer")),
+        Command("diff", "portulan.cli.diff", mark("what changed between two scans, or a scan and this machine's own list")),
         Command("why", "portulan.cli.why", mark("can a server bind a port, and if not, why not, and what to do")),
         Command("conflicts", "portulan.cli.conflicts", mark("what will collide before it starts: the ports that files declare")),
         Command("audit", "portulan.cli.audit", mark("what is open, or running, that should not be, and the way out")),

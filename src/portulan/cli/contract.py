@@ -24,6 +24,7 @@ from portulan.model.picture import Stretch
 from portulan.model.port import Port, Transport
 from portulan.model.reach import Outcome, Place, Way
 from portulan.model.scan import HostSeen, Pass, PortSeen, Shard
+from portulan.model.scan_diff import Difference, OneSided
 from portulan.model.stop import Refusal, Step, Target, Verdict
 from portulan.model.who import Remedy
 from portulan.model.why import Attempt, Cause, Caution, Holder, Suspect
@@ -78,6 +79,8 @@ ENVELOPES: dict[str, tuple[type, dict[str, Any]]] = {
             "left_out": tuple[tuple[str, str], ...], "shard": Shard | None,
         },
     ),
+    "scan-host": (OneSided, {"host": str, "addresses": tuple[str, ...], "foreign": tuple[str, ...], "agreed": int, "passes": tuple[Pass, ...]}),
+    "diff": (Difference, {"before": str, "after": str, "addresses": int, "skipped": tuple[str, ...]}),
     "lookup": (Entry, {"unknown": tuple[str, ...]}),
     "map": (Stretch, {"host": str, "transport": Transport | None, "ephemeral": tuple[int, int] | None, "counts": dict[str, int]}),
     "lease": (Lease, {}),

@@ -85,6 +85,9 @@ class Reason(StrEnum):
     """This host's own rules did not let the packet out."""
     LINK_DOWN = "link-down"
     """The interface it would leave by is down or gone."""
+    ARP = "arp-response"
+    NEIGHBOUR = "nd-response"
+    """It answered to IPv6's neighbour discovery."""
 
 
 REASONS = tuple(Reason)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from portulan.verbs.audit import audit as audit
     from portulan.verbs.chart import chart as chart
     from portulan.verbs.conflicts import conflicts as conflicts
+    from portulan.verbs.diff import compare_host as compare_host
+    from portulan.verbs.diff import diff as diff
     from portulan.verbs.free import free as free
     from portulan.verbs.lease import hold as hold
     from portulan.verbs.lease import lease as lease
@@ -40,7 +42,9 @@ _HOMES = {
     "audit": "audit",
     "chart": "chart",
     "common": "lookup",
+    "compare_host": "diff",
     "conflicts": "conflicts",
+    "diff": "diff",
     "free": "free",
     "hold": "lease",
     "lease": "lease",
@@ -62,7 +66,7 @@ _HOMES = {
     "why": "why",
 }
 __all__ = [
-    "audit", "chart", "common", "conflicts", "free", "hold", "lease", "lease_for", "leases", "lookup", "matrix", "note", "passage", "ping", "port_map", "reach", "release", "stop", "trace", "update_registry", "wait_open", "who",
+    "audit", "chart", "common", "compare_host", "conflicts", "diff", "free", "hold", "lease", "lease_for", "leases", "lookup", "matrix", "note", "passage", "ping", "port_map", "reach", "release", "stop", "trace", "update_registry", "wait_open", "who",
     "why",
 ]  # fmt: skip
 
