@@ -1,6 +1,6 @@
 """Which hop is asked when, with a clock of our own."""
 
-from portulan.model.path import Answer
+from portulan.model.path import Answer, Clock
 from portulan.model.scan import Reason
 from portulan.probe.rounds import Rounds
 
@@ -108,6 +108,27 @@ def test_an_answer_for_no_probe_in_particular_is_the_host_s():
     rounds.take(Answer(None, Reason.ANSWER, "host"), 1.02)
     assert rounds.final == 5
     assert rounds.done(1.03)
+
+
+def test_routers_that_do_not_say_for_which_probe_are_asked_one_by_one():
+    rounds, now_s = Rounds(wait_s=0.3), 1.0
+    last_sent = []
+    while not rounds.done(now_s):
+        for key, hop in list(rounds.due(now_s)):
+            last_sent.append(hop)
+            reason = Reason.SYN_ACK if hop >= 5 else Reason.TIME_EXCEEDED
+            rounds.take(Answer(None if hop == 3 else key, reason, f"r{hop}"), now_s + 0.001)
+        now_s += 0.01
+        assert now_s < 20
+    assert rounds.one_by_one
+    assert [answer.by for answer in rounds.answers_of(3)] == ["r3"]
+    assert rounds.answers_of(3)[0].clock is Clock.PROCESS
+    assert (rounds.final, last_sent.count(3)) == (5, 2)
+    woken = Rounds(wait_s=0.3)
+    for _ in woken.due(1.0):
+        pass
+    woken.take(Answer(None, Reason.TIME_EXCEEDED, "r1"), 1.01)
+    assert woken.wake_s() > 1.01  # no spinning
 
 
 def test_what_cannot_leave_is_not_tried_again():
