@@ -132,7 +132,7 @@ class Attempt:
             self.owner.finish(self, local_answer(self.key, OSError(code, "")))
 
     def _connected(self) -> None:
-        if self.target.address in ("127.0.0.1", "::1") and self.socket.getsockname()[:2] == self.socket.getpeername()[:2]:
+        if self.socket.getsockname()[:2] == self.socket.getpeername()[:2]:
             # RFC 9293, section 3.5: two sides that open at once. Here both are this socket: nobody listens.
             answer = Answer(self.key, Reason.RESET, self.target.address)
             self.owner.finish(self, self.departed.by_process(answer, time_ns(), self.owner.loop.clear_ns))
