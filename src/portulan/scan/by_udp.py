@@ -13,7 +13,7 @@ from portulan.scan.order import mix
 from portulan.system.connection_table import PLENTY, watch_table
 from portulan.system.datagrams import Datagrams
 from portulan.system.uplinks import Uplinks
-from portulan.wire.udp_hello import PORTS_WITH_GREETING, answers_elsewhere, hello, matches
+from portulan.wire.udp_hello import PORTS_WITH_GREETING, answers_elsewhere, hello, matches, ways
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ class UdpProber:
         self._greeted = np.zeros(1 << 16, np.bool_)
         self._greeted[list(PORTS_WITH_GREETING)] = True
         self._places: dict[str, int] = {}
+        self._answered: dict[int, int] = {}  # pair -> tag, of services with several greetings
         self.responders = ["address"]
         self._place_of_responder: dict[bytes, int] = {}
         self.forged = 0
@@ -126,12 +127,18 @@ class UdpProber:
         if not greeted.any():
             return repeat(b"")
         dice = mix(pair.astype(np.uint64), self._key)
-        rows = zip(greeted.tolist(), port.tolist(), dice.tolist(), strict=True)
-        return (hello(one, number, tag) if wanted else b"" for wanted, one, number in rows)
+        rows = zip(greeted.tolist(), pair.tolist(), port.tolist(), dice.tolist(), strict=True)
+        return (hello(one, number, self._turn(which, tag)) if wanted else b"" for wanted, which, one, number in rows)
+
+    def _turn(self, pair: int, tag: int) -> int:
+        """Which greeting a pair is sent: another one each round; a control, what it answered to."""
+        return tag if tag < self.rounds else self._answered.get(pair, 0)
 
     def _sent(self, pair: int, port: int, tag: int) -> bytes:
         """What was sent to a pair under a tag, made anew."""
-        return hello(port, int(mix(np.array([pair], np.uint64), self._key)[0]), tag) if self._greeted[port] else b""
+        if not self._greeted[port]:
+            return b""
+        return hello(port, int(mix(np.array([pair], np.uint64), self._key)[0]), self._turn(pair, tag))
 
     # What comes back
 
@@ -157,6 +164,8 @@ class UdpProber:
         if pair < 0 or not matches(port, self._sent(pair, port, answer.socket), answer.payload):
             self.forged += 1
             return None
+        if answer.socket < self.rounds and ways(port) > 1:
+            self._answered.setdefault(pair, answer.socket)
         return pair, answer.socket, Verdict.OPEN, Reason.ANSWER, answer.ttl, answer.at, 0
 
     def _is_own(self, address: str) -> bool:
@@ -179,7 +188,7 @@ class UdpProber:
             return None
         offender = complaint.error.offender
         verdict, by = Verdict.UNREACHABLE, 0
-        if offender == pack_address(complaint.address.partition("%")[0]):
+        if not offender or offender == pack_address(complaint.address.partition("%")[0]):
             verdict = Verdict.CLOSED if reason is Reason.PORT_UNREACHABLE else verdict
         elif offender in self._uplinks.own_addresses and reason is Reason.HOST_UNREACHABLE:
             reason = Reason.HOST_DOWN  # our own kernel: nobody answered to its question for the neighbour
