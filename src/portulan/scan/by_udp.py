@@ -10,6 +10,7 @@ from portulan.errors import MachineFailed
 from portulan.model.address import format_address, pack_address
 from portulan.model.scan import REASONS, Answers, Doubt, Reason, Verdict
 from portulan.scan.order import mix
+from portulan.scan.socket_addresses import socket_addresses
 from portulan.system.connection_table import PLENTY, watch_table
 from portulan.system.datagrams import Datagrams
 from portulan.system.uplinks import Uplinks
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
     from portulan.scan.order import Key
     from portulan.scan.space import Space
-    from portulan.system.connecting import Target
     from portulan.system.datagrams import Answer
     from portulan.system.error_queue import Complaint
 
@@ -70,8 +70,9 @@ class UdpProber:
         """Send a datagram to each; see `Prober.send`. Raises MachineFailed, also when a link has gone since the scan began."""
         host, port = self._space.split(pair)
         unroutable = self._datagrams.unroutable
+        targets = socket_addresses(self._space, host, port, self._scope)
         try:
-            handed_over = self._datagrams.send(tag, self._targets(host, port), self._payloads(pair, port, tag), pair.tolist())
+            handed_over = self._datagrams.send(tag, targets, self._payloads(pair, port, tag), pair.tolist())
         except MachineFailed:
             self._uplinks.check()
             raise
@@ -110,17 +111,6 @@ class UdpProber:
         self._datagrams.close()
 
     # What is sent
-
-    def _targets(self, host: NDArray[np.int64], port: NDArray[np.uint16]) -> Iterator[Target]:
-        first = int(host[0]) if len(host) else 0
-        names: Iterator[str] = repeat(self._space.address(first))
-        if (host != first).any():
-            places, which = np.unique(host, return_inverse=True)
-            texts = [format_address(row.tobytes()) for row in self._space.packed(places)]
-            names = (texts[each] for each in which.tolist())
-        if self._space.version == 4:
-            return zip(names, port.tolist(), strict=False)
-        return zip(names, port.tolist(), repeat(0), repeat(self._scope), strict=False)
 
     def _payloads(self, pair: NDArray[np.int64], port: NDArray[np.uint16], tag: int) -> Iterator[bytes]:
         greeted = self._greeted[port]
