@@ -77,6 +77,10 @@ class Reason(StrEnum):
     """The kernel of this host said so."""
     NOT_ASKED = "not-asked"
     """The scan was ended before."""
+    ECHO = "echo-reply"
+    ARP = "arp-response"
+    NEIGHBOUR = "nd-response"
+    """It answered to IPv6's neighbour discovery."""
 
 
 REASONS = tuple(Reason)

@@ -111,7 +111,7 @@ def _open(job: Job, space: Space, ways: Ways | None) -> Prober:
     if job.method is Method.UDP:
         from portulan.scan.by_udp import UdpProber
 
-        return UdpProber(space, scope=scope_of(job.links))
+        return UdpProber(space, job.key, scope=scope_of(job.links))
     from portulan.scan.by_connect import ConnectProber
 
     return ConnectProber(space, scope=scope_of(job.links))

@@ -142,12 +142,12 @@ def _ask(version: int, interface: Interface, source: bytes, gateway: bytes, part
     macs[places], known[places] = ask_neighbours(
         interface.number, interface.hardware_address, source, space.packed(places), _FIRST_WAIT_S, tries=_TRIES
     )
-    up, down = _runs(space, known), _runs(space, ~known)
+    up, down = runs_of(space, known), runs_of(space, ~known)
     lanes = [Lane(interface.number, interface.name, source, tuple(up), macs[known])] if up else []
     return lanes, [Refused(first, last, Reason.HOST_DOWN) for first, last in down]
 
 
-def _runs(space: Space, which: NDArray[np.bool_]) -> list[Range]:
+def runs_of(space: Space, which: NDArray[np.bool_]) -> list[Range]:
     """Ranges of the addresses that are marked."""
     runs: list[Range] = []
     place = 0

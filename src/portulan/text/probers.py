@@ -10,6 +10,8 @@ SENTENCES: dict[str, str] = {
     ),
     "scan.link-gone": mark("interface {link} has gone, or carries no packets any more."),
     "scan.no-route": mark("there is no way from here to {address} ({reason})."),
+    "scan.too-many-hosts": mark("{count} addresses are too many to find out which are up: at most {most} at once."),
+    "echo.forbidden": mark("pinging needs {needs}, or a group that net.ipv4.ping_group_range names."),
     "scan.no-link": mark("there is no interface {link}."),
     "scan.several-links": mark("{links}: one scan goes out by one interface only where addresses name theirs."),
     "scan.too-many-neighbours": mark("{count} neighbours on {link} are more than can be asked for one by one: {most} at a time."),
@@ -27,5 +29,6 @@ WAYS_OUT: dict[str, str] = {
     "scan.raw-forbidden": mark("to allow it:  sudo, or without:  --method connect"),
     "scan.few-descriptors": mark("allow more, in the same shell:  ulimit -n 4096"),
     "neighbours.forbidden": mark("to allow it:  sudo"),
+    "echo.forbidden": mark("to allow it:  sudo"),
 }
 """What to do about it."""
