@@ -154,7 +154,7 @@ def one_host(bench: Bench) -> None:
     for family in (4, 6):
         with scene(bench, family=family) as built:
             more = ["-6"] if family == 6 else []
-            ways = {
+            ways: dict[str, Callable[[], Run]] = {
                 "ours": partial(bench.ours, built.scanner, built.address, "-p-", "--method", "syn", judge=judged(built.truth)),
                 "nmap": partial(bench.nmap, built.scanner, "-sS", *more, built.address, most_s=120),
             }
@@ -285,11 +285,11 @@ def whole_network(bench: Bench) -> None:
     """A /16, one port."""
 
     def judge(report: dict[str, Any]) -> tuple[int, bool]:
-        opened = {row["address"] for row in report["rows"] if row["state"] == "open"}
+        opened = {row["address"] for row in report["items"] if row["state"] == "open"}
         return len(opened), len(opened) == HOSTS
 
     with network(bench) as (scanner, _, hardware):
-        ways = {
+        ways: dict[str, Callable[[], Run]] = {
             "ours": lambda: bench.ours(scanner, NETWORK, "-p", ONE_PORT, "--method", "syn", judge=judge),
             "zmap -r 0": lambda: zmap(scanner, hardware, "-r", "0"),
             "zmap -r 120000": lambda: zmap(scanner, hardware, "-r", "120000"),
@@ -321,7 +321,7 @@ def connections(bench: Bench) -> None:
     for delay, asked in ((None, 2.0), (10, 1.5)):
         with scene(bench, method="connect", delay=delay or 0) as built:
             host, address = (built.target, "127.0.0.1") if delay is None else (built.scanner, built.address)
-            ways = {
+            ways: dict[str, Callable[[], Run]] = {
                 "ours": partial(bench.ours, host, address, "-p-", "--method", "connect", judge=judged(built.truth)),
                 "nmap": partial(bench.nmap, host, "-sT", address, most_s=120),
             }
@@ -355,7 +355,10 @@ def rate(bench: Bench) -> None:
                 sys.exit(f"the C loop: {done.stderr}")
             return Run(0.0, None, 0, right=True, more=(1 << 16) / float(done.stdout))
 
-        ways = {"ours": partial(bench.ours, built.scanner, built.address, "-p-", "--method", "syn", judge=judged(built.truth)), "C": loop}
+        ways: dict[str, Callable[[], Run]] = {
+            "ours": partial(bench.ours, built.scanner, built.address, "-p-", "--method", "syn", judge=judged(built.truth)),
+            "C": loop,
+        }
         done = alternate(ways, max(bench.runs, 9))
     mine, theirs = middle(done["ours"], "more"), middle(done["C"], "more")
     tell("sending, probes a second", f"{mine:,.0f}", f"C sendmmsg loop {theirs:,.0f}", mine / theirs, "0.75")
@@ -384,7 +387,7 @@ def growth(bench: Bench) -> None:
             target = f"198.19.0.0/{32 - hosts.bit_length() + 1}"
 
             def judge(report: dict[str, Any], hosts: int = hosts) -> tuple[int, bool]:
-                opened = sum(row["state"] == "open" for row in report["rows"])
+                opened = sum(row["state"] == "open" for row in report["items"])
                 closed = sum(host["states"].get("closed", 0) for host in report["hosts"])
                 return opened, opened == hosts and opened + closed == 1000 * hosts
 
