@@ -7,6 +7,9 @@ ROOT := .cache/roots/peers
 # The servers whose files we read: started from those files, they must listen where we said.
 SERVERS := apache2 iproute2 libnginx-mod-stream lighttpd mariadb-server nginx-light openssh-server postgresql redis-server
 SERVERS_ROOT := .cache/roots/servers
+# Servers that speak UDP: they must answer to what we greet them with.
+TALKERS := chrony coturn dnsmasq freeradius kamailio krb5-kdc memcached openvpn rpcbind snmpd strongswan-charon xinetd xl2tpd
+TALKERS_ROOT := .cache/roots/talkers
 # What scans are measured against.
 BENCH_PEERS := gcc iproute2 iptables libc6-dev masscan nftables nmap zmap
 BENCH_ROOT := .cache/roots/bench
@@ -20,12 +23,14 @@ test:           ## everything, sampled
 	@$(PY) tools/catalogues.py compile
 	@$(PY) tools/private_root.py --into $(ROOT) $(PEERS)
 	@$(PY) tools/private_root.py --into $(SERVERS_ROOT) $(SERVERS)
+	@$(PY) tools/private_root.py --into $(TALKERS_ROOT) $(TALKERS)
 	@$(PY) -m pytest -n 2 --dist worksteal
 
 prove:          ## the full counts; takes up where it was interrupted
 	@tools/environment dev
 	@$(PY) tools/private_root.py --into $(ROOT) $(PEERS)
 	@$(PY) tools/private_root.py --into $(SERVERS_ROOT) $(SERVERS)
+	@$(PY) tools/private_root.py --into $(TALKERS_ROOT) $(TALKERS)
 	@$(PY) tools/prove.py
 
 check:          ## format, lint, types, contracts, catalogues, generated files
@@ -47,6 +52,7 @@ bench:          ## answers checked first, then ratios to the peers
 	@$(PY) benchmarks/bench_free.py
 	@$(PY) benchmarks/bench_reach.py
 	@$(PY) benchmarks/bench_scan.py
+	@$(PY) benchmarks/bench_path.py
 
 fuzz:           ## each target for ten seconds; SECONDS=600 for longer
 	@tools/environment dev

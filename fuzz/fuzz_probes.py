@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 def load() -> Callable[[bytes], None]:
     """Every parser reads the same bytes; an answer is also judged for each port that has a greeting."""
     from portulan.errors import ParseError
+    from portulan.wire.echo import parse_echo
     from portulan.wire.icmp_errors import parse_queued_error
     from portulan.wire.neighbours import parse_advertisement, parse_arp_reply, parse_neighbour
     from portulan.wire.udp_hello import PORTS_WITH_GREETING, answers_elsewhere, hello, matches, ways
@@ -24,6 +25,8 @@ def load() -> Callable[[bytes], None]:
         parse_arp_reply(data)
         parse_advertisement(data)
         answers_elsewhere(data)
+        parse_echo(4, data)
+        parse_echo(6, data)
         for port, greeting in sent:
             matches(port, greeting, data)
         for parse in (lambda: parse_neighbour(data, 0, len(data)), lambda: parse_queued_error(data).reason):

@@ -92,7 +92,7 @@ SEVERAL = ScanReport(
         ("::", "unspecified"),
     ),
     complete=False,
-    missing=("syn-needs-root",),
+    missing=("syn-needs-root", "interrupted"),
 )
 MANY = ScanReport(
     ("10.0.0.0/8",),

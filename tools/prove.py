@@ -146,6 +146,30 @@ PROOFS = (
         "Where the target's kernel refuses datagrams once a second, as kernels do, `portulan scan --method udp` finds the services that answer, says nothing false, and does "
         "not call exact what is not.",
     ),
+    Proof(
+        "path-verdicts", 100, "proofs_path:verdicts",
+        "On chains of 4 to 7 routers, IPv4 and IPv6 by lot, an ordinary user without any rights (uid 65534) is told what we made of the way: 26 scenarios, each once a seed (open, closed and mute ports, "
+        "TCP, UDP and ICMP; dropped on the way, before routing, by the host, with everything else; resets forged on the way and by the last gateway; rejected with four codes; no route; a loop; nothing at "
+        "all; losses; a router that hides), with the right hop, address, state, and as sure as can be.",
+    ),
+    Proof(
+        "path-limits", 100, "proofs_path:limited",
+        "A router that limits its ICMP errors, watched faster than that: what it withholds is said to be withheld, and never to be loss of the path.",
+    ),
+    Proof(
+        "path-shared", 100, "proofs_path:shared",
+        "Where two ways share the load by ports, one flow (UDP always, TCP with CAP_NET_RAW) goes one of them, and a trace says truly whether it was one flow.",
+    ),
+    Proof(
+        "path-times", 100, "proofs_path:times",
+        "Round trips of ping and trace against the kernel's stamps of the packets themselves (AF_PACKET), at 0, 10 and 40 ms of delay: within 50 us and 2 % for UDP and open TCP ports; the others not "
+        "farther off than they say. The neighbour's link-layer address is known beforehand.",
+    ),
+    Proof(
+        "path-mtr", 100, "proofs_path:beside_mtr",
+        "Of the very probes that mtr sends (captured), on paths with losses, our loss, mean, least, greatest, deviation and jitter are those that mtr prints: losses within one probe, means within 0.3 ms, which is how "
+        "late mtr's own clock is.",
+    ),
 )  # fmt: skip
 """In the order in which they run. Later ones are added here."""
 

@@ -275,3 +275,14 @@ def test_each_attempt_comes_from_another_source_port(pair, serve):
         one.close()
         sources.append(address[1])
     assert len(set(sources)) == 4
+
+
+@pytest.mark.peer
+def test_our_own_rejection_is_not_the_targets_word(pair, peers):
+    here, there, _ = pair
+    filter_by(peers, here, "type filter hook output priority 0; tcp dport 80 reject")
+    found = here.call(connect_scan, there.address, ports=[79, 80])
+    assert found == {
+        (there.address, 79): (Verdict.CLOSED, Reason.REFUSED, None),
+        (there.address, 80): (Verdict.UNREACHABLE, Reason.PORT_UNREACHABLE, here.address),
+    }

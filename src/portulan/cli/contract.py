@@ -18,10 +18,13 @@ from portulan.model.finding import Finding as AuditFinding
 from portulan.model.finding import Ignore, Unjudged
 from portulan.model.free import FreePort
 from portulan.model.lease import Lease
+from portulan.model.path import Compared, Flow, Hop, Kind, PathMtu, PingSummary
+from portulan.model.path import Verdict as PathVerdict
 from portulan.model.picture import Stretch
 from portulan.model.port import Port, Transport
 from portulan.model.reach import Outcome, Place, Way
 from portulan.model.scan import HostSeen, Pass, PortSeen, Shard
+from portulan.model.scan_diff import Difference, OneSided
 from portulan.model.stop import Refusal, Step, Target, Verdict
 from portulan.model.who import Remedy
 from portulan.model.why import Attempt, Cause, Caution, Holder, Suspect
@@ -61,6 +64,14 @@ ENVELOPES: dict[str, tuple[type, dict[str, Any]]] = {
     "reach": (ReachRow, {"host": str}),
     "reach-packet": (StepRow, {"host": str, "port": str, "verdict": Outcome, "path": Way, "rule": Place | None, "link": str, "listener": bool | None}),
     "reach-matrix": (MatrixRow, {"host": str}),
+    "ping": (PingSummary, {}),
+    "trace": (
+        Hop,
+        {
+            "target": str, "host": str, "address": str, "port": int | None, "transport": Kind, "verdict": PathVerdict, "reached": int | None, "flow": Flow,
+            "mtu": PathMtu | None, "compared": tuple[Compared, ...], "rounds": int, "probes": int, "took_ms": float,
+        },
+    ),
     "scan": (
         PortSeen,
         {
@@ -68,6 +79,8 @@ ENVELOPES: dict[str, tuple[type, dict[str, Any]]] = {
             "left_out": tuple[tuple[str, str], ...], "shard": Shard | None,
         },
     ),
+    "scan-host": (OneSided, {"host": str, "addresses": tuple[str, ...], "foreign": tuple[str, ...], "agreed": int, "passes": tuple[Pass, ...]}),
+    "diff": (Difference, {"before": str, "after": str, "addresses": int, "skipped": tuple[str, ...]}),
     "lookup": (Entry, {"unknown": tuple[str, ...]}),
     "map": (Stretch, {"host": str, "transport": Transport | None, "ephemeral": tuple[int, int] | None, "counts": dict[str, int]}),
     "lease": (Lease, {}),

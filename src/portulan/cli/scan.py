@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import argparse
 import os
-from importlib import import_module
 
 from portulan.cli.face import Face, program_name
+from portulan.errors import BadInput
 from portulan.text.voice import Voice, mark
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from portulan.cli.scan_options import Output
     from portulan.model.scan import HostSeen, PortSeen, ScanReport
+    from portulan.verbs.inventory import Inventory
 
 NO = mark("with --compare-host: outside and inside differ")
 EXAMPLES = (
@@ -23,7 +24,7 @@ EXAMPLES = (
     ("portulan scan 198.18.0.2 --compare-host", mark("what only one side sees")),
     ("portulan scan 10.0.0.0/8 -p 22 --shard 1/4", mark("the first of four parts")),
 )
-_INTERRUPTED = 130
+_INTERRUPTED, _UNKNOWN = 130, 3
 _STATE_STYLES = {
     "open": ("green",),
     "filtered": ("yellow",),
@@ -86,27 +87,34 @@ def arguments(parser: argparse.ArgumentParser, voice: Voice) -> None:
     form.add_argument("--csv", action="store_true", help=say("comma-separated values"))
     form.add_argument("--xml", action="store_true", help=say("XML as nmap writes it"))
     form.add_argument("--grepable", action="store_true", help=say("lines as nmap's -oG writes them"))
+    form.add_argument(
+        "--compare-host", action="store_true", help=say("then compare with what this machine itself knows: it is the one scanned")
+    )
     form.add_argument("--every", action="store_true", help=say("a row for every port, also for the many closed ones"))
 
 
 def _whole(text: str) -> int:
-    from portulan.errors import BadInput
-
     if not (text.isascii() and text.isdigit()) or len(text) > 12:
         raise BadInput("scan.top", count=text)
     return int(text)
 
 
 def run(options: argparse.Namespace, face: Face) -> int:
-    """Scan and tell. 130 where it was interrupted; what it had by then is written all the same."""
+    """Scan and tell. 1: outside and inside differ; 3: it did not come to its end; 130: interrupted. What it had by then is written all the same."""
     from portulan.cli.scan_options import method_of, numbers, outputs, streams
     from portulan.cli.scan_outputs import Outputs
     from portulan.cli.scan_progress import Bar
+    from portulan.verbs.scan import scan
 
     method, given, wanted = method_of(options), numbers(options), outputs(options)
-    with Outputs(wanted, face, show) as out:
+    comparing = options.compare_host
+    here = wanted[-1].form
+    if comparing and here not in ("text", "json"):
+        raise BadInput("scan.compare-form", form=f"--{here}")
+    known = _inventory() if comparing else None  # before the rights to look are given up
+    with Outputs(wanted[:-1] if comparing and here == "json" else wanted, face, show) as out:
         with Bar(face) as bar:
-            report: ScanReport = import_module("portulan.verbs.scan").scan(
+            report = scan(
                 options.targets,
                 ports=options.ports,
                 top=options.top,
@@ -130,11 +138,44 @@ def run(options: argparse.Namespace, face: Face) -> int:
                 every=options.every,
                 drop_rights=True,
                 on_progress=bar.take if bar.wanted else None,
-                on_rows=out.take if streams(wanted) else None,
+                on_rows=out.take if streams(wanted) and not comparing else None,
             )
         out.finish(report, missing_of(face.voice, report))
     _notes(face, report, wanted, options)
-    return _INTERRUPTED if not report.complete else 0
+    differs = known is not None and _compare(face, report, known, json=here == "json")
+    if "interrupted" in report.missing:
+        return _INTERRUPTED
+    return int(differs) if report.complete else _UNKNOWN
+
+
+def _inventory() -> Inventory:
+    from portulan.verbs.inventory import inventory
+
+    return inventory()
+
+
+def _compare(face: Face, report: ScanReport, known: Inventory, *, json: bool) -> bool:
+    """The scan against this machine's own inventory; whether they differ."""
+    from portulan.cli.diff import show_host
+    from portulan.verbs.diff import compare_host
+
+    answer = compare_host(report, known)
+    if json:
+        missing = missing_of(face.voice, report)
+        extra = {
+            "host": answer.host,
+            "addresses": answer.addresses,
+            "foreign": answer.foreign,
+            "agreed": answer.agreed,
+            "passes": report.passes,
+        }
+        if not answer.complete and not missing:
+            missing.append(face.voice.say("some network namespaces of this machine could not be looked into"))
+        face.envelope("scan-host", answer.items, taken_at=answer.taken_at, missing=missing, extra=extra)
+    else:
+        face.line()
+        show_host(face, answer)
+    return bool(answer.items)
 
 
 def missing_of(voice: Voice, report: ScanReport) -> list[str]:
@@ -142,8 +183,8 @@ def missing_of(voice: Voice, report: ScanReport) -> list[str]:
     from portulan.text.scan import MISSING, doubts, missing_lines
 
     found = missing_lines(voice, report)
-    if not report.complete and "interrupted" not in report.missing:
-        found.append(voice.say(MISSING["interrupted"]))
+    if not report.complete and not found:
+        found.append(voice.say(MISSING["not-complete"]))
     for one in report.passes:
         if not one.certainty.exact:
             found += [text for text in doubts(voice, one) or [voice.say(MISSING["not-exact"])] if text not in found]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from portulan.cli.face import Face
     from portulan.model.scan import Progress
 
-_AFTER_S = 1.0
+_AFTER_S, _EVERY_S = 1.0, 0.1
 
 
 class Bar:
@@ -22,7 +22,7 @@ class Bar:
 
     def __init__(self, face: Face) -> None:
         self.face = face
-        self._begun_s = time.monotonic()
+        self._next_s = time.monotonic() + _AFTER_S
         self._shown: tuple[RichProgress, TaskID] | None = None
 
     def __enter__(self) -> Bar:
@@ -39,19 +39,23 @@ class Bar:
 
     def take(self, progress: Progress) -> None:
         """Show how far it is."""
-        if time.monotonic() - self._begun_s < _AFTER_S:
+        now_s = time.monotonic()
+        if now_s < self._next_s:
             return
+        self._next_s = now_s + _EVERY_S
         from portulan.text.scan import progress_text
 
         bar, task = self._shown or self._open()
         bar.update(task, total=progress.of, completed=progress.done, told=progress_text(self.face.voice, progress))
+        bar.refresh()
 
     def _open(self) -> tuple[RichProgress, TaskID]:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
         console = Console(file=self.face.err, width=self.face.width, no_color=not self.face.colour, markup=False, highlight=False)
-        bar = Progress(BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[told]}", markup=False), console=console, transient=True)
+        columns = BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[told]}", markup=False)
+        bar = Progress(*columns, console=console, transient=True, auto_refresh=False)  # no thread of its own beside the scan
         bar.start()
         self._shown = bar, bar.add_task("", told="")
         return self._shown

@@ -10,6 +10,7 @@ import numpy as np
 from portulan.model.record import Record
 from portulan.model.scan import Verdict
 from portulan.scan.estimate import Tally
+from portulan.scan.standing import Answered
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class Block:
         self.by = np.zeros(size, np.uint16)
         self.sent_at = np.zeros(size, np.float64)
         self.slice = np.zeros(size, np.int32)
+        self._told: NDArray[np.uint8] | np.uint8 = np.uint8(Verdict.NONE)
 
     def rows(self, pairs: NDArray[np.int64]) -> Rows:
         """The rows of pairs; -1 for those of other blocks and shards."""
@@ -92,6 +94,19 @@ class Block:
         for column, values in ((self.reason, answers.reason), (self.ttl, answers.ttl), (self.by, answers.by)):
             column[chosen] = values[order][better]
         return Taken(fresh, current, trips, duplicates, int((tags != tag).sum()))
+
+    def changes(self, *, every: bool = False) -> Answered:
+        """Rows that have answered, or answered better, since this was asked last; or every one that ever has."""
+        row = np.flatnonzero(self.verdict if every else self.verdict != self._told)
+        self._told = self.verdict.copy()
+        return Answered(row, self.verdict[row], self.reason[row], self.ttl[row], self.tag[row], self.rtt_s[row], self.by[row])
+
+    def restore(self, answered: Answered) -> None:
+        """Take back what a block of the same rows has answered elsewhere."""
+        row = answered.row
+        self.verdict[row], self.reason[row], self.ttl[row], self.tag[row] = answered.verdict, answered.reason, answered.ttl, answered.tag
+        self.rtt_s[row], self.by[row] = answered.rtt_s, answered.by
+        self._told = self.verdict.copy()
 
     def tally(self, *verdicts: int, since: int = 0) -> Tally:
         """How many rows have one of these verdicts, and how many questions from round `since` on it took."""

@@ -10,6 +10,7 @@ from portulan.errors import MachineFailed
 from portulan.model.address import format_address
 from portulan.model.scan import REASONS, Answers, Doubt, Reason, Verdict
 from portulan.system.connecting import FEW, Connections
+from portulan.system.connection_table import PLENTY, watch_table
 from portulan.system.uplinks import Uplinks
 
 TYPE_CHECKING = False
@@ -33,8 +34,8 @@ _VERDICT[_CODE[Reason.REFUSED]] = Verdict.CLOSED
 class ConnectProber:
     """A `scan.prober.Prober`. The kernel gives every attempt another source port, so tags only tell answers apart."""
 
-    rounds = 192
-    controls = 63
+    rounds = 64
+    controls = 64
 
     def __init__(self, space: Space, *, most: int = MOST, scope: int = 0, uplinks: Uplinks | None = None) -> None:
         """For a space of one family; `scope` is the interface of its link-local addresses.
@@ -44,15 +45,22 @@ class ConnectProber:
         self._space = space
         self._scope = scope
         self._uplinks = Uplinks() if uplinks is None else uplinks
+        self._table = watch_table()
         self._connections = Connections(space.version, most, self._uplinks.own_addresses)
         self.responders = ["address"]
         self._place_of_responder: dict[bytes, int] = {b"": 0}
         self.forged = 0
-        self.doubts: tuple[Doubt, ...] = (Doubt.DESCRIPTORS,) if self._connections.most < min(most, FEW) else ()
+        self._few = self._connections.most < min(most, FEW)
+
+    @property
+    def doubts(self) -> tuple[Doubt, ...]:
+        """What there is to say of the connecting so far."""
+        short = self._table is not None and self._table.short
+        return (*((Doubt.TABLE_FULL,) if short else ()), *((Doubt.DESCRIPTORS,) if self._few else ()))
 
     def room(self) -> int:
-        """How many connections may be begun now."""
-        return self._connections.room
+        """How many connections may be begun now, by the pool of sockets and by this host's table of connections."""
+        return min(self._connections.room, PLENTY if self._table is None else self._table.room())
 
     def send(self, pair: NDArray[np.int64], tag: int) -> tuple[int, float, float]:
         """Begin a connection to each; see `Prober.send`. Raises MachineFailed, also when a link has gone since the scan began."""
@@ -64,6 +72,8 @@ class ConnectProber:
             raise
         if self._connections.unroutable > unroutable:
             self._uplinks.check()
+        if self._table is not None:
+            self._table.took(handed_over[0])
         return handed_over
 
     def receive(self, wait_s: float) -> Answers | None:

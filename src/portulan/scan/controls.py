@@ -33,6 +33,9 @@ class Controls:
     def __init__(self, first_tag: int, tags: int) -> None:
         self._tags = iter(range(first_tag, first_tag + tags))
         self._batches: dict[int, _Batch] = {}
+        self._tallies: dict[tuple[int, int], Tally] = {}
+        self.carried: dict[int, Tally] = {}
+        """By verdict: of batches that another process has asked."""
 
     def draw(self, classes: Sequence[tuple[int, Rows]], dice: np.random.Generator) -> tuple[Rows, int] | None:
         """Some rows of each class (verdict, rows that have it), shuffled, and the tag to ask them by; None when the tags are used up or there are no rows.
@@ -54,6 +57,7 @@ class Controls:
         """These rows of a batch have left."""
         batch = self._batches[tag]
         batch.asked[np.searchsorted(batch.rows, rows)] = True
+        self._forget(tag)
 
     def take(self, rows: Rows, tags: NDArray[np.uint8]) -> int:
         """Note answers to controls; returns how many were counted already."""
@@ -67,13 +71,22 @@ class Controls:
             place = place[(batch.rows[place] == mine) & batch.asked[place]]
             repeated += int((tags == tag).sum()) - int((~batch.answered[place]).sum())
             batch.answered[place] = True
+            self._forget(tag)
         return repeated
 
     def tally(self, verdict: int, tags: Iterable[int] | None = None) -> Tally:
-        """Questions to ports of one verdict and their answers, of these batches or all."""
-        total = Tally()
+        """Questions to ports of one verdict and their answers, of these batches, or of all and the carried ones."""
+        total = self.carried.get(verdict, Tally()) if tags is None else Tally()
         for tag in self._batches if tags is None else tags:
-            batch = self._batches[tag]
-            mine = (batch.verdicts == verdict) & batch.asked
-            total += Tally(0, int(mine.sum()), int((mine & batch.answered).sum()))
+            total += self._tallies.get((tag, verdict)) or self._count(tag, verdict)
         return total
+
+    def _count(self, tag: int, verdict: int) -> Tally:
+        batch = self._batches[tag]
+        mine = (batch.verdicts == verdict) & batch.asked
+        self._tallies[tag, verdict] = found = Tally(0, int(mine.sum()), int((mine & batch.answered).sum()))
+        return found
+
+    def _forget(self, tag: int) -> None:
+        for key in [key for key in self._tallies if key[0] == tag]:
+            del self._tallies[key]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from portulan.scan.engine import Ask
+from portulan.scan.asking import Ask
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from enum import Enum
 
 import numpy as np
 
-from portulan.model.record import Record
 from portulan.model.scan import Answers, Basis, Certainty, Decided, Doubt, Loss, Verdict
+from portulan.scan.asking import Ask, Counts, Rest, select
 from portulan.scan.block import MOST_ROWS, Block
 from portulan.scan.controls import Controls
 from portulan.scan.estimate import Tally, missed_at_most, missed_by_host
@@ -19,6 +19,7 @@ from portulan.scan.judge import final_states
 from portulan.scan.merge import WEAKNESS
 from portulan.scan.order import Permutation
 from portulan.scan.pace import Pace, RoundTrip
+from portulan.scan.standing import Answered, Standing, as_one, in_order, recall_pace
 from portulan.scan.stopping import Evidence, GoOn, Stop, decide
 
 TYPE_CHECKING = False
@@ -43,32 +44,8 @@ _PAUSE_S = 0.001
 _LEAST_PORTION, _SUSPICION_ASKS = 8, 64
 
 
-class Ask(Record):
-    """Send these now."""
-
-    pairs: NDArray[np.int64]
-    tag: int
-    rows: Rows
-    control: bool = False
-
-
-class Rest(Record):
-    """Nothing to send before `until`, but for answers that come."""
-
-    until: float
-
-
 class _Phase(Enum):
     ROUND, CONTROLS, DRAIN, DONE = range(4)
-
-
-class Counts:
-    """What happened so far, for progress and the report."""
-
-    def __init__(self) -> None:
-        self.sent = self.answers = self.duplicates = self.late = self.rounds = 0
-        self.done = self.found = 0
-        """Pairs of finished blocks, and open ones among all."""
 
 
 class Engine:
@@ -84,7 +61,7 @@ class Engine:
         """Pairs of which nothing is known, because the scan was abandoned."""
         self.trip = RoundTrip(rules.longest_wait_s)
         self.pace = Pace(self.trip, rules.most_rate, limits=rules.datagrams)
-        self._order = Permutation(space.pairs, key)
+        self._key, self._order = key, Permutation(space.pairs, key)
         self._dice = np.random.default_rng(key)
         self._rounds, self._controls_count = tags
         self.pairs = -(-(space.pairs - shard[0]) // shard[1]) if space.pairs > shard[0] else 0
@@ -288,11 +265,11 @@ class Engine:
         here = rows >= 0
         self.counts.late += int((~here).sum())
         if not here.all():
-            rows, answers = rows[here], _select(answers, here)
+            rows, answers = rows[here], select(answers, here)
         control = answers.tag >= self._rounds
         if control.any():
             self.counts.duplicates += self._controls.take(rows[control], answers.tag[control])
-            rows, answers = rows[~control], _select(answers, ~control)
+            rows, answers = rows[~control], select(answers, ~control)
         if not len(rows):
             return
         taken = self._block.take(rows, answers, self.round)
@@ -319,7 +296,7 @@ class Engine:
 
     def _begin_round(self, number: int, todo: Rows) -> None:
         self.round = number
-        self._todo = todo if not number else self._dice.permutation(todo)
+        self._todo = in_order(todo, self._key, self._block.begin, number)
         self._cursor = 0
         self._phase = _Phase.ROUND
         self._round_began = self._now
@@ -431,6 +408,63 @@ class Engine:
         """Since the first round of this block ended."""
         return now - self._second_began if self.round else 0.0
 
+    # --- to be gone on with elsewhere ---
+
+    def standing(self, now: float) -> Standing:
+        """Where it stands; with `changes` enough to go on elsewhere."""
+        over = self._phase is _Phase.DONE
+        controls = [] if over else [self._controls.tally(verdict) for verdict in self._before]
+        return Standing(
+            begin=self._place,
+            round=0 if over else self.round,
+            next=-1 if over else self._next_row(now),
+            spent_s=0.0 if over else self._spent_s(now),
+            patience_s=self._patience_s,
+            held_since=self._held_since,
+            asked_first=self._asked_first,
+            controls=tuple((each.asked, each.answered) for each in controls),
+            before=tuple((each.asked, each.answered) for each in self._before.values()),
+            total=tuple((each.answering, each.asked, each.answered) for each in self._total.values()),
+            counts=dict(vars(self.counts)),
+            undecided=self._undecided,
+            doubts=tuple(self._doubts),
+            stop=as_one(self._stops),
+            rate=self.pace.rate,
+            limited=self.pace.limited,
+            slowed=self.pace.slowed,
+            trip=(self.trip.smooth_s, self.trip.spread_s, self.trip.tail_s, self.trip.least_s, self.trip.count),
+        )
+
+    def _next_row(self, now: float) -> int:
+        asked = self._todo[: self._cursor]
+        waiting = np.flatnonzero((self._block.sent_at[asked] > now - self.trip.wait_s) & (self._block.verdict[asked] == Verdict.NONE))
+        rest = self._todo[waiting[0] if len(waiting) else self._cursor :]
+        silent = rest[self._block.verdict[rest] == Verdict.NONE]
+        return int(silent[0]) if len(silent) else -1
+
+    def changes(self, *, every: bool = False) -> Answered:
+        """Rows of the block that have answered, or answered better, since this was asked last; or every one that ever has."""
+        return self._block.changes(every=every)
+
+    def resume(self, standing: Standing, answered: Answered, now: float) -> None:
+        """Go on where another engine, of the same arguments and with `begin` as told there, stood. Source ports must be new ones."""
+        vars(self.counts).update(standing.counts)
+        recall_pace(standing, self.pace, self.trip)
+        for place, verdict in enumerate(self._before):
+            self._before[verdict] = Tally(0, *standing.before[place])
+            self._total[verdict] = Tally(*standing.total[place])
+        self._stops = [] if standing.stop is None else [standing.stop]
+        self._undecided, self._doubts, self._patience_s = standing.undecided, set(standing.doubts), standing.patience_s
+        if self._phase is _Phase.DONE:
+            return
+        self._block.restore(answered)
+        self._controls.carried = {verdict: Tally(0, *each) for verdict, each in zip(self._before, standing.controls, strict=False)}
+        self._asked_first, self._held_since = standing.asked_first, standing.held_since
+        self._now, self._second_began = now, now - standing.spent_s
+        self._begin_round(standing.round, self._block.silent() if standing.round else np.arange(self._block.size))
+        at = np.flatnonzero(self._todo == standing.next)
+        self._cursor = int(at[0]) if len(at) else len(self._todo)
+
     # --- what to tell ---
 
     def certainty(self) -> Certainty:
@@ -452,8 +486,3 @@ class Engine:
             undecided_s=sum(times) if times else None,
             doubts=tuple(doubt for doubt in Doubt if doubt in doubts),
         )
-
-
-def _select(answers: Answers, which: NDArray[np.bool_]) -> Answers:
-    pair, tag, verdict, reason, ttl, at, by = answers
-    return Answers(pair[which], tag[which], verdict[which], reason[which], ttl[which], at[which], by[which])

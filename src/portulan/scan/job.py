@@ -29,6 +29,12 @@ class Job(Record):
     links: tuple[tuple[int, int, str], ...] = ()
     """(first, last, interface) of link-local addresses."""
 
+    @property
+    def pairs(self) -> int:
+        """How many are this shard's."""
+        pairs = sum(last - first + 1 for first, last in self.ranges) * len(self.ports)
+        return max(0, -(-(pairs - self.shard[0]) // self.shard[1]))
+
 
 class JobEnd(Record):
     """What is known at the end of a job besides its pairs."""
@@ -46,3 +52,5 @@ class JobEnd(Record):
     responders: tuple[str, ...]
     left: int = 0
     """Pairs that were not asked, because the job was ended before."""
+    found: int = 0
+    """Open pairs."""

@@ -29,6 +29,7 @@ _LIKELIER = 3.0
 _ONE_LOOK = 20_000
 _FEW_OPEN = 30.0
 _ENOUGH_CONTROLS, _MORE_LOST = 100, 0.2
+_PATIENT, _LEAST_BY_QUEUE, _LEAST_BY_ROUND = 5, 1_000.0, 1_000.0
 _GROWTH, _CAREFUL_GROWTH = 2.0, 1.05
 _FIRST_WAIT_S, _LEAST_WAIT_S, _MOST_WAIT_S = 1.0, 0.005, 3.0
 _REPEAT_S = 0.9
@@ -90,6 +91,7 @@ class Pace:
         self._least_lost = 1.0
         self._ceiling = False
         self._held = False
+        self._queued = 0
         self._due = 0.0
         self.begin()
 
@@ -161,11 +163,21 @@ class Pace:
         self._levels[int(log2(rate))] = known[0] + asked, known[1] + got, known[2] + opened
         self._judged = ripe
         if self.trip.queueing:
-            self._slow_down(0.8 * rate)
+            self._drain(rate)
             return
+        self._queued = 0
         if not self._held:
             grown = rate * (_CAREFUL_GROWTH if self._ceiling else _GROWTH)
             self.rate = min(self.most, max(self.rate, grown))
+
+    def _drain(self, rate: float) -> None:
+        """A queue builds up on the way: feed it less. Where that does not help, it is not ours, and this is what a round trip takes now."""
+        self._judged = len(self._rates)
+        self._queued += 1
+        if self._queued > _PATIENT or rate < _LEAST_BY_QUEUE:
+            self._queued, self.trip.least_s = 0, self.trip.smooth_s
+        else:
+            self._slow_down(0.8 * rate)
 
     @property
     def _look(self) -> int:
@@ -242,6 +254,7 @@ class Pace:
         if asked < _ENOUGH_CONTROLS:
             return
         lost = 1 - answered / asked
-        if lost > self._least_lost + _MORE_LOST and not self._held:
+        if lost > self._least_lost + _MORE_LOST and not self._held and self.rate > _LEAST_BY_ROUND:
             self._slow_down(self.rate / 2)
-        self._least_lost = min(self._least_lost, lost)
+        else:
+            self._least_lost = min(self._least_lost, lost)

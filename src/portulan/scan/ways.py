@@ -49,7 +49,7 @@ class Lane(Record):
     """Hardware addresses: one row for all (a gateway), or one for each address in order; rows of no bytes on a link without. None: this host itself."""
 
 
-class Refused(Record):
+class Barred(Record):
     """Addresses that cannot be asked."""
 
     first: int
@@ -61,7 +61,7 @@ class Ways(Record):
     """All of one family."""
 
     lanes: tuple[Lane, ...]
-    refused: tuple[Refused, ...]
+    refused: tuple[Barred, ...]
 
     @property
     def ranges(self) -> tuple[Range, ...]:
@@ -100,7 +100,7 @@ def find_ways(version: int, ranges: Sequence[Range], *, link: int = 0) -> Ways:
     """
     size = 4 if version == 4 else 16
     found: dict[tuple[int, bytes, bytes, bool], list[Range]] = {}
-    refused: list[Refused] = []
+    refused: list[Barred] = []
     with Netlink(ROUTE) as netlink:
         interfaces = {each.number: each for each in read_interfaces(netlink)}
         prefixes = [(int.from_bytes(each.destination), each.prefix) for each in read_routes(netlink) if len(each.destination) == size]
@@ -108,7 +108,7 @@ def find_ways(version: int, ranges: Sequence[Range], *, link: int = 0) -> Ways:
             try:
                 way = find_way(first.to_bytes(size), link, netlink)
             except CannotTell:
-                refused.append(Refused(first, last, Reason.NO_ROUTE))
+                refused.append(Barred(first, last, Reason.NO_ROUTE))
                 continue
             key = way.link, way.source, b"" if way.on_link or way.local else way.next_hop, way.local
             found.setdefault(key, []).append((first, last))
@@ -126,13 +126,13 @@ def find_ways(version: int, ranges: Sequence[Range], *, link: int = 0) -> Ways:
     return Ways(tuple(lanes), tuple(refused))
 
 
-def _ask(version: int, interface: Interface, source: bytes, gateway: bytes, parts: list[Range]) -> tuple[list[Lane], list[Refused]]:
+def _ask(version: int, interface: Interface, source: bytes, gateway: bytes, parts: list[Range]) -> tuple[list[Lane], list[Barred]]:
     """Hardware addresses of the gateway, or of every neighbour; who does not answer is down."""
     if gateway:
         rows = np.frombuffer(gateway, np.uint8).reshape(1, -1)
         macs, known = ask_neighbours(interface.number, interface.hardware_address, source, rows, _FIRST_WAIT_S, tries=_TRIES)
         if not known[0]:
-            return [], [Refused(first, last, Reason.HOST_UNREACHABLE) for first, last in parts]
+            return [], [Barred(first, last, Reason.HOST_UNREACHABLE) for first, last in parts]
         return [Lane(interface.number, interface.name, source, tuple(parts), macs)], []
     space = Space(version, sorted(parts), (0,))
     if space.hosts > MOST_NEIGHBOURS:
@@ -142,12 +142,12 @@ def _ask(version: int, interface: Interface, source: bytes, gateway: bytes, part
     macs[places], known[places] = ask_neighbours(
         interface.number, interface.hardware_address, source, space.packed(places), _FIRST_WAIT_S, tries=_TRIES
     )
-    up, down = _runs(space, known), _runs(space, ~known)
+    up, down = runs_of(space, known), runs_of(space, ~known)
     lanes = [Lane(interface.number, interface.name, source, tuple(up), macs[known])] if up else []
-    return lanes, [Refused(first, last, Reason.HOST_DOWN) for first, last in down]
+    return lanes, [Barred(first, last, Reason.HOST_DOWN) for first, last in down]
 
 
-def _runs(space: Space, which: NDArray[np.bool_]) -> list[Range]:
+def runs_of(space: Space, which: NDArray[np.bool_]) -> list[Range]:
     """Ranges of the addresses that are marked."""
     runs: list[Range] = []
     place = 0

@@ -56,7 +56,7 @@ def read_word(word: str, resolve: Resolve) -> list[Part]:
             link, slash, length = link.partition("/")
             body += slash + length
         if not link or link.isspace():
-            raise BadInput("scan.no-link", text=word)
+            raise BadInput("scan.empty-link", text=word)
     parts = _read(body, word, resolve)
     if not percent:
         return [part if part.name else _placed(part, None, word) for part in parts]

@@ -15,34 +15,24 @@ import sys
 import time
 from contextlib import suppress
 from errno import (
-    EACCES,
     EADDRNOTAVAIL,
     EAGAIN,
     EALREADY,
     ECONNREFUSED,
     ECONNRESET,
-    EHOSTDOWN,
-    EHOSTUNREACH,
     EINPROGRESS,
-    EINVAL,
     EISCONN,
     EMFILE,
-    ENETDOWN,
-    ENETUNREACH,
     ENFILE,
     ENOBUFS,
-    ENODEV,
     ENOMEM,
-    ENOPROTOOPT,
-    EPERM,
-    EPROTO,
 )
 
 from portulan.errors import CannotTell, failed
 from portulan.model.record import Record
 from portulan.model.scan import Reason
 from portulan.system.descriptors import raise_limit, restore_limit
-from portulan.system.error_queue import listen_for_errors, queued_bytes, read_complaint
+from portulan.system.error_queue import listen_for_errors, queued_bytes, read_complaint, reason_of_errno
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -63,11 +53,6 @@ _SAMPLE = 4
 _EVENTS = 8192
 _LINGER_NOT = struct.pack("ii", 1, 0)
 _WAIT_ABOUT = (EADDRNOTAVAIL, EAGAIN, ENOBUFS, ENOMEM, EMFILE, ENFILE)
-_UNREACHABLE = {
-    ENETUNREACH: Reason.NO_ROUTE, EHOSTUNREACH: Reason.HOST_UNREACHABLE, EHOSTDOWN: Reason.HOST_DOWN, EACCES: Reason.ADMIN_PROHIBITED,
-    EPERM: Reason.ADMIN_PROHIBITED, ENOPROTOOPT: Reason.PROTOCOL_UNREACHABLE, EPROTO: Reason.PROTOCOL_UNREACHABLE, EINVAL: Reason.NO_ROUTE,
-    ENETDOWN: Reason.NO_ROUTE, ENODEV: Reason.NO_ROUTE,
-}  # fmt: skip
 
 
 class Outcomes(Record):
@@ -151,7 +136,7 @@ class Connections:
                 refused.append(key)
                 times.append(now())
                 self._release(fd)
-            elif not self._settle(fd, (key, tag, now(), target), code):
+            elif not self._settle(fd, (key, tag, now(), target), code, now()):
                 stuck = code
                 break
             begun += 1
@@ -171,7 +156,9 @@ class Connections:
         """What has been answered; waits for the first answer if there is none yet. None: nothing."""
         flying, dial = self._flying, self._dial
         settle, land = self._settle, flying.pop
-        for fd in self._poll.answered(0.0 if self._ready.keys else wait_s):
+        answered = self._poll.answered(0.0 if self._ready.keys else wait_s)
+        at = time.time()  # of all of them: what it takes us to look at each is no part of its round trip
+        for fd in answered:
             flight = flying.get(fd)
             if flight is None:
                 continue
@@ -180,10 +167,10 @@ class Connections:
                 continue  # still under way
             land(fd)
             if code == ECONNREFUSED and not self._has_complaint(fd):
-                self._tell(flight, Reason.REFUSED)
+                self._tell(flight, Reason.REFUSED, at)
                 self._release(fd)
             else:
-                settle(fd, flight, code)
+                settle(fd, flight, code, at)
         if not self._ready.keys:
             return None
         ready, self._ready = self._ready, Outcomes([], [], [], [], [])
@@ -250,35 +237,35 @@ class Connections:
 
     # What an attempt came to
 
-    def _tell(self, flight: Flight, reason: Reason, offender: bytes = b"") -> None:
+    def _tell(self, flight: Flight, reason: Reason, at: float, offender: bytes = b"") -> None:
         ready = self._ready
         ready.keys.append(flight[0])
         ready.tags.append(flight[1])
         ready.reasons.append(reason)
-        ready.times.append(time.time())
+        ready.times.append(at)
         ready.offenders.append(offender)
 
-    def _settle(self, fd: int, flight: Flight, code: int) -> bool:
+    def _settle(self, fd: int, flight: Flight, code: int, at: float) -> bool:
         """Take note of what is not a plain refusal, and close the socket. False: nothing was sent, and it should be tried again later."""
         if code in (0, EISCONN, ECONNRESET):
-            self._opened(fd, flight, code)
+            self._opened(fd, flight, code, at)
             return True
         complaint = self._complaint(fd)
         self._close(fd)
         if complaint is not None:
             reason = complaint.error.reason
             offender = complaint.error.offender
-            if offender in self._own:  # our own kernel says that nobody answered to its question for the neighbour
-                reason, offender = (Reason.HOST_DOWN if reason is Reason.HOST_UNREACHABLE else reason), b""
-            elif offender == socket.inet_pton(self._family, flight[3][0].partition("%")[0]):
+            if offender == socket.inet_pton(self._family, flight[3][0].partition("%")[0]):
                 offender = b""
+            elif offender in self._own and reason is Reason.HOST_UNREACHABLE:
+                reason, offender = Reason.HOST_DOWN, b""  # our own kernel: nobody answered to its question for the neighbour
             if reason is not None:
-                self._tell(flight, reason, offender)
+                self._tell(flight, reason, at, offender)
         elif code == ECONNREFUSED:
-            self._tell(flight, Reason.REFUSED)
-        elif code in _UNREACHABLE:
+            self._tell(flight, Reason.REFUSED, at)
+        elif (reason_here := reason_of_errno(code)) is not None:
             self.unroutable += 1
-            self._tell(flight, _UNREACHABLE[code])
+            self._tell(flight, reason_here, at)
         elif code in _WAIT_ABOUT:
             return False
         return True  # what is left (ETIMEDOUT) is no answer
@@ -294,12 +281,12 @@ class Connections:
                     found = complaint
         return found
 
-    def _opened(self, fd: int, flight: Flight, code: int) -> None:
+    def _opened(self, fd: int, flight: Flight, code: int, at: float) -> None:
         """Report an open port, unless the socket met itself or another of ours."""
         met_ourselves = code != ECONNRESET and self._met_ourselves(self._sockets[fd])
         self._abort(fd)
         if not met_ourselves:
-            self._tell(flight, Reason.SYN_ACK)
+            self._tell(flight, Reason.SYN_ACK, at)
             return
         self.self_connects += 1
         key, tag, _, target = flight
@@ -316,16 +303,16 @@ class Connections:
                 self._poll.watch(fd)
                 return
             if code not in (0, EISCONN):
-                if not self._settle(fd, flight, code):
+                if not self._settle(fd, flight, code, at):
                     break
                 return
             met_ourselves = self._met_ourselves(self._sockets[fd])
             self._abort(fd)
             if not met_ourselves:
-                self._tell(flight, Reason.SYN_ACK)
+                self._tell(flight, Reason.SYN_ACK, at)
                 return
             self.self_connects += 1
-        self._tell(flight, Reason.REFUSED)  # the kernel gives a socket no port that somebody listens on
+        self._tell(flight, Reason.REFUSED, at)  # the kernel gives a socket no port that somebody listens on
 
     def _met_ourselves(self, one: socket.socket) -> bool:
         try:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from errno import EACCES, EHOSTDOWN, EHOSTUNREACH, EINVAL, ENETDOWN, ENETUNREACH, ENODEV, ENOPROTOOPT, EPROTO
 from struct import Struct
 
 from portulan.errors import ParseError
 from portulan.model.record import Record
+from portulan.model.scan import Reason
 from portulan.wire.icmp_errors import QueuedError, parse_queued_error
 
 TYPE_CHECKING = False
@@ -21,6 +23,17 @@ _ROOM = 512
 _TIME = Struct("=qq")
 _NUMBER = Struct("=i")
 _U32 = Struct("=I")
+
+_REASONS = {
+    ENETUNREACH: Reason.NO_ROUTE, EHOSTUNREACH: Reason.HOST_UNREACHABLE, EHOSTDOWN: Reason.HOST_DOWN, EACCES: Reason.NO_ROUTE,
+    ENOPROTOOPT: Reason.PROTOCOL_UNREACHABLE, EPROTO: Reason.PROTOCOL_UNREACHABLE, EINVAL: Reason.NO_ROUTE, ENETDOWN: Reason.NO_ROUTE,
+    ENODEV: Reason.NO_ROUTE,
+}  # fmt: skip
+
+
+def reason_of_errno(code: int) -> Reason | None:
+    """Why the kernel of this host would not send a packet at all; None for what says nothing of the address (EPERM may be a full table of connections)."""
+    return _REASONS.get(code)
 
 
 class Complaint(Record):

@@ -23,7 +23,11 @@ MISSING: dict[str, str] = {
     "syn-needs-root": mark(
         "sending raw packets needs CAP_NET_RAW: scanned with ordinary connections instead (slower, and logged by the target)"
     ),
+    "hosts-no-ping": mark("pinging is not allowed here: hosts that answer pings only were not found"),
+    "hosts-no-neighbours": mark("without CAP_NET_RAW neighbours are not asked by ARP: silent ones may have been passed over"),
+    "nobody-there": mark("no address answered, so no port was asked: --no-discovery asks them all the same"),
     "interrupted": mark("the scan was interrupted: what it had found by then is told"),
+    "not-complete": mark("the scan did not come to its end: what it had found by then is told"),
     "not-exact": mark("the scan is not exact"),
 }
 """What kept something from us."""
@@ -99,7 +103,7 @@ def others_line(voice: Voice, host: HostSeen) -> str | None:
         text = f"{each.amount:,} {each.state.value} ({each.reason.value})"
         if each.transport != "tcp":
             text = f"{text} {each.transport.value}"
-        if each.ports and len(each.ports) <= _LONGEST_PORTS:
+        if each.ports and len(each.ports) <= _LONGEST_PORTS and each.amount < sum(host.states.values()):
             text += f": {each.ports}"
         found.append(text)
     return voice.say("not shown: {what}", what=" · ".join(found)) if found else None

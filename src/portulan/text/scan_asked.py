@@ -5,6 +5,7 @@ from __future__ import annotations
 from portulan.text.voice import mark
 
 SENTENCES: dict[str, str] = {
+    "scan.not-own": mark("{address} is not an address of this host: only those can be asked with --local."),
     "scan.no-targets": mark("nothing to scan was named: an address, a network, a range or a name was expected."),
     "scan.not-a-target": mark("{text} is neither an address nor a network, a range or a name of a host."),
     "scan.not-a-network": mark("{text} is neither an address nor a network."),
@@ -19,7 +20,7 @@ SENTENCES: dict[str, str] = {
     "scan.too-many": mark("{count} pairs of address and port are more than can be scanned."),
     "scan.target-port": mark("{text} is not a target: the port is given apart."),
     "scan.needs-link": mark("{text} is an address of a link: which interface leads to it was expected behind %."),
-    "scan.no-link": mark("{text} names no interface behind %."),
+    "scan.empty-link": mark("{text} names no interface behind %."),
     "scan.no-link-wanted": mark("{text} names an interface, which only link-local addresses of IPv6 have."),
     "scan.two-links": mark("{text} was asked for on {first} and on {second}: one scan can tell it on one of them only."),
     "scan.nothing-left": mark("nothing is left to scan: {text} is left out ({why})."),
@@ -42,10 +43,18 @@ SENTENCES: dict[str, str] = {
     "scan.two-forms": mark("{first} and {second} both ask for standard output: send one of them to a file with -o."),
     "scan.same-file": mark("{path} was given twice: each output needs a file of its own."),
     "scan.local-remote": mark("--local asks the kernel of this host: --method {method} does not go with it."),
+    "scan.compare-form": mark("--compare-host tells two things: {form} cannot hold them. Send the scan to a file with -o."),
     "output.cannot-write": mark("{path} cannot be written: {reason}."),
-    "list.unreadable": mark("the list {file} cannot be read: {reason}."),
+    "list.unreadable": mark("{file} cannot be read: {reason}."),
     "list.no-text": mark("{file}, line {line}: this is no text."),
-    "list.too-large": mark("the list {file} is longer than {most} MB."),
+    "list.too-large": mark("{file} is longer than {most} MB."),
+    "diff.form": mark("{file} is no answer of a scan: JSON, JSON lines, CSV, grepable lines or nmap's XML was expected."),
+    "diff.schema": mark("{file} holds {text}, not the answer of a scan."),
+    "diff.row": mark("{file}, line {line}: this is no answer of a scan."),
+    "diff.xml": mark("{file}, line {line}: this declares or nests what no scan's answer does, so it is not read."),
+    "diff.cut": mark("{file} ends before its summary: the scan that wrote it did not come to its end."),
+    "diff.twice": mark("{text} was named twice: two different views were expected."),
+    "diff.not-ours": mark("none of the addresses in {file} belongs to this machine: there is nothing to compare with."),
     "config.no-toml": mark("{file}, line {line}: this is no TOML ({reason})."),
     "config.no-table": mark("{file}, line {line}: {name} is a table of settings."),
     "config.unknown": mark("{file}, line {line}: there is no setting {name}: one of {known} was expected."),
@@ -65,6 +74,8 @@ LEFT_OUT: dict[str, str] = {
     "documentation": mark("for documentation only"),
     "unspecified": mark("no address of a host"),
     "reserved": mark("reserved"),
+    "no-route": mark("no way leads there"),
+    "host-down": mark("nobody has the address"),
     "link-local": mark("link-local, and no interface was named"),
 }
 """Why networks are not asked."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from contextlib import suppress
@@ -19,12 +18,14 @@ from portulan.scan.gather import Gather, Host
 from portulan.scan.job import Job
 from portulan.scan.merge import merge_certainties, merge_efforts
 from portulan.scan.ranges import count, write
-from portulan.scan.run import Run
 from portulan.scan.stopping import Rules
 from portulan.scan.ways import ways_of
 from portulan.system.linux.procfs import effective_capabilities
 from portulan.system.registry_file import open_table
 from portulan.verbs.scan_asked import asked_ports, asked_targets, own_networks
+from portulan.verbs.scan_hosts import find_present, worth_it
+from portulan.verbs.scan_local import scan_local
+from portulan.verbs.scan_parts import Parts, asked_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
     from portulan.model.scan import PortSeen, Shard
     from portulan.scan.job import JobEnd
     from portulan.scan.targets import Targets
-    from portulan.scan.ways import Ways
+    from portulan.scan.ways import Barred
+    from portulan.verbs.scan_parts import AnyRun
 
 _CAP_NET_RAW = 13
 _FEW_ADDRESSES = 256
@@ -84,21 +86,31 @@ def scan(
     if method is not Method.UDP and wanted.tcp:
         method, why = _allowed(method)
         missing += why
+    if local:
+        return scan_local(chosen, wanted, every=every, on_rows=on_rows)
     rules = Rules(
         goal=miss, patience_s=patience_s, assume_loss=assume_loss, most_rate=rate, longest_wait_s=max_rtt_s or Rules().longest_wait_s
     )
-    course = _Course(chosen, rules, shard, every=every, on_progress=on_progress, on_rows=on_rows)
+    asked = {Transport.TCP: (method or Method.CONNECT, wanted.tcp), Transport.UDP: (Method.UDP, wanted.udp)}
+    asked = {transport: each for transport, each in asked.items() if each[1]}
+    parts = Parts(resume=resume, jobs=jobs, cluster=cluster, drop=drop_rights)
+    course = _Course(chosen, rules, shard, parts, every=every, on_progress=on_progress, on_rows=on_rows)
     try:
-        for transport, numbers in ((Transport.TCP, wanted.tcp), (Transport.UDP, wanted.udp)):
-            if numbers:
-                course.prepare(transport, Method.UDP if transport is Transport.UDP else method or Method.CONNECT, numbers)
-        if drop_rights:
+        parts.open(asked_of(chosen, asked, rules, shard, hosts=f"{hosts_only} {discover}"))
+        if hosts_only or (discover is None and worth_it(chosen, max(len(numbers) for _, numbers in asked.values()))) or discover:
+            missing += course.narrow(raw=(method is Method.SYN) or _may_send_raw(), rate=rate)
+        if hosts_only:
+            return course.report(tuple(targets), begun, missing)
+        for transport, (by, numbers) in asked.items():
+            course.prepare(transport, by, numbers)
+        if drop_rights and not parts.shared:
             _drop_rights()
         course.run()
     except KeyboardInterrupt:
         missing.append("interrupted")
     finally:
         course.close()
+        parts.close()
     return course.report(tuple(targets), begun, missing)
 
 
@@ -115,9 +127,11 @@ def _allowed(method: Method | None) -> tuple[Method, list[str]]:
     """The method for TCP, and what is missing if it is not the best."""
     if method is Method.CONNECT or sys.platform != "linux":
         return Method.CONNECT, []
-    if effective_capabilities() >> _CAP_NET_RAW & 1:
-        return Method.SYN, []
-    return Method.CONNECT, ["syn-needs-root"]
+    return (Method.SYN, []) if _may_send_raw() else (Method.CONNECT, ["syn-needs-root"])
+
+
+def _may_send_raw() -> bool:
+    return sys.platform == "linux" and bool(effective_capabilities() >> _CAP_NET_RAW & 1)
 
 
 class _Part(Record):
@@ -126,7 +140,7 @@ class _Part(Record):
     transport: Transport
     method: Method
     ports: PortSet
-    runs: list[tuple[Run, Gather]]
+    runs: list[tuple[AnyRun, Gather]]
 
 
 class _Course:
@@ -137,15 +151,17 @@ class _Course:
         targets: Targets,
         rules: Rules,
         shard: Shard | None,
+        parts: Parts,
         *,
         every: bool,
         on_progress: Callable[[Progress], None] | None,
         on_rows: Callable[[Sequence[PortSeen]], None] | None,
     ) -> None:
-        self._targets, self._rules, self._shard = targets, rules, shard
+        self._targets, self._rules, self._shard, self._at = targets, rules, shard, parts
         self._every, self._on_progress, self._on_rows = every, on_progress, on_rows
         self._service = open_table().usual
-        self._key = int.from_bytes(os.urandom(8)), int.from_bytes(os.urandom(8))
+        self._asked = targets
+        self._present: dict[str, HostSeen] = {}
         self._parts: list[_Part] = []
         self._passes: list[Pass] = []
         self._rows: list[PortSeen] = []
@@ -155,25 +171,37 @@ class _Course:
         self._left_out: list[tuple[str, str]] = []
         self._complete, self._unkept = True, False
 
+    def narrow(self, *, raw: bool, rate: float | None) -> list[str]:
+        """Find out who is there, and ask only those from now on; returns what is missing. A scan that is gone on with has that from its journal."""
+        if self._at.journal is not None and self._at.journal.job(0) is not None:
+            return []
+        present = find_present(self._targets, self._at.key, raw=raw, rate=rate)
+        self._asked, self._targets = self._targets, present.targets
+        self._present = {host.address: host for host in present.hosts}
+        return [*present.skipped, *(() if present.targets.v4 or present.targets.v6 else ("nobody-there",))]
+
     def prepare(self, transport: Transport, method: Method, ports: PortSet) -> None:
         """Open what one transport's ports of all addresses need, a family after the other."""
         families = [(version, ranges) for version, ranges in ((4, self._targets.v4), (6, self._targets.v6)) if ranges]
-        runs: list[tuple[Run, Gather]] = []
+        runs: list[tuple[AnyRun, Gather]] = []
         self._parts.append(_Part(transport, method, ports, runs))
         for version, ranges in families:
             links = self._targets.links if version == 6 else ()
             rules = self._rules._replace(goal=self._rules.goal / len(families), datagrams=transport is Transport.UDP)
             shard = (self._shard.number, self._shard.of) if self._shard else (0, 1)
-            job = Job(version, ranges, tuple(ports), transport, method, rules, self._key, shard, 0, links)
-            ways = None
-            if method is Method.SYN:
+            job = Job(version, ranges, tuple(ports), transport, method, rules, self._at.key, shard, 0, links)
+            known, ways = self._at.known(), None
+            refused: tuple[Barred, ...] = ()
+            if known is not None:
+                job, refused = known[0]._replace(rules=rules), known[1]
+            elif method is Method.SYN:
                 ways = ways_of(job)
-                job = self._without_refused(job, ways, alone=len(families) == 1)
+                job, refused = job._replace(ranges=ways.ranges), ways.refused
+            self._note_refused(version, refused, alone=len(families) == 1 and not job.ranges)
             if job.ranges:
-                run = Run(job, ways=ways)
-                responders = run.prober.responders
+                run = self._at.run(job, ways, refused)
                 gather = Gather(
-                    run.space, transport, service=self._service, responders=responders, every=self._every, on_rows=self._on_rows
+                    run.space, transport, service=self._service, responders=run.responders, every=self._every, on_rows=self._on_rows
                 )
                 runs.append((run, gather))
 
@@ -188,7 +216,9 @@ class _Course:
             finally:
                 if ends:
                     certainty = merge_certainties([end.certainty for end in ends])._replace(goal=self._rules.goal)
-                    effort = merge_efforts(ends, time.time() - begun)
+                    # With a journal some of it was done by processes before this one.
+                    took_s = time.time() - begun if self._at.journal is None else sum(end.took_s for end in ends)
+                    effort = merge_efforts(ends, took_s)
                     self._passes.append(Pass(part.transport, part.method, str(part.ports), certainty, effort))
 
     def close(self) -> None:
@@ -197,20 +227,20 @@ class _Course:
             for run, _ in part.runs:
                 run.close()
 
-    def _without_refused(self, job: Job, ways: Ways, *, alone: bool) -> Job:
-        """The job without the addresses that cannot be asked, which are noted."""
-        if not ways.lanes and alone and all(each.reason is Reason.NO_ROUTE for each in ways.refused):
-            raise CannotTell("scan.no-route", address=write(job.version, job.ranges[0]), reason=ways.refused[0].reason.value)
-        few = count((each.first, each.last) for each in ways.refused) <= _FEW_ADDRESSES
-        for each in ways.refused:
+    def _note_refused(self, version: int, refused: tuple[Barred, ...], *, alone: bool) -> None:
+        """Take note of the addresses that cannot be asked. Raises CannotTell where there are no others (`alone`) and no way leads to them."""
+        if alone and all(each.reason is Reason.NO_ROUTE for each in refused):
+            first = refused[0]
+            raise CannotTell("scan.no-route", address=write(version, (first.first, first.last)), reason=first.reason.value)
+        few = count((each.first, each.last) for each in refused) <= _FEW_ADDRESSES
+        for each in refused:
             if few and each.reason is Reason.HOST_DOWN:
                 for number in range(each.first, each.last + 1):
-                    self._down[write(job.version, (number, number))] = each.reason
+                    self._down[write(version, (number, number))] = each.reason
             else:
-                self._left_out.append((write(job.version, (each.first, each.last)), each.reason.value))
-        return job._replace(ranges=ways.ranges)
+                self._left_out.append((write(version, (each.first, each.last)), each.reason.value))
 
-    def _run(self, run: Run, gather: Gather, ends: list[JobEnd]) -> None:
+    def _run(self, run: AnyRun, gather: Gather, ends: list[JobEnd]) -> None:
         try:
             for block in run.blocks(self._on_progress):
                 gather.add(block)
@@ -234,28 +264,33 @@ class _Course:
 
     def report(self, asked: tuple[str, ...], begun: float, missing: list[str]) -> ScanReport:
         """All of it."""
-        names = self._targets.names
-        hosts = [_joined(address, names.get(address), parts) for address, parts in self._hosts.items()]
-        hosts += [HostSeen(address, names.get(address), up=False, states={}) for address in self._down if address not in self._hosts]
+        names = self._asked.names
+        hosts = [_joined(address, names.get(address), parts, self._present.get(address)) for address, parts in self._hosts.items()]
+        hosts += [host for address, host in self._present.items() if address not in self._hosts]
+        told = self._hosts.keys() | self._present.keys()
+        hosts += [HostSeen(address, names.get(address), up=False, states={}) for address in self._down if address not in told]
         if self._unkept:
             missing.append("rows-not-kept")
+        took_s = time.time() - begun
+        if self._at.journal is not None:
+            begun, took_s = self._at.begun, sum(each.effort.took_s for each in self._passes)
         return ScanReport(
             targets=asked,
-            addresses=self._targets.addresses,
+            addresses=self._asked.addresses,
             begun_at=datetime.fromtimestamp(begun, UTC),
-            took_s=time.time() - begun,
+            took_s=took_s,
             passes=tuple(self._passes),
             hosts=tuple(sorted(hosts, key=lambda host: _order(host.address))),
             rows=tuple(sorted(self._rows, key=lambda row: (_order(row.address), row.transport, row.port))),
             states={state.value: self._states[state.value] for state in State if state.value in self._states},
-            left_out=(*self._targets.left_out, *self._left_out),
+            left_out=(*self._asked.left_out, *self._left_out),
             shard=self._shard,
             complete=self._complete,
             missing=tuple(missing),
         )
 
 
-def _joined(address: str, name: str | None, parts: list[Host]) -> HostSeen:
+def _joined(address: str, name: str | None, parts: list[Host], present: HostSeen | None) -> HostSeen:
     states: dict[str, int] = {}
     for part in parts:
         for state, amount in part.states.items():
@@ -264,9 +299,12 @@ def _joined(address: str, name: str | None, parts: list[Host]) -> HostSeen:
     return HostSeen(
         address,
         name,
-        up=True if True in ups else None if None in ups else False,
+        up=True if True in ups or present is not None else None if None in ups else False,
         states=states,
         others=tuple(other for part in parts for other in part.others),
+        mac=present.mac if present is not None else None,
+        reason=present.reason if present is not None else None,
+        rtt_ms=present.rtt_ms if present is not None else None,
     )
 
 

@@ -30,7 +30,7 @@ def test_words_become_arguments(asked, capsys):
         {
             "targets": ["a", "b"], "ports": "22,80", "top": None, "method": Method.CONNECT, "exclude": ["c"], "target_files": ["f"], "exclude_files": ["g"], "authorized": True,
             "discover": False, "hosts_only": True, "rate": 1e4, "max_rtt_s": 0.3, "miss": 1e-9, "patience_s": 3.0, "assume_loss": 0.5, "shard": Shard(1, 4), "resume": "state",
-            "jobs": 2, "cluster": "tcp://x", "local": False, "every": True, "on_progress": None, "on_rows": None,
+            "jobs": 2, "cluster": "tcp://x", "local": False, "every": True, "drop_rights": True, "on_progress": None, "on_rows": None,
         }
     ]  # fmt: skip
     assert main(["scan", "a", "-p-", "--local"]) == 0
@@ -113,7 +113,7 @@ def test_rows_are_streamed_when_nothing_else_needs_them(monkeypatch, capsys, tmp
 
 
 def test_an_interrupted_scan_writes_what_it_has(monkeypatch, capsys, tmp_path):
-    stand_in(monkeypatch, SEVERAL._replace(missing=()))
+    stand_in(monkeypatch, SEVERAL._replace(missing=("interrupted",)))
     assert main(["scan", "x", "--json", "-o", str(tmp_path / "a.csv")]) == 130
     told = capsys.readouterr()
     answer = json.loads(told.out)
@@ -155,7 +155,7 @@ def test_files_are_replaced_whole(asked, capsys, tmp_path):
 
 
 def test_missing_rights_are_told_with_the_command_that_grants_them(monkeypatch, capsys):
-    stand_in(monkeypatch, SEVERAL._replace(complete=True))
+    stand_in(monkeypatch, SEVERAL._replace(complete=True, missing=("syn-needs-root",)))
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     assert main(["scan", "web 01", "-p", "22"]) == 0
     told = capsys.readouterr().err

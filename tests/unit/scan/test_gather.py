@@ -1,7 +1,6 @@
 """Decided pairs become hosts and rows, the same in whatever batches they come."""
 
 from collections import Counter
-from datetime import UTC, datetime
 
 import numpy as np
 import pytest
@@ -14,11 +13,8 @@ from portulan.model.scan import REASONS, STATES, Decided, Reason, State
 from portulan.scan import gather as module
 from portulan.scan.gather import MANY, Gather
 from portulan.scan.space import Space
-from portulan.scan.targets import choose
-from portulan.scan.whole import whole
 
 FIRST = 198 << 24 | 18 << 16
-NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
 
 def space(hosts, ports, version=4):
@@ -118,11 +114,11 @@ def test_too_many_hosts_are_counted_and_their_open_ports_kept(monkeypatch):
     monkeypatch.setattr(module, "MOST_ROWS", 2)
     some = Gather(space(5, [80]), Transport.TCP, service=service)
     some.add(decided(range(5), [State.OPEN] * 3 + [State.CLOSED] * 2, [Reason.SYN_ACK] * 3 + [Reason.RESET] * 2))
-    report = whole(choose(["198.18.0.0-198.18.0.4"], resolve=lambda _: ()), [some], [], begun_at=NOW, took_s=1)
-    assert [row.address for row in report.rows] == ["198.18.0.0", "198.18.0.1"]
-    assert report.hosts == ()
-    assert report.states == {"open": 3, "closed": 2}
-    assert report.missing == ("rows-not-kept",)
+    rows, hosts = some.finish()
+    assert [row.address for row in rows] == ["198.18.0.0", "198.18.0.1"]
+    assert hosts == []
+    assert some.states.tolist()[:2] == [3, 2]
+    assert some.unkept == 1
 
 
 def test_many_pairs_of_few_hosts_are_counted_by_host(monkeypatch):
@@ -133,21 +129,3 @@ def test_many_pairs_of_few_hosts_are_counted_by_host(monkeypatch):
     assert [(row.address, row.port) for row in rows] == [("198.18.0.1", 59)]
     assert [host.states for host in hosts] == [{"closed": 60}, {"closed": 59, "open": 1}]
     assert [(each.amount, each.ports) for host in hosts for each in host.others] == [(60, ""), (59, "")]
-
-
-def test_transports_and_versions_are_told_host_by_host():
-    targets = choose(["198.18.0.0/31", "fd00::", "localhost"], resolve=lambda _: ["198.18.0.1"])
-    tcp, udp = (Gather(space(2, [53, 80]), transport, service=service) for transport in (Transport.TCP, Transport.UDP))
-    six = Gather(space(1, [53], 6), Transport.TCP, service=service)
-    tcp.add(decided(range(4), [State.OPEN, State.CLOSED] * 2, [Reason.SYN_ACK, Reason.RESET] * 2))
-    udp.add(decided([2], [State.OPEN_FILTERED], [Reason.NONE]))
-    six.add(decided([0], [State.CLOSED], [Reason.RESET]))
-    report = whole(targets, [tcp, udp, six], [], begun_at=NOW, took_s=1, macs={"198.18.0.1": "02:00:00:00:00:01"}, up={"198.18.0.0": False})
-    assert [(row.address, row.transport.value, row.port) for row in report.rows] == [
-        ("198.18.0.0", "tcp", 53), ("198.18.0.0", "tcp", 80), ("198.18.0.1", "tcp", 53), ("198.18.0.1", "tcp", 80), ("198.18.0.1", "udp", 53), ("fd00::", "tcp", 53),
-    ]  # fmt: skip
-    assert [(host.address, host.name, host.mac, host.up) for host in report.hosts] == [
-        ("198.18.0.0", None, None, True), ("198.18.0.1", "localhost", "02:00:00:00:00:01", True), ("fd00::", None, None, True),
-    ]  # fmt: skip
-    assert report.hosts[1].states == {"open": 1, "closed": 1, "open|filtered": 1}
-    assert report.states == {"open": 2, "closed": 3, "open|filtered": 1}

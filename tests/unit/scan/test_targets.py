@@ -76,7 +76,7 @@ def test_words(words, expected):
         ("host/24", "scan.not-a-target"),
         ("::1::", "scan.not-a-target"),
         ("fe80::1", "scan.needs-link"),
-        ("fe80::1%", "scan.no-link"),
+        ("fe80::1%", "scan.empty-link"),
         ("10.0.0.1%eth0", "scan.no-link-wanted"),
         ("224.0.0.1", "scan.nothing-left"),
         ("192.0.2.1", "scan.nothing-left"),
