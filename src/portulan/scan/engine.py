@@ -70,7 +70,7 @@ class Engine:
         self._place = begin
         self._before = {verdict: Tally() for verdict in (Verdict.OPEN, Verdict.CLOSED)}
         self._total = dict(self._before)
-        self._second_began = 0.0
+        self._second_began = self._round_began = 0.0
         self._patience_s = rules.patience_s
         self._stops: list[Stop] = []
         self._undecided = 0
