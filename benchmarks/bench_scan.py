@@ -37,6 +37,7 @@ NETWORK, ONE_PORT = "198.19.0.0/16", 8_443
 HOSTS = 1 << 16
 MOST_S = 900
 _NMAP_PHASE = re.compile(r"Completed (?:SYN Stealth|Connect) Scan at \S+ ([\d.]+)s elapsed")
+_NMAP_OPEN = re.compile(r"^\d+/tcp +open ", re.MULTILINE)
 _NMAP_DONE = re.compile(r"About ([\d.]+)% done")
 _ZMAP_SENT = re.compile(r"send: (\d+) done \(([\d.]+) ([KM]?)p/s avg\)")
 
@@ -70,31 +71,17 @@ class Bench:
             sys.exit(f"Portulan's answer is wrong: {arguments}: {found} open; {report['passes']}")
         return Run(whole, effort["took_s"], found, right=right, more=effort["rate"])
 
-    def nmap(self, host: Host, *arguments: object, most_s: float, found: str = "/open/") -> Run:
+    def nmap(self, host: Host, *arguments: object, most_s: float) -> Run:
         """One scan by nmap, ended after `most_s`."""
-        command = [
-            "timeout",
-            "-k",
-            "5",
-            f"{most_s:.0f}",
-            "nmap",
-            "-T4",
-            "-n",
-            "-Pn",
-            "-p-",
-            "-v",
-            "--stats-every",
-            "1s",
-            "-oG",
-            "-",
-            *map(str, arguments),
-        ]
+        limit = ["timeout", "-k", "5", f"{most_s:.0f}"]
         begun = time.perf_counter()
-        done = host.run(command, timeout_s=most_s + 30)
+        done = host.run(
+            [*limit, "nmap", "-T4", "-n", "-Pn", "-p-", "-v", "--stats-every", "1s", *map(str, arguments)], timeout_s=most_s + 30
+        )
         whole = time.perf_counter() - begun
         phase = _NMAP_PHASE.search(done.stdout)
         share = 1.0 if phase else max([float(each) for each in _NMAP_DONE.findall(done.stdout)] or [0.0]) / 100
-        return Run(whole, float(phase[1]) if phase else None, done.stdout.count(found), right=bool(phase), more=share)
+        return Run(whole, float(phase[1]) if phase else None, len(_NMAP_OPEN.findall(done.stdout)), right=bool(phase), more=share)
 
 
 def tests_module(name: str) -> Any:

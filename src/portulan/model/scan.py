@@ -173,6 +173,9 @@ class HostSeen(Record):
     others: tuple[Others, ...] = ()
     """What has no row of its own."""
     mac: str | None = None
+    reason: Reason | None = None
+    """By what host discovery found it, where that was asked."""
+    rtt_ms: float | None = None
 
 
 class Basis(StrEnum):
