@@ -308,7 +308,9 @@ def verdicts(seed, scenarios=SCENARIOS):
     dice = random.Random(f"path {seed}")
     found, figures = [], Counter()
     with Sandbox() as sandbox:
-        chain = Chain(sandbox, dice.randint(4, 7), peers=find_peers())
+        delay_ms = dice.choice((0.0, 0.0, 20.0))
+        chain = Chain(sandbox, dice.randint(5, 8), delay_ms=delay_ms, peers=find_peers())
+        figures["chains with 20 ms of delay"] += bool(delay_ms)
         for scenario in scenarios:
             case = Case(chain, dice.choice((4, 6)), dice)
             try:
@@ -337,7 +339,7 @@ def limited(seed):
     dice = random.Random(f"limited {seed}")
     found = []
     with Sandbox() as sandbox:
-        chain = Chain(sandbox, dice.randint(4, 7))
+        chain = Chain(sandbox, dice.randint(5, 8))
         hop, version = dice.randint(1, len(chain.routers)), dice.choice((4, 6))
         router = chain.routers[hop - 1]
         for name, value in (("net.ipv4.icmp_ratemask", 6168), ("net.ipv6.icmp.ratelimit", 1000)):
@@ -483,7 +485,7 @@ def truths(packets):
 def times(seed, delays=(0.0, 10.0, 40.0)):
     """Round trips against a capture. Returns (differences, figures)."""
     dice = random.Random(f"times {seed}")
-    delay_ms, version, routers = delays[seed % len(delays)], dice.choice((4, 6)), dice.randint(4, 7)
+    delay_ms, version, routers = delays[seed % len(delays)], dice.choice((4, 6)), dice.randint(5, 8)
     found, figures = [], Counter()
     with Sandbox() as sandbox:
         chain = Chain(sandbox, routers, delay_ms=delay_ms)
@@ -580,7 +582,7 @@ def beside_mtr(seed):
     peers, found = find_peers(), []
     rounds = 30
     with Sandbox() as sandbox:
-        chain = Chain(sandbox, dice.randint(4, 6), peers=peers)
+        chain = Chain(sandbox, dice.randint(5, 8), peers=peers)
         lossy_link = dice.choice(chain.links)
         lossy_link.lose(dice.choice((0, 5, 20)))
         capture = Capture(chain.client)

@@ -148,7 +148,7 @@ PROOFS = (
     ),
     Proof(
         "path-verdicts", 100, "proofs_path:verdicts",
-        "On chains of 4 to 7 routers, IPv4 and IPv6 by lot, an ordinary user without any rights (uid 65534) is told what we made of the way: 26 scenarios, each once a seed (open, closed and mute ports, "
+        "On chains of 5 to 8 routers, a third of them with 20 ms of delay, IPv4 and IPv6 by lot, an ordinary user without any rights (uid 65534) is told what we made of the way: 26 scenarios, each once a seed (open, closed and mute ports, "
         "TCP, UDP and ICMP; dropped on the way, before routing, by the host, with everything else; resets forged on the way and by the last gateway; rejected with four codes; no route; a loop; nothing at "
         "all; losses; a router that hides), with the right hop, address, state, and as sure as can be.",
     ),

@@ -297,3 +297,17 @@ def watched(target):
             watch.step(0.02)
         watch.settle()
         return before, watch.now()
+
+
+def test_what_this_host_s_own_firewall_keeps_in(chain, peers):
+    rules = "table inet own {\n chain out {\n  type filter hook output priority 0; policy accept;\n  meta l4proto { tcp, udp } ip daddr 198.18.0.0/15 drop\n }\n}\n"
+    assert chain.client.run(["nft", "-f", "/dev/stdin"], text=rules, root=peers).returncode == 0
+    datagrams = portulan(chain.client, "trace", f"{chain.address(4)}:{ECHO}/udp", user=65534)
+    assert datagrams.returncode == 3
+    assert "own firewall" in datagrams.stdout
+    # Of a connection the kernel does not tell: it goes on trying.
+    connection = portulan(chain.client, "trace", f"{chain.address(4)}:{OPEN}", "-w", "0.2", "--json", user=65534)
+    assert json.loads(connection.stdout)["verdict"]["finding"] == "no-reply"
+    raw = portulan(chain.client, "trace", f"{chain.address(4)}:{OPEN}")
+    assert raw.returncode == 3
+    assert "own firewall" in raw.stdout
