@@ -21,6 +21,7 @@ class Watch(Tracer):
 
     interval_s = 1.0
     paused = False
+    _last = 0
 
     def begin(self, interval_s: float) -> None:
         """Count from now on, every `interval_s`. What the first look found stays the verdict's ground."""
@@ -30,13 +31,12 @@ class Watch(Tracer):
         self._live_key = _FIRST_KEY
         self._hop_of: dict[int, int] = {}
         self._next_s = monotonic()
-        self._silent_ends = 0
         self.monitor = Monitor()
 
     @property
     def last_hop(self) -> int:
         """The farthest hop: the host, or as far as answers come."""
-        return getattr(self, "_last", None) or super().last_hop
+        return self._last or super().last_hop
 
     def reset(self) -> None:
         """Forget the numbers."""
@@ -60,8 +60,9 @@ class Watch(Tracer):
         for answer in self.probing.wait(max(0.0, left_s)):
             if answer.key is None or answer.key not in self._hop_of:
                 continue
-            self._learn(self._hop_of[answer.key], answer.reason)
+            self._learn(self._hop_of.pop(answer.key), answer.reason)
             self.monitor.take(answer)
+            self.prober.forget(answer.key)
             if self.wants_names and answer.by is not None:
                 self.names.ask(answer.by)
         for key in self.monitor.expire(monotonic() - self.wait_s):

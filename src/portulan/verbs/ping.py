@@ -132,7 +132,6 @@ class Pinger:
         while self._order and (self._order[0][1] <= now_s or self._order[0][0] not in self._waiting):
             number, _ = self._order.popleft()
             if number in self._waiting:
-                self._probers[number % len(self._probers)][1].forget(number)
                 ended.append(self._end(number, _UNANSWERED))
         return ended
 
@@ -154,6 +153,7 @@ class Pinger:
 
     def _end(self, number: int, answer: Answer) -> Probe:
         sent_at = datetime.fromtimestamp(self._waiting.pop(number), UTC)
+        self._probers[number % len(self._probers)][1].forget(number)
         return self.tallies[number % len(self.tallies)].take(number // len(self.tallies) + 1, sent_at, answer)
 
     def summaries(self) -> tuple[PingSummary, ...]:

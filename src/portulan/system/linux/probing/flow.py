@@ -42,8 +42,9 @@ class Flow(ABC):
         """Takes the socket over, also when it raises: OSError, where the kernel lacks what is needed."""
         self._loop, self.target, self.socket = loop, target, one
         self._departed: dict[int, Departure] = {}
-        self._stamped: list[int] = []
-        """Keys in the order in which they were sent: time stamps are numbered."""
+        self._sent = 0
+        self._stamps: dict[int, int] = {}
+        """Number of a datagram, from 0 in the order in which they were sent -> key: time stamps are numbered."""
         try:
             keep_errors(one, target.version)
             one.setsockopt(SOL_SOCKET, SO_TIMESTAMPING, STAMPS)
@@ -69,6 +70,7 @@ class Flow(ABC):
         packet = self.build(key)
         message = [] if hops is None else hops_message(target.version, hops)
         failure: OSError | None = None
+        self.socket.getsockopt(SOL_SOCKET, SO_ERROR)  # what an earlier probe met is no matter of this one
         for _ in range(_STALE_ERRORS):
             before_ns = time_ns()
             try:
@@ -79,11 +81,22 @@ class Flow(ABC):
                     break
             else:
                 self._departed[key] = Departure(before_ns, time_ns())
-                self._stamped.append(key)
+                self._counted(key)
                 self._drain()
                 return
         assert failure is not None
         self._loop.answers.append(local_answer(key, failure))
+
+    def _counted(self, key: int) -> None:
+        """A datagram left; its stamp is to come, or is there."""
+        self._stamps[self._sent] = key
+        self._sent += 1
+
+    def _stamp(self, key: int | None, stamp_ns: int | None) -> None:
+        departed = None if key is None else self._departed.get(key)
+        # Kernels before 5.17 count datagrams that failed to leave: a stamp from before its datagram is another one's.
+        if key is not None and departed is not None and stamp_ns is not None and stamp_ns >= departed.before_ns:
+            self._departed[key] = departed._replace(stamp_ns=stamp_ns)
 
     def forget(self, key: int) -> None:
         """Wait for this one no more."""
@@ -107,8 +120,8 @@ class Flow(ABC):
             some = True
             if not is_stamp(entry):
                 self._error(entry)
-            elif entry.error.data < len(self._stamped) and (departed := self._departed.get(key := self._stamped[entry.error.data])):
-                self._departed[key] = departed._replace(stamp_ns=entry.stamp_ns)
+            else:
+                self._stamp(self._stamps.pop(entry.error.data, None), entry.stamp_ns)
         return some
 
     def _error(self, entry: Entry) -> None:

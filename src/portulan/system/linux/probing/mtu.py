@@ -75,7 +75,7 @@ class MtuFlow(Flow):
                 return True
             return False
         self._departed[key] = Departure(before_ns, time_ns())
-        self._stamped.append(key)
+        self._counted(key)
         self._drain()
         return True
 

@@ -54,9 +54,17 @@ class RawTcpFlow(Flow):
 
     def build(self, key: int) -> bytes:
         """A SYN."""
-        sequence = (self._first + key * _STEP) % _SEQUENCES
+        sequence = self._sequence(key)
         self._key_of[sequence] = key
         return build_syn(self.addresses, self.ports, sequence)
+
+    def _sequence(self, key: int) -> int:
+        return (self._first + key * _STEP) % _SEQUENCES
+
+    def forget(self, key: int) -> None:
+        """Wait for this one no more."""
+        super().forget(key)
+        self._key_of.pop(self._sequence(key), None)
 
     def quoted(self, data: bytes) -> int | None:
         """By the sequence number."""

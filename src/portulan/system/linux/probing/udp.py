@@ -48,23 +48,23 @@ class UdpFlow(Flow):
         """Raises OSError where there is no way to the target. `dice`: a number that nobody can guess."""
         assert target.port is not None
         self._port, self._dice = target.port, dice
-        self._sent: dict[int, bytes] = {}
+        self._greetings: dict[int, bytes] = {}
         super().__init__(loop, target, _open(target))
 
     def build(self, key: int) -> bytes:
         """What the usual service of the port answers."""
         data = greeting(self._port, self._dice + key * _APART)
-        self._sent[key] = data
+        self._greetings[key] = data
         return data
 
     def quoted(self, data: bytes) -> int | None:
         """By its content, if the quote has any: RFC 792 asks for eight bytes only, and those are the UDP header."""
         start = data[:_QUOTED]
-        return self._only([key for key, sent in self._sent.items() if start and sent.startswith(start)])
+        return self._only([key for key, sent in self._greetings.items() if start and sent.startswith(start)])
 
     def read(self, data: bytes) -> Answer | None:
         """Whatever the service says."""
-        key = self._only([key for key, sent in self._sent.items() if matches(self._port, sent, data)])
+        key = self._only([key for key, sent in self._greetings.items() if matches(self._port, sent, data)])
         return Answer(key, Reason.ANSWER, self.target.address)
 
     def _only(self, keys: list[int]) -> int | None:
@@ -73,7 +73,7 @@ class UdpFlow(Flow):
     def forget(self, key: int) -> None:
         """Wait for this one no more."""
         super().forget(key)
-        self._sent.pop(key, None)
+        self._greetings.pop(key, None)
 
 
 class UdpExchanges:
