@@ -94,7 +94,7 @@ class Flow(ABC):
 
     def _stamp(self, key: int | None, stamp_ns: int | None) -> None:
         departed = None if key is None else self._departed.get(key)
-        # Kernels before 5.17 count datagrams that failed to leave: a stamp from before its datagram is another one's.
+        # Where a kernel counts datagrams that failed to leave, numbers shift: a stamp from before its datagram is another one's.
         if key is not None and departed is not None and stamp_ns is not None and stamp_ns >= departed.before_ns:
             self._departed[key] = departed._replace(stamp_ns=stamp_ns)
 
