@@ -60,7 +60,7 @@ class Engine:
         self.left = 0
         """Pairs of which nothing is known, because the scan was abandoned."""
         self.trip = RoundTrip(rules.longest_wait_s)
-        self.pace = Pace(self.trip, rules.most_rate, limits=rules.datagrams)
+        self.pace = Pace(self.trip, rules.most_rate, first=rules.first_rate, limits=rules.datagrams)
         self._key, self._order = key, Permutation(space.pairs, key)
         self._refusals = IcmpPace()
         self._dice = np.random.default_rng(key)

@@ -82,11 +82,11 @@ class RoundTrip:
 class Pace:
     """The rate of one scan, in probes a second."""
 
-    def __init__(self, trip: RoundTrip, most: float | None = None, *, limits: bool = False) -> None:
-        """Never faster than `most`. With `limits`, refusals that grow fewer are taken for limited ones without further questions, as those of UDP are."""
+    def __init__(self, trip: RoundTrip, most: float | None = None, *, first: float = _FIRST_RATE, limits: bool = False) -> None:
+        """Begins at the rate `first`, and is never faster than `most`. With `limits`, refusals that grow fewer are taken for limited ones without further questions, as those of UDP are."""
         self.trip = trip
         self.most = most or 1e9
-        self.rate = min(self.most, _FIRST_RATE)
+        self.rate = min(self.most, first)
         self.slowed = 0
         self.limited = False
         """Whether the target was seen to limit its refusals."""
