@@ -10,6 +10,9 @@ SERVERS_ROOT := .cache/roots/servers
 # Servers that speak UDP: they must answer to what we greet them with.
 TALKERS := chrony coturn dnsmasq freeradius kamailio krb5-kdc memcached openvpn rpcbind snmpd strongswan-charon xinetd xl2tpd
 TALKERS_ROOT := .cache/roots/talkers
+# What scans are measured against.
+BENCH_PEERS := gcc iproute2 iptables libc6-dev masscan nftables nmap zmap
+BENCH_ROOT := .cache/roots/bench
 
 run:            ## create the environment and chart this machine
 	@tools/environment run
@@ -43,10 +46,13 @@ check:          ## format, lint, types, contracts, catalogues, generated files
 bench:          ## answers checked first, then ratios to the peers
 	@tools/environment dev
 	@$(PY) tools/private_root.py --into $(ROOT) $(PEERS)
+	@$(PY) tools/private_root.py --into $(BENCH_ROOT) $(BENCH_PEERS)
 	@$(PY) benchmarks/bench_chart.py
 	@$(PY) benchmarks/bench_why.py
 	@$(PY) benchmarks/bench_free.py
 	@$(PY) benchmarks/bench_reach.py
+	@$(PY) benchmarks/bench_scan.py
+	@$(PY) benchmarks/bench_path.py
 
 fuzz:           ## each target for ten seconds; SECONDS=600 for longer
 	@tools/environment dev

@@ -37,6 +37,7 @@ NETWORK, ONE_PORT = "198.19.0.0/16", 8_443
 HOSTS = 1 << 16
 MOST_S = 900
 _NMAP_PHASE = re.compile(r"Completed (?:SYN Stealth|Connect) Scan at \S+ ([\d.]+)s elapsed")
+_NMAP_OPEN = re.compile(r"^\d+/tcp +open ", re.MULTILINE)
 _NMAP_DONE = re.compile(r"About ([\d.]+)% done")
 _ZMAP_SENT = re.compile(r"send: (\d+) done \(([\d.]+) ([KM]?)p/s avg\)")
 
@@ -70,31 +71,17 @@ class Bench:
             sys.exit(f"Portulan's answer is wrong: {arguments}: {found} open; {report['passes']}")
         return Run(whole, effort["took_s"], found, right=right, more=effort["rate"])
 
-    def nmap(self, host: Host, *arguments: object, most_s: float, found: str = "/open/") -> Run:
+    def nmap(self, host: Host, *arguments: object, most_s: float) -> Run:
         """One scan by nmap, ended after `most_s`."""
-        command = [
-            "timeout",
-            "-k",
-            "5",
-            f"{most_s:.0f}",
-            "nmap",
-            "-T4",
-            "-n",
-            "-Pn",
-            "-p-",
-            "-v",
-            "--stats-every",
-            "1s",
-            "-oG",
-            "-",
-            *map(str, arguments),
-        ]
+        limit = ["timeout", "-k", "5", f"{most_s:.0f}"]
         begun = time.perf_counter()
-        done = host.run(command, timeout_s=most_s + 30)
+        done = host.run(
+            [*limit, "nmap", "-T4", "-n", "-Pn", "-p-", "-v", "--stats-every", "1s", *map(str, arguments)], timeout_s=most_s + 30
+        )
         whole = time.perf_counter() - begun
         phase = _NMAP_PHASE.search(done.stdout)
         share = 1.0 if phase else max([float(each) for each in _NMAP_DONE.findall(done.stdout)] or [0.0]) / 100
-        return Run(whole, float(phase[1]) if phase else None, done.stdout.count(found), right=bool(phase), more=share)
+        return Run(whole, float(phase[1]) if phase else None, len(_NMAP_OPEN.findall(done.stdout)), right=bool(phase), more=share)
 
 
 def tests_module(name: str) -> Any:
@@ -154,7 +141,7 @@ def one_host(bench: Bench) -> None:
     for family in (4, 6):
         with scene(bench, family=family) as built:
             more = ["-6"] if family == 6 else []
-            ways = {
+            ways: dict[str, Callable[[], Run]] = {
                 "ours": partial(bench.ours, built.scanner, built.address, "-p-", "--method", "syn", judge=judged(built.truth)),
                 "nmap": partial(bench.nmap, built.scanner, "-sS", *more, built.address, most_s=120),
             }
@@ -285,11 +272,11 @@ def whole_network(bench: Bench) -> None:
     """A /16, one port."""
 
     def judge(report: dict[str, Any]) -> tuple[int, bool]:
-        opened = {row["address"] for row in report["rows"] if row["state"] == "open"}
+        opened = {row["address"] for row in report["items"] if row["state"] == "open"}
         return len(opened), len(opened) == HOSTS
 
     with network(bench) as (scanner, _, hardware):
-        ways = {
+        ways: dict[str, Callable[[], Run]] = {
             "ours": lambda: bench.ours(scanner, NETWORK, "-p", ONE_PORT, "--method", "syn", judge=judge),
             "zmap -r 0": lambda: zmap(scanner, hardware, "-r", "0"),
             "zmap -r 120000": lambda: zmap(scanner, hardware, "-r", "120000"),
@@ -321,7 +308,7 @@ def connections(bench: Bench) -> None:
     for delay, asked in ((None, 2.0), (10, 1.5)):
         with scene(bench, method="connect", delay=delay or 0) as built:
             host, address = (built.target, "127.0.0.1") if delay is None else (built.scanner, built.address)
-            ways = {
+            ways: dict[str, Callable[[], Run]] = {
                 "ours": partial(bench.ours, host, address, "-p-", "--method", "connect", judge=judged(built.truth)),
                 "nmap": partial(bench.nmap, host, "-sT", address, most_s=120),
             }
@@ -355,7 +342,10 @@ def rate(bench: Bench) -> None:
                 sys.exit(f"the C loop: {done.stderr}")
             return Run(0.0, None, 0, right=True, more=(1 << 16) / float(done.stdout))
 
-        ways = {"ours": partial(bench.ours, built.scanner, built.address, "-p-", "--method", "syn", judge=judged(built.truth)), "C": loop}
+        ways: dict[str, Callable[[], Run]] = {
+            "ours": partial(bench.ours, built.scanner, built.address, "-p-", "--method", "syn", judge=judged(built.truth)),
+            "C": loop,
+        }
         done = alternate(ways, max(bench.runs, 9))
     mine, theirs = middle(done["ours"], "more"), middle(done["C"], "more")
     tell("sending, probes a second", f"{mine:,.0f}", f"C sendmmsg loop {theirs:,.0f}", mine / theirs, "0.75")
@@ -381,7 +371,7 @@ def growth(bench: Bench) -> None:
             target = f"198.19.0.0/{32 - hosts.bit_length() + 1}"
 
             def judge(report: dict[str, Any], hosts: int = hosts) -> tuple[int, bool]:
-                opened = sum(row["state"] == "open" for row in report["rows"])
+                opened = sum(row["state"] == "open" for row in report["items"])
                 closed = sum(host["states"].get("closed", 0) for host in report["hosts"])
                 return opened, opened == hosts and opened + closed == 1000 * hosts
 

@@ -79,7 +79,7 @@ def networks(seed):
         if case["loss"]:
             link.lose(case["loss"])
         report = scan(scanner, whole, "-p", str(ONE_PORT), "--method", case["method"])
-    opened = {row["address"] for row in report["rows"] if row["state"] == "open"}
+    opened = {row["address"] for row in report["items"] if row["state"] == "open"}
     found = [] if len(opened) == report["addresses"] == 1 << 16 else [f"{len(opened)} of {report['addresses']} addresses, {case}"]
     return found, Counter({"networks": 1, "addresses": report["addresses"], "open": len(opened), "seconds": round(report["took_s"])})
 
@@ -122,7 +122,7 @@ def scan(host, *arguments):
 def said_of(report):
     """Port -> (state, reason), of a report about one host."""
     (host,) = report["hosts"]
-    said = {row["port"]: (row["state"], row["reason"]) for row in report["rows"]}
+    said = {row["port"]: (row["state"], row["reason"]) for row in report["items"]}
     for other in host["others"]:
         said |= dict.fromkeys(numbers(other["ports"]), (other["state"], other["reason"]))
     return said

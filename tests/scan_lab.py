@@ -58,8 +58,10 @@ def allowed(case):
 
 # What a port is, whatever is said of it
 
-CLOSED, OPEN, DROPPED, REJECTED, ROUTER_RESET, HOST_RESET, TARPIT, PROXIED, TALKS, SILENT = range(10)
-NAMES = "closed", "open", "dropped", "rejected", "reset by a router", "reset by the host", "tarpit", "proxied", "talks", "silent"
+CLOSED, OPEN, DROPPED, REJECTED, ROUTER_RESET, HOST_RESET, TARPIT, PROXIED, PROXIED_OPEN, TALKS, SILENT = range(11)
+NAMES = (
+    "closed", "open", "dropped", "rejected", "reset by a router", "reset by the host", "tarpit", "proxied", "proxied and open", "talks", "silent",
+)  # fmt: skip
 UNREACHABLE = {
     "admin-prohibited": {"admin-prohibited", "host-prohibited", "net-prohibited"},
     "port-unreachable": {"port-unreach"},
@@ -96,6 +98,8 @@ class Truth:
             self.blocked = self._blocked(case, dice, odd, fate[case["firewall"]])
         if self.odd:
             self.kind[odd] = TARPIT if case["oddity"] == "tarpit" else PROXIED
+            if case["oddity"] != "tarpit":
+                self.kind[[port for port in self.listening if odd[port]]] = PROXIED_OPEN
 
     def _blocked(self, case, dice, odd, fate):
         """Ranges of ports that the firewall is for: all that are not named, or a part of them in some pieces."""
@@ -125,14 +129,16 @@ class Truth:
             }[kind]  # fmt: skip
         closed = {"closed": {"reset", "conn-refused"}, **limited}
         rejected = {"filtered": UNREACHABLE[self.code] | no_answer, **limited}
+        forged = {"unfiltered": {"forged-reset"}, "filtered": {"forged-reset"}}
+        proxied = proxied_open = {state: {"syn-proxy"} for state in ("open", "unfiltered", "filtered")}
         if not syn:
-            # connect() fails in the same way for a reset and for an unreachable port.
-            rejected |= {"closed": {"conn-refused"}} if self.code == "port-unreachable" else {}
-        forged = {"unfiltered": {"forged-reset"}, "filtered": {"forged-reset"}} if syn else closed
+            # connect() fails in the same way for a reset, whoever sent it, and for an unreachable port; and it gets past a proxy that lets it.
+            rejected |= {"closed": {"conn-refused", "port-unreach"}} if self.code == "port-unreachable" else {}
+            forged = closed
+            proxied, proxied_open = {**proxied, **limited, "closed": ANYTHING}, {**proxied, "open": ANYTHING}
         return {
-            CLOSED: closed, OPEN: {"open": {"syn-ack"}}, DROPPED: {"filtered": no_answer, **limited}, REJECTED: rejected,
-            ROUTER_RESET: forged, HOST_RESET: closed, TARPIT: {state: {"tarpit"} for state in ("open", "unfiltered", "filtered")},
-            PROXIED: {state: {"syn-proxy"} for state in ("open", "unfiltered", "filtered")},
+            CLOSED: closed, OPEN: {"open": {"syn-ack"}}, DROPPED: {"filtered": no_answer, **limited}, REJECTED: rejected, ROUTER_RESET: forged,
+            HOST_RESET: closed, TARPIT: {state: {"tarpit"} for state in ("open", "unfiltered", "filtered")}, PROXIED: proxied, PROXIED_OPEN: proxied_open,
         }[kind]  # fmt: skip
 
     def judge(self, said):

@@ -128,6 +128,48 @@ PROOFS = (
         "reach-rules", 220, "proofs_reach:rules",
         "Of such packets the very rules and policies match, in their order, that the kernel's own trace (`nft monitor trace`) tells.",
     ),
+    Proof(
+        "scan", 224, "proofs_scan:cases",
+        "Of 65,536 ports of a host, 1,000 of them open (UDP: twelve services that answer, 1,000 that do not), `portulan scan` misses none and invents none, and every "
+        "state is right as far as it can be told from outside: IPv4 and IPv6, by SYN, by connect and by UDP, with 0, 1, 5 and 20 % of packets lost each way, 0, 10 and "
+        "100 ms of round trip, resets limited to 1,000 a second, firewalls that drop (30,000 ports, or all but ten), reject, or forge resets on the host or on a router, "
+        "a tarpit, a SYN proxy on the host or on a router; every two of these meet. What cannot be told (`tests/scan_lab.py`, `Truth.expected`): a port behind a limit on resets that has not answered "
+        "in time is closed|filtered and the scan says so; a reset that the host's own firewall forges is one of a closed port; by connect, who sent a reset; by "
+        "UDP, a service that does not answer from a firewall that drops.",
+    ),
+    Proof(
+        "scan-networks", 6, "proofs_scan:networks",
+        "Of a network with 65,536 addresses and one open port each, `portulan scan` finds 65,536, by SYN and by connect, with and without loss.",
+    ),
+    Proof(
+        "scan-udp-limited", 20, "proofs_scan:limited",
+        "Where the target's kernel refuses datagrams once a second, as kernels do, `portulan scan --method udp` finds the services that answer, says nothing false, and does "
+        "not call exact what is not.",
+    ),
+    Proof(
+        "path-verdicts", 100, "proofs_path:verdicts",
+        "On chains of 4 to 7 routers, IPv4 and IPv6 by lot, an ordinary user without any rights (uid 65534) is told what we made of the way: 26 scenarios, each once a seed (open, closed and mute ports, "
+        "TCP, UDP and ICMP; dropped on the way, before routing, by the host, with everything else; resets forged on the way and by the last gateway; rejected with four codes; no route; a loop; nothing at "
+        "all; losses; a router that hides), with the right hop, address, state, and as sure as can be.",
+    ),
+    Proof(
+        "path-limits", 100, "proofs_path:limited",
+        "A router that limits its ICMP errors, watched faster than that: what it withholds is said to be withheld, and never to be loss of the path.",
+    ),
+    Proof(
+        "path-shared", 100, "proofs_path:shared",
+        "Where two ways share the load by ports, one flow (UDP always, TCP with CAP_NET_RAW) goes one of them, and a trace says truly whether it was one flow.",
+    ),
+    Proof(
+        "path-times", 100, "proofs_path:times",
+        "Round trips of ping and trace against the kernel's stamps of the packets themselves (AF_PACKET), at 0, 10 and 40 ms of delay: within 50 us and 2 % for UDP and open TCP ports; the others not "
+        "farther off than they say. The neighbour's link-layer address is known beforehand.",
+    ),
+    Proof(
+        "path-mtr", 100, "proofs_path:beside_mtr",
+        "Of the very probes that mtr sends (captured), on paths with losses, our loss, mean, least, greatest, deviation and jitter are those that mtr prints: losses within one probe, means within 0.3 ms, which is how "
+        "late mtr's own clock is.",
+    ),
 )  # fmt: skip
 """In the order in which they run. Later ones are added here."""
 

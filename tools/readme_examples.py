@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 
 from portulan.system.sandbox import Sandbox
@@ -75,6 +76,25 @@ sysctl -q net.ipv4.ip_forward=1
 """A firewall, and a container's port published as Docker does it."""
 
 
+DATABASE = """import select, socket
+doors = [socket.create_server(("", port), backlog=64) for port in (22, 443, 5432)]
+while True:
+    for door in select.select(doors, [], [])[0]:
+        door.accept()[0].close()
+"""
+"""What runs on db-01, four hops away behind gw-1, gw-2 and gw-3."""
+NAMES = "198.18.0.2 gw-1\n198.18.1.2 gw-2\n198.18.2.2 gw-3\n198.18.3.2 db-01\n"
+ON_THE_WAY = """table inet office {
+  chain forward {
+    type filter hook forward priority 0; policy accept;
+    tcp dport 5432 drop
+    tcp dport 25 reject with tcp reset
+  }
+}
+"""
+"""The firewall of gw-2."""
+
+
 def commands(text: str) -> list[str]:
     """The command lines of the README, in order."""
     return [line[2:] for block in BLOCK.findall(text) for line in block.splitlines() if line.startswith("$ ")]
@@ -83,12 +103,18 @@ def commands(text: str) -> list[str]:
 def outputs(lines: list[str], root: PrivateRoot) -> list[tuple[str, int]]:
     """(output, exit status) of each command line, run on the example server."""
     with Sandbox() as sandbox:
-        server, client = sandbox.host("web-01", root=root), sandbox.host("client")
-        sandbox.link(server, client)
+        server, gateways = sandbox.host("web-01", root=root), [sandbox.router(f"gw-{at}", root=root) for at in (1, 2, 3)]
+        database = sandbox.host("db-01", root=root)
+        for near, far in pairwise([server, *gateways, database]):
+            sandbox.link(near, far)
+        sandbox.route_all()
+        gateways[1].run(["nft", "-f", "/dev/stdin"], text=ON_THE_WAY)
+        database.start(["/usr/bin/python3", "-c", DATABASE])
+        database.wait_for_port(5432)
         me = [sys.executable, str(Path(__file__).resolve()), "--inside"]
         # Its own PID namespace and /proc: the examples see this server's processes and nothing of the machine around it.
         command = ["unshare", "--pid", "--fork", "--mount-proc", *me]
-        done = server.run(["sh", "-c", OUTSIDE.format(netns=client.netns_path), "sh", *command], text=json.dumps(lines), timeout_s=150)
+        done = server.run(["sh", "-c", OUTSIDE.format(netns=gateways[0].netns_path), "sh", *command], text=json.dumps(lines), timeout_s=150)
     if done.returncode:
         raise RuntimeError(done.stderr[-2000:])
     return [(text, status) for text, status in json.loads(done.stdout)]
@@ -128,6 +154,8 @@ def _start_programs() -> None:
     """nginx with two workers, a small application, a VXLAN interface, and one visitor."""
     Path("/tmp/example-nginx.conf").write_text(NGINX, "ascii")
     subprocess.run(["nginx", "-c", "/tmp/example-nginx.conf"], check=True, timeout=30)
+    with Path("/etc/hosts").open("a", encoding="ascii") as hosts:
+        hosts.write(NAMES)
     Path("/srv/shop").mkdir(exist_ok=True)
     Path("/srv/shop/app.py").write_text(APP, "ascii")
     Path("/srv/portulan.toml").write_text(WANTED, "ascii")

@@ -70,8 +70,8 @@ def beyond(request, sandbox, peers):
     return version, here, at
 
 
-EXPECTED = {"raw": [Reason.ECHO, Reason.RESET, Reason.RESET, Reason.PORT_UNREACHABLE]}
-EXPECTED["plain"] = [Reason.ECHO, Reason.REFUSED, Reason.REFUSED, Reason.PORT_UNREACHABLE]
+EXPECTED = {"raw": [Reason.ECHO_REPLY, Reason.RESET, Reason.RESET, Reason.PORT_UNREACHABLE]}
+EXPECTED["plain"] = [Reason.ECHO_REPLY, Reason.REFUSED, Reason.REFUSED, Reason.PORT_UNREACHABLE]
 
 
 @pytest.mark.peer

@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.lab, pytest.mark.peer]
 NO = (
     "portulan 8443", "portulan lookup postgrse", "portulan why 80", "portulan why 40000", "portulan why 5001",
     "portulan why 443    # as an ordinary user", "portulan conflicts /srv/shop", "portulan reach 5000 --from everyone", "portulan audit",
-    "portulan audit --policy /srv/portulan.toml --ignore cleartext.http",
+    "portulan trace db-01:5432", "portulan trace db-01:25", "portulan audit --policy /srv/portulan.toml --ignore cleartext.http",
 )  # fmt: skip
 """Examples whose answer is no."""
 

@@ -19,7 +19,7 @@ PLAIN = {
 }  # fmt: skip
 SEEN = {
     scan_lab.CLOSED: "closed reset", scan_lab.OPEN: "open syn-ack", scan_lab.DROPPED: "filtered no-response", scan_lab.REJECTED: "filtered",
-    scan_lab.ROUTER_RESET: "closed reset", scan_lab.HOST_RESET: "closed reset", scan_lab.TARPIT: "open syn-ack", scan_lab.PROXIED: "open syn-ack",
+    scan_lab.ROUTER_RESET: "closed reset", scan_lab.HOST_RESET: "closed reset", scan_lab.TARPIT: "open syn-ack", scan_lab.PROXIED: "open syn-ack", scan_lab.PROXIED_OPEN: "open syn-ack",
 }  # fmt: skip
 OF_EACH = 8
 
@@ -84,8 +84,8 @@ def test_nmap_sees_what_the_scene_has(peers, day_seed, name):
     for port, kind in chosen.items():
         said, ttl = seen[port]
         assert said.startswith(SEEN[kind]), (port, scan_lab.NAMES[kind], said, scene.truth.code)
-        if kind in {scan_lab.OPEN, scan_lab.ROUTER_RESET}:
-            assert ttl == 64 - (case["path"] == "routed" and kind == scan_lab.OPEN)
+        if kind in {scan_lab.OPEN, scan_lab.ROUTER_RESET, scan_lab.HOST_RESET}:
+            assert ttl == 64 - (case["path"] == "routed" and kind != scan_lab.ROUTER_RESET)
 
 
 def test_resets_are_limited(peers, day_seed):

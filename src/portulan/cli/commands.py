@@ -29,6 +29,8 @@ COMMANDS = {
         Command("lease", "portulan.cli.lease", mark("keep a port for a program or a name: the same number each day")),
         Command("release", "portulan.cli.release", mark("give a leased port back")),
         Command("stop", "portulan.cli.stop", mark("end whoever holds a port, politely")),
+        Command("ping", "portulan.cli.ping", mark("is a port open, and how fast does it answer")),
+        Command("trace", "portulan.cli.trace", mark("the way to a port, and where it ends")),
         Command("lookup", "portulan.cli.lookup", mark("what a port number or a service name stands for")),
         Command("map", "portulan.cli.map", mark("all 65,536 ports as one picture")),
         Command("registry", "portulan.cli.registry", mark("bring the registry of port numbers up to date")),

@@ -18,6 +18,8 @@ from portulan.model.finding import Finding as AuditFinding
 from portulan.model.finding import Ignore, Unjudged
 from portulan.model.free import FreePort
 from portulan.model.lease import Lease
+from portulan.model.path import Compared, Flow, Hop, Kind, PathMtu, PingSummary
+from portulan.model.path import Verdict as PathVerdict
 from portulan.model.picture import Stretch
 from portulan.model.port import Port, Transport
 from portulan.model.reach import Outcome, Place, Way
@@ -62,6 +64,14 @@ ENVELOPES: dict[str, tuple[type, dict[str, Any]]] = {
     "reach": (ReachRow, {"host": str}),
     "reach-packet": (StepRow, {"host": str, "port": str, "verdict": Outcome, "path": Way, "rule": Place | None, "link": str, "listener": bool | None}),
     "reach-matrix": (MatrixRow, {"host": str}),
+    "ping": (PingSummary, {}),
+    "trace": (
+        Hop,
+        {
+            "target": str, "host": str, "address": str, "port": int | None, "transport": Kind, "verdict": PathVerdict, "reached": int | None, "flow": Flow,
+            "mtu": PathMtu | None, "compared": tuple[Compared, ...], "rounds": int, "probes": int, "took_ms": float,
+        },
+    ),
     "scan": (
         PortSeen,
         {

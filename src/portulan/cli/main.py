@@ -164,9 +164,9 @@ def _split(module: ModuleType, words: list[str]) -> tuple[list[str], list[str]]:
 
 
 def _plain(module: ModuleType, words: list[str]) -> Any:
-    """The options of the commonest lines, which hold none but `--json`: argparse and what it brings take 10 ms, an eighth of such an answer."""
+    """The options of the commonest lines, which hold none but `--json` and what the command takes so: argparse and what it brings take 10 ms, an eighth of such an answer."""
     bare = [word for word in words if word != "--json"]
-    if not hasattr(module, "plain") or any(word.startswith("-") for word in bare):
+    if not hasattr(module, "plain") or any(word.startswith("-") and word not in getattr(module, "PLAIN", ()) for word in bare):
         return None
     options = module.plain(bare)
     return None if options is None else SimpleNamespace(**options, json=len(bare) < len(words), lang=None, color="auto")
@@ -192,7 +192,8 @@ def _behind_options(words: list[str]) -> tuple[str, list[str]]:
     """Options before the command belong to it: `portulan --lang ja who 80`."""
     values = (
         "--lang", "--color", "--user", "--name", "--service", "--netns", "--source", "--pid", "--watch", "--address", "--uid", "--device", "--kind", "--transport",
-        "--port", "--range", "--for", "--except", "--wait", "-n",
+        "--port", "--range", "--for", "--except", "--wait", "-n", "-c", "--count", "-i", "--interval", "-w", "--patience", "-m", "--max-hops",
+        "--compare", "--as-file",
     )  # fmt: skip
     common = ("--lang", "--color", "--json")
     before: list[str] = []

@@ -77,7 +77,14 @@ class Reason(StrEnum):
     """The kernel of this host said so."""
     NOT_ASKED = "not-asked"
     """The scan was ended before."""
-    ECHO = "echo-reply"
+    ECHO_REPLY = "echo-reply"
+    """An answer to an ICMP echo."""
+    TOO_BIG = "too-big"
+    """A router cannot send on a packet of that size."""
+    LOCAL_FIREWALL = "local-firewall"
+    """This host's own rules did not let the packet out."""
+    LINK_DOWN = "link-down"
+    """The interface it would leave by is down or gone."""
     ARP = "arp-response"
     NEIGHBOUR = "nd-response"
     """It answered to IPv6's neighbour discovery."""
@@ -166,6 +173,9 @@ class HostSeen(Record):
     others: tuple[Others, ...] = ()
     """What has no row of its own."""
     mac: str | None = None
+    reason: Reason | None = None
+    """By what host discovery found it, where that was asked."""
+    rtt_ms: float | None = None
 
 
 class Basis(StrEnum):

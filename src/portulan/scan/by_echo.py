@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from portulan.system.echoing import Destination
 
 _ROOM = 1 << 20
-_REASON = REASONS.index(Reason.ECHO)
+_REASON = REASONS.index(Reason.ECHO_REPLY)
 
 
 class EchoProber:

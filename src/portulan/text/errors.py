@@ -80,10 +80,43 @@ def sentences(voice: Voice, error: PortulanError) -> tuple[str, ...]:
 
 def _tables() -> tuple[dict[str, str], dict[str, str]]:
     """Our own sentences, and those of the rooms that keep theirs beside their other words. Imported only when something went wrong."""
-    from portulan.text import audit, conflicts, firewall, free, lease, lookup, probers, reach, sandbox, scan_asked, scan_parts, stop, why
+    from portulan.text import (
+        audit,
+        conflicts,
+        firewall,
+        free,
+        lease,
+        lookup,
+        path,
+        ping,
+        probers,
+        reach,
+        sandbox,
+        scan_asked,
+        scan_parts,
+        stop,
+        why,
+    )
     from portulan.text import map as map_text
 
-    rooms = (audit, conflicts, firewall, free, lease, lookup, map_text, probers, reach, sandbox, scan_asked, scan_parts, stop, why)
+    rooms = (
+        audit,
+        conflicts,
+        firewall,
+        free,
+        lease,
+        lookup,
+        map_text,
+        path,
+        ping,
+        probers,
+        reach,
+        sandbox,
+        scan_asked,
+        scan_parts,
+        stop,
+        why,
+    )
     return (
         {code: text for room in rooms for code, text in room.SENTENCES.items()} | SENTENCES,
         {code: text for room in rooms for code, text in room.WAYS_OUT.items()} | WAYS_OUT,

@@ -23,6 +23,9 @@ MISSING: dict[str, str] = {
     "syn-needs-root": mark(
         "sending raw packets needs CAP_NET_RAW: scanned with ordinary connections instead (slower, and logged by the target)"
     ),
+    "hosts-no-ping": mark("pinging is not allowed here: hosts that answer pings only were not found"),
+    "hosts-no-neighbours": mark("without CAP_NET_RAW neighbours are not asked by ARP: silent ones may have been passed over"),
+    "nobody-there": mark("no address answered, so no port was asked: --no-discovery asks them all the same"),
     "interrupted": mark("the scan was interrupted: what it had found by then is told"),
     "not-complete": mark("the scan did not come to its end: what it had found by then is told"),
     "not-exact": mark("the scan is not exact"),
@@ -196,6 +199,13 @@ def left_out_line(voice: Voice, left_out: Sequence[tuple[str, str]]) -> str | No
     if len(left_out) > _FEW:
         named.append(voice.count("{n} more network", "{n} more networks", len(left_out) - _FEW))
     return voice.say("not asked: {networks}", networks=", ".join(named))
+
+
+def shard_line(voice: Voice, report: ScanReport) -> str | None:
+    """That it is a part."""
+    if report.shard is None or report.shard.of == 1:
+        return None
+    return voice.say("part {n} of {of}: the others tell the rest", n=report.shard.number + 1, of=report.shard.of)
 
 
 def progress_text(voice: Voice, progress: Progress) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from portulan.text.voice import mark
 
 SENTENCES: dict[str, str] = {
+    "scan.not-own": mark("{address} is not an address of this host: only those can be asked with --local."),
     "scan.no-targets": mark("nothing to scan was named: an address, a network, a range or a name was expected."),
     "scan.not-a-target": mark("{text} is neither an address nor a network, a range or a name of a host."),
     "scan.not-a-network": mark("{text} is neither an address nor a network."),
@@ -74,6 +75,7 @@ LEFT_OUT: dict[str, str] = {
     "unspecified": mark("no address of a host"),
     "reserved": mark("reserved"),
     "no-route": mark("no way leads there"),
+    "host-unreach": mark("the gateway to it does not answer"),
     "host-down": mark("nobody has the address"),
     "link-local": mark("link-local, and no interface was named"),
 }

@@ -27,11 +27,14 @@ if TYPE_CHECKING:
     from portulan.verbs.lookup import common as common
     from portulan.verbs.lookup import lookup as lookup
     from portulan.verbs.map import port_map as port_map
+    from portulan.verbs.ping import ping as ping
+    from portulan.verbs.ping import wait_open as wait_open
     from portulan.verbs.reach import matrix as matrix
     from portulan.verbs.reach import passage as passage
     from portulan.verbs.reach import reach as reach
     from portulan.verbs.registry import update_registry as update_registry
     from portulan.verbs.stop import stop as stop
+    from portulan.verbs.trace import trace as trace
     from portulan.verbs.who import who as who
     from portulan.verbs.why import why as why
 
@@ -49,6 +52,7 @@ _HOMES = {
     "leases": "lease",
     "lookup": "lookup",
     "note": "lease",
+    "ping": "ping",
     "port_map": "map",
     "matrix": "reach",
     "passage": "reach",
@@ -56,11 +60,13 @@ _HOMES = {
     "release": "lease",
     "update_registry": "registry",
     "stop": "stop",
+    "trace": "trace",
+    "wait_open": "ping",
     "who": "who",
     "why": "why",
 }
 __all__ = [
-    "audit", "chart", "common", "compare_host", "conflicts", "diff", "free", "hold", "lease", "lease_for", "leases", "lookup", "matrix", "note", "passage", "port_map", "reach", "release", "stop", "update_registry", "who",
+    "audit", "chart", "common", "compare_host", "conflicts", "diff", "free", "hold", "lease", "lease_for", "leases", "lookup", "matrix", "note", "passage", "ping", "port_map", "reach", "release", "stop", "trace", "update_registry", "wait_open", "who",
     "why",
 ]  # fmt: skip
 

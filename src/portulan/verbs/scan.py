@@ -23,6 +23,8 @@ from portulan.scan.ways import ways_of
 from portulan.system.linux.procfs import effective_capabilities
 from portulan.system.registry_file import open_table
 from portulan.verbs.scan_asked import asked_ports, asked_targets, own_networks
+from portulan.verbs.scan_hosts import find_present, worth_it
+from portulan.verbs.scan_local import scan_local
 from portulan.verbs.scan_parts import Parts, asked_of
 
 TYPE_CHECKING = False
@@ -84,6 +86,8 @@ def scan(
     if method is not Method.UDP and wanted.tcp:
         method, why = _allowed(method)
         missing += why
+    if local:
+        return scan_local(chosen, wanted, every=every, on_rows=on_rows)
     rules = Rules(
         goal=miss, patience_s=patience_s, assume_loss=assume_loss, most_rate=rate, longest_wait_s=max_rtt_s or Rules().longest_wait_s
     )
@@ -93,6 +97,10 @@ def scan(
     course = _Course(chosen, rules, shard, parts, every=every, on_progress=on_progress, on_rows=on_rows)
     try:
         parts.open(asked_of(chosen, asked, rules, shard, hosts=f"{hosts_only} {discover}"))
+        if hosts_only or (discover is None and worth_it(chosen, max(len(numbers) for _, numbers in asked.values()))) or discover:
+            missing += course.narrow(raw=(method is Method.SYN) or _may_send_raw(), rate=rate)
+        if hosts_only:
+            return course.report(tuple(targets), begun, missing)
         for transport, (by, numbers) in asked.items():
             course.prepare(transport, by, numbers)
         if drop_rights and not parts.shared:
@@ -119,9 +127,11 @@ def _allowed(method: Method | None) -> tuple[Method, list[str]]:
     """The method for TCP, and what is missing if it is not the best."""
     if method is Method.CONNECT or sys.platform != "linux":
         return Method.CONNECT, []
-    if effective_capabilities() >> _CAP_NET_RAW & 1:
-        return Method.SYN, []
-    return Method.CONNECT, ["syn-needs-root"]
+    return (Method.SYN, []) if _may_send_raw() else (Method.CONNECT, ["syn-needs-root"])
+
+
+def _may_send_raw() -> bool:
+    return sys.platform == "linux" and bool(effective_capabilities() >> _CAP_NET_RAW & 1)
 
 
 class _Part(Record):
@@ -150,6 +160,8 @@ class _Course:
         self._targets, self._rules, self._shard, self._at = targets, rules, shard, parts
         self._every, self._on_progress, self._on_rows = every, on_progress, on_rows
         self._service = open_table().usual
+        self._asked = targets
+        self._present: dict[str, HostSeen] = {}
         self._parts: list[_Part] = []
         self._passes: list[Pass] = []
         self._rows: list[PortSeen] = []
@@ -158,6 +170,15 @@ class _Course:
         self._down: dict[str, Reason] = {}
         self._left_out: list[tuple[str, str]] = []
         self._complete, self._unkept = True, False
+
+    def narrow(self, *, raw: bool, rate: float | None) -> list[str]:
+        """Find out who is there, and ask only those from now on; returns what is missing. A scan that is gone on with has that from its journal."""
+        if self._at.journal is not None and self._at.journal.job(0) is not None:
+            return []
+        present = find_present(self._targets, self._at.key, raw=raw, rate=rate)
+        self._asked, self._targets = self._targets, present.targets
+        self._present = {host.address: host for host in present.hosts}
+        return [*present.skipped, *(() if present.targets.v4 or present.targets.v6 else ("nobody-there",))]
 
     def prepare(self, transport: Transport, method: Method, ports: PortSet) -> None:
         """Open what one transport's ports of all addresses need, a family after the other."""
@@ -243,9 +264,11 @@ class _Course:
 
     def report(self, asked: tuple[str, ...], begun: float, missing: list[str]) -> ScanReport:
         """All of it."""
-        names = self._targets.names
-        hosts = [_joined(address, names.get(address), parts) for address, parts in self._hosts.items()]
-        hosts += [HostSeen(address, names.get(address), up=False, states={}) for address in self._down if address not in self._hosts]
+        names = self._asked.names
+        hosts = [_joined(address, names.get(address), parts, self._present.get(address)) for address, parts in self._hosts.items()]
+        hosts += [host for address, host in self._present.items() if address not in self._hosts]
+        told = self._hosts.keys() | self._present.keys()
+        hosts += [HostSeen(address, names.get(address), up=False, states={}) for address in self._down if address not in told]
         if self._unkept:
             missing.append("rows-not-kept")
         took_s = time.time() - begun
@@ -253,21 +276,21 @@ class _Course:
             begun, took_s = self._at.begun, sum(each.effort.took_s for each in self._passes)
         return ScanReport(
             targets=asked,
-            addresses=self._targets.addresses,
+            addresses=self._asked.addresses,
             begun_at=datetime.fromtimestamp(begun, UTC),
             took_s=took_s,
             passes=tuple(self._passes),
             hosts=tuple(sorted(hosts, key=lambda host: _order(host.address))),
             rows=tuple(sorted(self._rows, key=lambda row: (_order(row.address), row.transport, row.port))),
             states={state.value: self._states[state.value] for state in State if state.value in self._states},
-            left_out=(*self._targets.left_out, *self._left_out),
+            left_out=(*self._asked.left_out, *self._left_out),
             shard=self._shard,
             complete=self._complete,
             missing=tuple(missing),
         )
 
 
-def _joined(address: str, name: str | None, parts: list[Host]) -> HostSeen:
+def _joined(address: str, name: str | None, parts: list[Host], present: HostSeen | None) -> HostSeen:
     states: dict[str, int] = {}
     for part in parts:
         for state, amount in part.states.items():
@@ -276,9 +299,12 @@ def _joined(address: str, name: str | None, parts: list[Host]) -> HostSeen:
     return HostSeen(
         address,
         name,
-        up=True if True in ups else None if None in ups else False,
+        up=True if True in ups or present is not None else None if None in ups else False,
         states=states,
         others=tuple(other for part in parts for other in part.others),
+        mac=present.mac if present is not None else None,
+        reason=present.reason if present is not None else None,
+        rtt_ms=present.rtt_ms if present is not None else None,
     )
 
 

@@ -80,3 +80,10 @@ def own_networks() -> tuple[list[str], list[str]]:
 
 
 _BROADCAST = 3
+
+
+def own_addresses() -> frozenset[bytes]:
+    """This host's addresses, packed; none where they cannot be read."""
+    from portulan.system.uplinks import Uplinks
+
+    return Uplinks().own_addresses

@@ -12,7 +12,7 @@ from portulan.errors import ParseError
 from portulan.model.record import Record
 from portulan.model.scan import Reason
 
-FROM_HERE, FROM_ICMP, FROM_ICMP6 = 1, 2, 3
+FROM_HERE, FROM_ICMP, FROM_ICMP6, FROM_CLOCK = 1, 2, 3, 4
 """Where an error of the queue comes from (SO_EE_ORIGIN_*)."""
 
 _EXTENDED = Struct("=IBBBBII")
@@ -59,6 +59,10 @@ class QueuedError(Record):
     code: int
     offender: bytes
     """Packed address of who sent it; empty when the kernel does not know."""
+    info: int = 0
+    """The size that would have passed, where a packet was too big; of a time stamp, which moment."""
+    data: int = 0
+    """Of a time stamp: the number of the datagram, from 0."""
 
     @property
     def reason(self) -> Reason | None:
@@ -72,7 +76,7 @@ def parse_queued_error(data: bytes) -> QueuedError:
     """The ancillary data of IP_RECVERR or IPV6_RECVERR. Raises ParseError."""
     if len(data) < _EXTENDED.size:
         raise ParseError("kernel.damaged", detail="IP_RECVERR")
-    number, origin, kind, code, _, _, _ = _EXTENDED.unpack_from(data)
+    number, origin, kind, code, _, info, more = _EXTENDED.unpack_from(data)
     name = data[_EXTENDED.size :]
     family = _FAMILY.unpack_from(name)[0] if len(name) >= _FAMILY.size else 0
     offender = b""
@@ -80,4 +84,4 @@ def parse_queued_error(data: bytes) -> QueuedError:
         offender = bytes(name[4:8])
     elif family == _AF_INET6 and len(name) >= 24:
         offender = bytes(name[8:24])
-    return QueuedError(number, origin, kind, code, offender)
+    return QueuedError(number, origin, kind, code, offender, info, more)

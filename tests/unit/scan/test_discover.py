@@ -61,7 +61,7 @@ class Played:
         self.flying = [each for each in self.flying if each[0] >= sent_before]
 
 
-UP = (Verdict.OPEN, Reason.ECHO, 0)
+UP = (Verdict.OPEN, Reason.ECHO_REPLY, 0)
 
 
 def test_each_host_is_asked_until_it_answers():
