@@ -21,6 +21,7 @@ from portulan.model.scan import (
     Progress,
     Reason,
     ScanReport,
+    Shard,
     State,
 )
 
@@ -103,6 +104,7 @@ MANY = ScanReport(
     (),
     ROWS[:1],
     {"open": 1, "closed": 5_000, "filtered": 16_772_215},
+    shard=Shard(0, 4),
     missing=("rows-not-kept",),
 )
 LOCAL = ONE._replace(

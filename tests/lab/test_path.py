@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import jsonschema
@@ -234,3 +235,65 @@ def test_a_report_of_rounds_and_systems_by_a_file(chain, tmp_path):
     rows = [line.split(",") for line in done.stdout.splitlines()]
     assert [row[3] for row in rows[1:]] == ["AS64500 LAB", "AS64501 ROUTER", "AS64500 LAB", "AS64500 LAB"]
     assert {row[4] for row in rows[1:]} == {"5"}
+
+
+SHORT_QUOTES = """
+import socket, struct
+def checksum(data):
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF
+heard = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0800)); heard.bind(("eth0", 0x0800))
+speak = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+while True:
+    packet, place = heard.recvfrom(4096)
+    packet = packet[14:]
+    if place[2] == socket.PACKET_HOST and packet[8] == 1 and packet[9] == 17:
+        message = struct.pack("!BBHI", 11, 0, 0, 0) + packet[:28]
+        speak.sendto(message[:2] + struct.pack("!H", checksum(message)) + message[4:], (socket.inet_ntoa(packet[12:16]), 0))
+"""
+
+
+def test_a_router_that_quotes_as_little_as_it_must(chain):
+    """RFC 792 asks for eight bytes: a UDP header, and nothing of what tells one datagram from another."""
+    router = chain.routers[1]
+    proofs_path.put(router, "icmp type time-exceeded ip length 56 accept\n  icmp type time-exceeded drop", "output")
+    router.start([sys.executable, "-c", SHORT_QUOTES])
+    time.sleep(0.5)
+    done = portulan(chain.client, "trace", f"{chain.address(4)}:{ECHO}/udp", "-w", "0.5", "--json", user=65534)
+    answer = json.loads(done.stdout)
+    assert (answer["verdict"]["finding"], answer["verdict"]["hop"]) == ("open", 4)
+    assert [[seen["address"] for seen in hop["seen"]] for hop in answer["items"]] == [[chain.address(4, hop)] for hop in range(1, 5)]
+
+
+@pytest.mark.parametrize("asked", [f"{OPEN}", f"{ECHO}/udp"])
+@pytest.mark.parametrize("user", [True, False])
+def test_a_path_is_watched_while_the_interface_goes_down(chain, asked, user):
+    target = f"{chain.address(4)}:{asked}"
+    fault = threading.Timer(3.0, lambda: chain.links[0].switch(on=False))
+    fault.start()
+    before, during = chain.client.call(*((proofs_path.as_ordinary,) if user else ()), watched, target)
+    fault.join()
+    assert all(hop.answered == hop.sent > 0 for hop in before.hops)
+    assert all(hop.answered < hop.sent for hop in during.hops)
+    assert any({"no-route", "link-down"} & hop.reasons.keys() for hop in during.hops)
+
+
+def watched(target):
+    """What is known before the interface goes down, and after."""
+    from portulan.verbs.live import Watch
+
+    begun = time.monotonic()
+    with Watch(target, wait_s=0.2, names=False) as watch:
+        watch.run(mtu=False)
+        watch.begin(0.02)
+        while watch.repeats < 5:
+            watch.step(0.02)
+        watch.settle()
+        before = watch.now()
+        time.sleep(max(0.0, begun + 4.0 - time.monotonic()))
+        while watch.repeats < 10:
+            watch.step(0.02)
+        watch.settle()
+        return before, watch.now()

@@ -273,3 +273,36 @@ def test_own_firewall_is_a_doubt(pair, peers):
     found, said = here.call(doubts)
     assert [port for _, port in found] == [79]
     assert said == ("table-full",)
+
+
+def test_a_control_is_greeted_as_it_answered(pair):
+    """An agent that speaks SNMP version 2c only, which is the second greeting."""
+    here, there, _ = pair
+    spoken = hello(161, 1, 1)[:6]
+
+    def twice():
+        space = space_of(there.address, ports=[161])
+        with contextlib.closing(UdpProber(space, KEY)) as prober:
+            found = ask(prober, space, rounds=3)
+            for tag in range(prober.rounds, prober.rounds + 3):
+                prober.send(np.array([0]), tag)
+            tags = set()
+            while (answers := prober.receive(0.3)) is not None:
+                tags |= set(answers.tag.tolist())
+            return found, tags, prober.rounds
+
+    with answering(datagrams(there, there.address, 161), lambda data: data if data[:6] == spoken else None):
+        found, tags, rounds = here.call(twice)
+    assert ports_with(found, Verdict.OPEN) == {161}
+    assert tags == set(range(rounds, rounds + 3))
+
+
+def test_a_link_local_address_with_its_scope(pair):
+    here, there, link = pair
+    table = there.call(Path("/proc/net/if_inet6").read_text).splitlines()
+    address = socket.inet_ntop(socket.AF_INET6, bytes.fromhex(next(line[:32] for line in table if line.startswith("fe80"))))
+    with answering(datagrams(there, "::", 500), lambda data: b"yes"):
+        found, forged, _ = here.call(udp_scan, address, ports=[499, 500], rounds=2, scope=link.end(here).index)
+    assert ports_with(found, Verdict.OPEN) == {500}
+    assert ports_with(found, Verdict.CLOSED) == {499}
+    assert forged == 0

@@ -194,7 +194,7 @@ def missing_of(voice: Voice, report: ScanReport) -> list[str]:
 def show(face: Face, report: ScanReport) -> None:
     """The answer for people: each host with its ports, and how sure it is."""
     from portulan.scan.reports.by_host import by_host
-    from portulan.text.scan import headline, interesting, left_out_line, silent_line
+    from portulan.text.scan import headline, interesting, left_out_line, shard_line, silent_line
 
     voice = face.voice
     top = headline(voice, report)
@@ -211,7 +211,7 @@ def show(face: Face, report: ScanReport) -> None:
         _host(face, host, rows, report.took_s if top is None else None)
     if top is not None:
         face.line()
-    for text in filter(None, (silent_line(voice, report, shown), left_out_line(voice, report.left_out))):
+    for text in filter(None, (silent_line(voice, report, shown), left_out_line(voice, report.left_out), shard_line(voice, report))):
         face.paragraph(text, " ")
     _sure(face, report)
 

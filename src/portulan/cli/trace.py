@@ -151,11 +151,13 @@ def whole(text: str, option: str) -> int:
 
 def show(face: Face, trace: Trace) -> None:
     """The answer, the hops, the evidence."""
-    from portulan.text.path import blame, evidence, flow, headline, path_mtu, sureness
+    from portulan.cli.table import width_of, wrap
+    from portulan.text.path import blame, evidence, flow, headline, next_step, path_mtu, sureness
 
     voice, verdict = face.voice, trace.verdict
     style = {"open": "green", "open|filtered": "yellow"}.get(verdict.state.value, "red")
-    face.paragraph(face.style(headline(voice, trace), "bold", style) if not face.colour else headline(voice, trace))
+    for line in wrap(headline(voice, trace), min(face.width, 100)):
+        face.line(face.style(line, "bold", style))
     face.paragraph(blame(voice, trace))
     if trace.hops:
         face.line()
@@ -167,8 +169,9 @@ def show(face: Face, trace: Trace) -> None:
     if trace.mtu is not None:
         facts.append((voice.say("path MTU"), path_mtu(voice, trace.mtu)))
     facts.append((voice.say("probes"), flow(voice, trace.flow)))
-    from portulan.cli.table import width_of, wrap
-
+    further = next_step(voice, trace)
+    if further is not None:
+        facts.append((voice.say("next"), further))
     size = max(width_of(label) for label, _ in facts)
     for label, text in facts:
         for at, line in enumerate(wrap(text, max(20, min(face.width, 110) - size - 4)) or [""]):

@@ -7,7 +7,7 @@ routers answer long before far ones do. Silent hops right before the host are as
 
 from __future__ import annotations
 
-from portulan.model.path import ARRIVED, NOT_SENT, REJECTED, Answer
+from portulan.model.path import ARRIVED, NOT_SENT, REJECTED, Answer, Clock
 from portulan.model.record import Record
 from portulan.model.scan import Reason
 
@@ -47,6 +47,8 @@ class Rounds:
         """Of the host, but for which probe it does not say."""
         self.of_hop: dict[int, list[int]] = {}
         """Hop -> keys of its probes."""
+        self.one_by_one = False
+        """A router answered without saying for which probe (RFC 792 asks for no more of a datagram than its header): from now on only one is under way."""
         self._next_key = begin_key
         self._longest_s = 0.0
 
@@ -94,9 +96,10 @@ class Rounds:
         if self.blocked is not None:
             return
         self._widen(now_s)
-        yield from self._send(
-            [hop for hop in self._wanted() if self.tries(hop) < self._most_tries(hop) and self._overdue_s(hop) <= now_s], now_s
-        )
+        hops = [hop for hop in self._wanted() if self.tries(hop) < self._most_tries(hop) and self._overdue_s(hop) <= now_s]
+        if self.one_by_one:
+            hops = [] if self._under_way(now_s) else sorted(hops, key=self.tries)[:1]
+        yield from self._send(hops, now_s)
 
     def _send(self, hops: range | list[int], now_s: float) -> Iterator[tuple[int, int]]:
         for hop in hops:
@@ -108,17 +111,40 @@ class Rounds:
 
     def take(self, answer: Answer, now_s: float) -> None:
         """An answer. Those of other probes, and second ones, are left aside."""
-        if answer.key is None:
+        if answer.key is None and answer.reason not in ARRIVED:
+            under_way = self._under_way(now_s)
+            if self.one_by_one and len(under_way) == 1:
+                self.take(self._timed(answer, under_way[0], now_s), now_s)
+            self.one_by_one = True
+        elif answer.key is None:
             self.nameless.append((answer, now_s))
         elif answer.key in self.sent and answer.key not in self.answers:
             self.answers[answer.key] = answer, now_s
             self._longest_s = max(self._longest_s, now_s - self.sent[answer.key].at_s)
 
+    def _under_way(self, now_s: float) -> list[int]:
+        """Probes that are still worth waiting for."""
+        patience_s = self.patience_s()
+        return [key for key, sent in self.sent.items() if key not in self.answers and sent.at_s + patience_s > now_s]
+
+    def _timed(self, answer: Answer, key: int, now_s: float) -> Answer:
+        """An answer that can be of one probe only, with a time that this process took."""
+        rtt_ns = int((now_s - self.sent[key].at_s) * 1e9)
+        return answer._replace(key=key, rtt_ns=rtt_ns, early_ns=rtt_ns, clock=Clock.PROCESS)
+
     def wake_s(self) -> float | None:
         """When the next thing is due, by the same clock; None: nothing is, until an answer comes or for good."""
         if self.blocked is not None:
             return None
+        if self.one_by_one and self._last_under_way_s is not None:
+            return self._last_under_way_s
         return min((self._overdue_s(hop) for hop in self._wanted()), default=None)
+
+    @property
+    def _last_under_way_s(self) -> float | None:
+        """When the last of the silent probes is given up."""
+        sent = [self.sent[key].at_s for key in self.sent if key not in self.answers]
+        return max(sent) + self.patience_s() if sent else None
 
     def done(self, now_s: float) -> bool:
         """Whether waiting longer would not tell more."""

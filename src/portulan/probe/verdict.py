@@ -96,6 +96,8 @@ def _not_sent(heard: Heard) -> Verdict | None:
 
 def _before(heard: Heard, hop: int) -> Evidence:
     """How the way up to a hop is known."""
+    if hop == 1:
+        return Evidence("next-to-us")
     expired = heard.expired()
     known = [each for each in range(1, hop) if each in expired]
     if len(known) == hop - 1:

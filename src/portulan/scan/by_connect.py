@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from itertools import repeat
-
 import numpy as np
 
 from portulan.errors import MachineFailed
 from portulan.model.address import format_address
 from portulan.model.scan import REASONS, Answers, Doubt, Reason, Verdict
+from portulan.scan.socket_addresses import socket_addresses
 from portulan.system.connecting import FEW, Connections
 from portulan.system.connection_table import PLENTY, watch_table
 from portulan.system.uplinks import Uplinks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
 
     from portulan.scan.space import Space
-    from portulan.system.connecting import Outcomes, Target
+    from portulan.system.connecting import Outcomes
 
 MOST = 4096
 """Connections begun at once, unless told otherwise."""
@@ -65,8 +62,9 @@ class ConnectProber:
     def send(self, pair: NDArray[np.int64], tag: int) -> tuple[int, float, float]:
         """Begin a connection to each; see `Prober.send`. Raises MachineFailed, also when a link has gone since the scan began."""
         unroutable = self._connections.unroutable
+        targets = socket_addresses(self._space, *self._space.split(pair), self._scope)
         try:
-            handed_over = self._connections.attempt(self._targets(pair), pair.tolist(), tag)
+            handed_over = self._connections.attempt(targets, pair.tolist(), tag)
         except MachineFailed:
             self._uplinks.check()
             raise
@@ -103,19 +101,6 @@ class ConnectProber:
     def close(self) -> None:
         """Close every socket."""
         self._connections.close()
-
-    def _targets(self, pair: NDArray[np.int64]) -> Iterator[Target]:
-        """The socket addresses of pairs, as the library takes them."""
-        host, port = self._space.split(pair)
-        first = int(host[0]) if len(host) else 0
-        names: Iterator[str] = repeat(self._space.address(first))
-        if (host != first).any():
-            places, which = np.unique(host, return_inverse=True)
-            texts = [format_address(row.tobytes()) for row in self._space.packed(places)]
-            names = (texts[each] for each in which.tolist())
-        if self._space.version == 4:
-            return zip(names, port.tolist(), strict=False)
-        return zip(names, port.tolist(), repeat(0), repeat(self._scope), strict=False)
 
     def _responders_of(self, outcomes: Outcomes) -> NDArray[np.uint16]:
         known = self._place_of_responder

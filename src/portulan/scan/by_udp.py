@@ -10,10 +10,11 @@ from portulan.errors import MachineFailed
 from portulan.model.address import format_address, pack_address
 from portulan.model.scan import REASONS, Answers, Doubt, Reason, Verdict
 from portulan.scan.order import mix
+from portulan.scan.socket_addresses import socket_addresses
 from portulan.system.connection_table import PLENTY, watch_table
 from portulan.system.datagrams import Datagrams
 from portulan.system.uplinks import Uplinks
-from portulan.wire.udp_hello import PORTS_WITH_GREETING, answers_elsewhere, hello, matches
+from portulan.wire.udp_hello import PORTS_WITH_GREETING, answers_elsewhere, hello, matches, ways
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
     from portulan.scan.order import Key
     from portulan.scan.space import Space
-    from portulan.system.connecting import Target
     from portulan.system.datagrams import Answer
     from portulan.system.error_queue import Complaint
 
@@ -51,6 +51,7 @@ class UdpProber:
         self._greeted = np.zeros(1 << 16, np.bool_)
         self._greeted[list(PORTS_WITH_GREETING)] = True
         self._places: dict[str, int] = {}
+        self._answered: dict[int, int] = {}  # pair -> tag, of services with several greetings
         self.responders = ["address"]
         self._place_of_responder: dict[bytes, int] = {}
         self.forged = 0
@@ -69,8 +70,9 @@ class UdpProber:
         """Send a datagram to each; see `Prober.send`. Raises MachineFailed, also when a link has gone since the scan began."""
         host, port = self._space.split(pair)
         unroutable = self._datagrams.unroutable
+        targets = socket_addresses(self._space, host, port, self._scope)
         try:
-            handed_over = self._datagrams.send(tag, self._targets(host, port), self._payloads(pair, port, tag), pair.tolist())
+            handed_over = self._datagrams.send(tag, targets, self._payloads(pair, port, tag), pair.tolist())
         except MachineFailed:
             self._uplinks.check()
             raise
@@ -110,28 +112,23 @@ class UdpProber:
 
     # What is sent
 
-    def _targets(self, host: NDArray[np.int64], port: NDArray[np.uint16]) -> Iterator[Target]:
-        first = int(host[0]) if len(host) else 0
-        names: Iterator[str] = repeat(self._space.address(first))
-        if (host != first).any():
-            places, which = np.unique(host, return_inverse=True)
-            texts = [format_address(row.tobytes()) for row in self._space.packed(places)]
-            names = (texts[each] for each in which.tolist())
-        if self._space.version == 4:
-            return zip(names, port.tolist(), strict=False)
-        return zip(names, port.tolist(), repeat(0), repeat(self._scope), strict=False)
-
     def _payloads(self, pair: NDArray[np.int64], port: NDArray[np.uint16], tag: int) -> Iterator[bytes]:
         greeted = self._greeted[port]
         if not greeted.any():
             return repeat(b"")
         dice = mix(pair.astype(np.uint64), self._key)
-        rows = zip(greeted.tolist(), port.tolist(), dice.tolist(), strict=True)
-        return (hello(one, number, tag) if wanted else b"" for wanted, one, number in rows)
+        rows = zip(greeted.tolist(), pair.tolist(), port.tolist(), dice.tolist(), strict=True)
+        return (hello(one, number, self._turn(which, tag)) if wanted else b"" for wanted, which, one, number in rows)
+
+    def _turn(self, pair: int, tag: int) -> int:
+        """Which greeting a pair is sent: another one each round; a control, what it answered to."""
+        return tag if tag < self.rounds else self._answered.get(pair, 0)
 
     def _sent(self, pair: int, port: int, tag: int) -> bytes:
         """What was sent to a pair under a tag, made anew."""
-        return hello(port, int(mix(np.array([pair], np.uint64), self._key)[0]), tag) if self._greeted[port] else b""
+        if not self._greeted[port]:
+            return b""
+        return hello(port, int(mix(np.array([pair], np.uint64), self._key)[0]), self._turn(pair, tag))
 
     # What comes back
 
@@ -157,6 +154,8 @@ class UdpProber:
         if pair < 0 or not matches(port, self._sent(pair, port, answer.socket), answer.payload):
             self.forged += 1
             return None
+        if answer.socket < self.rounds and ways(port) > 1:
+            self._answered.setdefault(pair, answer.socket)
         return pair, answer.socket, Verdict.OPEN, Reason.ANSWER, answer.ttl, answer.at, 0
 
     def _is_own(self, address: str) -> bool:
@@ -179,7 +178,7 @@ class UdpProber:
             return None
         offender = complaint.error.offender
         verdict, by = Verdict.UNREACHABLE, 0
-        if offender == pack_address(complaint.address.partition("%")[0]):
+        if not offender or offender == pack_address(complaint.address.partition("%")[0]):
             verdict = Verdict.CLOSED if reason is Reason.PORT_UNREACHABLE else verdict
         elif offender in self._uplinks.own_addresses and reason is Reason.HOST_UNREACHABLE:
             reason = Reason.HOST_DOWN  # our own kernel: nobody answered to its question for the neighbour

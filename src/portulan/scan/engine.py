@@ -14,7 +14,9 @@ from portulan.model.scan import Answers, Basis, Certainty, Decided, Doubt, Loss,
 from portulan.scan.asking import Ask, Counts, Rest, select
 from portulan.scan.block import MOST_ROWS, Block
 from portulan.scan.controls import Controls
-from portulan.scan.estimate import Tally, missed_at_most, missed_by_host
+from portulan.scan.estimate import Tally
+from portulan.scan.evidence import missed_of
+from portulan.scan.icmp_pace import IcmpPace
 from portulan.scan.judge import final_states
 from portulan.scan.merge import WEAKNESS
 from portulan.scan.order import Permutation
@@ -36,8 +38,6 @@ _CONTROL_GOAL = 160
 """Questions to known responders before anything is said of loss."""
 _ENOUGH_CONTROLS = 4_000
 _BATCHES_AT_ONCE = 16
-_MOST_HOSTS = 4_096
-"""Addresses told apart when loss is judged; with more of them in a block each has too few ports to say anything."""
 _LIMIT_SHOWS = 100
 _LIMIT_GAP = 0.1
 _PAUSE_S = 0.001
@@ -62,6 +62,7 @@ class Engine:
         self.trip = RoundTrip(rules.longest_wait_s)
         self.pace = Pace(self.trip, rules.most_rate, limits=rules.datagrams)
         self._key, self._order = key, Permutation(space.pairs, key)
+        self._refusals = IcmpPace()
         self._dice = np.random.default_rng(key)
         self._rounds, self._controls_count = tags
         self.pairs = -(-(space.pairs - shard[0]) // shard[1]) if space.pairs > shard[0] else 0
@@ -69,7 +70,7 @@ class Engine:
         self._place = begin
         self._before = {verdict: Tally() for verdict in (Verdict.OPEN, Verdict.CLOSED)}
         self._total = dict(self._before)
-        self._second_began = 0.0
+        self._second_began = self._round_began = 0.0
         self._patience_s = rules.patience_s
         self._stops: list[Stop] = []
         self._undecided = 0
@@ -90,7 +91,7 @@ class Engine:
 
     def next(self, now: float, room: int) -> Ask | Rest | None:
         """What to do: send, rest, or None when the scan is over. `finished` may hold a block after any call."""
-        self._now = now
+        self._now, self._round_began = now, self._round_began or now
         while self._phase is not _Phase.DONE:
             if self._finished is not None:
                 return Rest(now)
@@ -243,6 +244,7 @@ class Engine:
     def sent(self, ask: Ask, count: int, began: float, ended: float) -> None:
         """The first `count` of what was asked for have left between these times."""
         self.counts.sent += count
+        self._refusals.asked(count)
         if ask.control:
             assert self._pending is not None
             rows = self._pending[0][count:]
@@ -276,6 +278,8 @@ class Engine:
         self.counts.duplicates += taken.duplicates
         self.counts.late += taken.late
         self.trip.add(taken.trips_s)
+        if self.rules.datagrams:
+            self._refusals.answered(answers.at[answers.verdict == Verdict.CLOSED].tolist())
         current = taken.fresh[taken.current]
         opened = self._block.verdict[taken.fresh] >= Verdict.PROXIED
         self.counts.found += int((self._block.verdict[taken.fresh] == Verdict.OPEN).sum())
@@ -336,7 +340,9 @@ class Engine:
         undecided = stop.undecided and not self.rules.datagrams
         states = final_states(self.space, self._block, datagrams=self.rules.datagrams, limited=self.pace.limited, undecided=undecided)
         self._undecided += len(silent) if stop.undecided else 0
-        self._doubts |= states.doubts | ({stop.doubt} if stop.doubt else set())
+        self._doubts |= (
+            states.doubts | ({stop.doubt} if stop.doubt else set()) | ({Doubt.ASSUMED} if stop.basis is Basis.ASSUMED else set())
+        )
         block = self._block
         self._finished = Decided(block.pairs, states.state, states.reason, block.ttl, block.rtt_s, block.by)
         for verdict in self._before:
@@ -363,7 +369,7 @@ class Engine:
             (Basis.OPEN, opened.upper)
             if opened.known
             else (Basis.CLOSED, loss_closed)
-            if closed.known
+            if closed.known and not (self.pace.limited and self.rules.datagrams)
             else (Basis.ASSUMED, self.rules.assume_loss)
         )
         came = int((self._block.verdict == Verdict.CLOSED).sum()) - self._closed_before
@@ -373,15 +379,24 @@ class Engine:
             most_times=self._rounds,
             goal=self.rules.goal * self._block.size / max(1, self.pairs),
             basis=basis,
-            missed=self._missed((Verdict.OPEN, Verdict.PROXIED), opened, loss, times),
-            missed_closed=self._missed((Verdict.CLOSED,), closed, loss_closed, times_closed) if closed.known or self._held_since else 0.0,
+            missed=missed_of(self.space, self._block, (Verdict.OPEN, Verdict.PROXIED), opened, loss, times),
+            missed_closed=missed_of(self.space, self._block, (Verdict.CLOSED,), closed, loss_closed, times_closed)
+            if closed.known or self._held_since
+            else 0.0,
             refusing=closed.answering,
             loss_closed=loss_closed,
             limited=self.pace.limited,
-            left_s=silent * self._round_took_s / came if came else None,
+            left_s=self._left_s(silent, came, now),
             spent_s=self._spent_s(now),
             patience_s=self._patience_s,
         )
+
+    def _left_s(self, silent: int, came: int, now: float) -> float | None:
+        """How long the silent ones would take at the pace at which refusals come: the one that was learnt, or that of this round."""
+        learnt = self._refusals.limit(now) if self.rules.datagrams else None
+        if learnt is not None:
+            return silent / learnt.per_s
+        return silent * self._round_took_s / came if came else None
 
     def _closed_loss(self, opened: Tally, closed: Tally) -> float:
         """The loss of refusals; notices a target that limits them, by closed ports that no longer answer while open ones do."""
@@ -389,20 +404,12 @@ class Engine:
             return closed.upper
         refused, accepted = self._controls.tally(Verdict.CLOSED), self._controls.tally(Verdict.OPEN)
         likely = accepted.upper if accepted.asked >= _LIMIT_SHOWS else opened.upper
+        if self.rules.datagrams and not opened.known:
+            likely = self.rules.assume_loss
         if refused.asked >= _LIMIT_SHOWS and refused.lost / refused.asked > likely + _LIMIT_GAP:
             self.pace.limited = True
             return max(closed.upper, refused.upper)
         return closed.upper
-
-    def _missed(self, verdicts: tuple[int, ...], tally: Tally, loss: float, times: int) -> float:
-        """The expected number of silent rows of a class, address by address where there are not too many."""
-        if self.space.hosts == 1 or self.space.hosts > _MOST_HOSTS or not tally.answering:
-            return missed_at_most(tally.answering, loss, times)
-        rows = np.flatnonzero(np.isin(self._block.verdict, verdicts))
-        hosts, _ = self.space.split(self._block.pairs[rows])
-        answering = np.bincount(hosts, minlength=self.space.hosts)
-        asked = np.bincount(hosts, self._block.tag[rows] + 1.0, self.space.hosts).astype(np.int64)
-        return missed_by_host(answering, asked, tally, loss, times)
 
     def _spent_s(self, now: float) -> float:
         """Since the first round of this block ended."""

@@ -12,7 +12,6 @@ from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, 
 
 import numpy as np
 
-from portulan import __version__
 from portulan.errors import CannotTell, MachineFailed, PortulanError
 from portulan.model.record import Record
 from portulan.model.scan import Decided, Doubt, Progress
@@ -54,7 +53,8 @@ class Share(Record):
     """Those of this host, for workers on it."""
     drop: bool
     """Whether the worker gives up its rights once its sockets are open."""
-    version: str = __version__
+    version: str
+    """Of Portulan, which must be the worker's too."""
 
 
 class Part(Record):
@@ -72,9 +72,7 @@ def parts_of(pairs: int, workers: Workers) -> int:
 
 
 def run_shard(share: Share) -> Part:
-    """Do one part. Raises what `Run` raises, and CannotTell where nobody wants it any more or this is another version."""
-    if share.version != __version__:
-        raise CannotTell("fleet.version", theirs=__version__, ours=share.version)
+    """Do one part. Raises what `Run` raises, and CannotTell where nobody wants it any more."""
     run = Run(share.job, ways=share.ways)
     try:
         if share.drop:
@@ -102,15 +100,18 @@ class FleetRun:
         job: Job,
         workers: Workers,
         shards: int,
+        work: Callable[[Share], Part],
         *,
+        version: str,
         ways: Ways | None = None,
         drop: bool = False,
         journal: Journal | None = None,
         number: int = 0,
     ) -> None:
-        """In so many `shards`; with a journal, those that it has are not done again."""
+        """In so many `shards`, each done by `work`: `run_shard`, as workers can find it. With a journal, those that it has are not done again."""
+        self._work, self._version = work, version
         self.job, self._workers, self._shards = job, workers, shards
-        self._ways, self._drop = None if workers.remote else ways, drop
+        self._ways, self._drop = (None, False) if workers.remote else (ways, drop)
         self._journal, self._number = journal, number
         self.space = Space(job.version, job.ranges, job.ports)
         self._order = Permutation(self.space.pairs, job.key)
@@ -170,12 +171,12 @@ class FleetRun:
         rate = None if rules.most_rate is None else rules.most_rate / min(self._workers.at_once, self._shards)
         rules = rules._replace(goal=rules.goal / self._shards, most_rate=rate)
         job = self.job._replace(rules=rules, shard=shard_of(self.job, place, self._shards))
-        share = Share(job, self._ways, self._drop)
+        share = Share(job, self._ways, self._drop, self._version)
         try:
-            return self._workers.submit(run_shard, share)
+            return self._workers.submit(self._work, share)
         except BrokenExecutor:
             self._workers.renew()
-            return self._workers.submit(run_shard, share)
+            return self._workers.submit(self._work, share)
 
     def _result(self, future: Future[Part], *, last: bool) -> Part | None:
         """What a worker brought; None where it is to be done again."""

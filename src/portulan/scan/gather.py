@@ -6,6 +6,8 @@ person looks for (open ports) are kept, up to a bound; the rest is counted, for 
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from portulan.model.port import Transport
@@ -51,6 +53,11 @@ class Host(Record):
     states: dict[str, int]
     others: tuple[Others, ...]
     up: bool | None
+
+
+# As `_make` does, without the Python function around it: a /16 has 65,536 of each.
+_host: Callable[[tuple[object, ...]], Host] = partial(tuple.__new__, Host)
+_row: Callable[[tuple[object, ...]], PortSeen] = partial(tuple.__new__, PortSeen)
 
 
 class _Details(Record):
@@ -189,14 +196,13 @@ class Gather:
         many[:, _OPEN * _REASONS : (_OPEN + 1) * _REASONS] = False
         grouped: NDArray[np.bool_] = np.zeros(len(many), bool) if self.every else np.asarray(many.any(axis=1))
         ups = [True if some else False if none else None for some, none in zip(heard[places].tolist(), gone[places].tolist(), strict=True)]
-        names = [state.value for state in STATES]
-        for address, place, row, up in zip(
-            addresses(self.space, places + first), places.tolist(), states[places].tolist(), ups, strict=True
-        ):
-            others: tuple[Others, ...] = ()
-            if grouped[place]:
-                others = self._others(counts[place], np.flatnonzero(many[place]).tolist(), None if codes is None else codes[place])
-            yield Host(address, {name: amount for name, amount in zip(names, row, strict=True) if amount}, others, up)
+        told = _told(states[places])
+        others: list[tuple[Others, ...]] = [()] * len(places)
+        for at in np.flatnonzero(grouped[places]).tolist():
+            place = int(places[at])
+            own = None if codes is None else codes[place]
+            others[at] = self._others(counts[place], np.flatnonzero(many[place]).tolist(), own)
+        yield from map(_host, zip(addresses(self.space, places + first), told, others, ups, strict=True))
 
     def _others(self, counts: NDArray[np.int64], many: list[int], codes: NDArray[np.uint8] | None) -> tuple[Others, ...]:
         found = [
@@ -217,29 +223,31 @@ class Gather:
         for number in set(ports) - self._services.keys():
             self._services[number] = self._service(number, self.transport)
         times = np.round(columns.rtt_s.astype(np.float64) * 1000, 3)
-        return [
-            PortSeen(
-                address,
-                number,
-                self.transport,
-                STATES[code // _REASONS],
-                REASONS[code % _REASONS],
-                self._services[number],
-                None if unknown else time,
-                ttl or None,
-                self._responders[by] if by else None,
-            )
-            for address, number, code, time, unknown, ttl, by in zip(
-                addresses(self.space, host),
-                ports,
-                columns.code.tolist(),
-                times.tolist(),
-                np.isnan(times).tolist(),
-                columns.ttl.tolist(),
-                columns.by.tolist(),
-                strict=True,
-            )
-        ]
+        known = [None if unknown else time for time, unknown in zip(times.tolist(), np.isnan(times).tolist(), strict=True)]
+        kinds = [(STATES[code // _REASONS], REASONS[code % _REASONS]) for code in range(_CODES)]
+        codes = columns.code.tolist()
+        columns_of_rows = (
+            addresses(self.space, host),
+            ports,
+            [self.transport] * len(ports),
+            [kinds[code][0] for code in codes],
+            [kinds[code][1] for code in codes],
+            [self._services[number] for number in ports],
+            known,
+            [ttl or None for ttl in columns.ttl.tolist()],
+            [self._responders[by] if by else None for by in columns.by.tolist()],
+        )
+        return list(map(_row, zip(*columns_of_rows, strict=True)))
+
+
+def _told(states: NDArray[np.int64]) -> list[dict[str, int]]:
+    """For each host how many ports are in each state. Hosts that fare alike, as most do, share the answer."""
+    if not len(states):
+        return []
+    rows = np.ascontiguousarray(states).view(f"V{states.itemsize * states.shape[1]}")[:, 0]
+    _, where, which = np.unique(rows, return_index=True, return_inverse=True)
+    alike = [{state.value: amount for state, amount in zip(STATES, row, strict=True) if amount} for row in states[where].tolist()]
+    return [alike[at] for at in which.tolist()]
 
 
 def _count(codes: NDArray[np.uint8], width: int) -> NDArray[np.int64]:

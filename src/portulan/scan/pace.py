@@ -43,6 +43,8 @@ class RoundTrip:
         self.longest_s = longest_s
         self.smooth_s = self.spread_s = self.tail_s = 0.0
         self.least_s = 9.0
+        self.low_s = 0.0
+        """The quickest of each batch, smoothed: it grows when a queue does, and not when this process only had to wait for its turn."""
         self.count = 0
 
     def add(self, times_s: NDArray[np.float64]) -> None:
@@ -53,10 +55,12 @@ class RoundTrip:
             return
         mean = float(times_s.mean())
         spread = float(np.abs(times_s - mean).mean())
-        self.least_s = min(self.least_s, mean)
+        low = float(times_s.min())
+        self.least_s = min(self.least_s, low)
         if not self.count:
-            self.smooth_s, self.spread_s = mean, max(spread, mean / 2)
+            self.smooth_s, self.spread_s, self.low_s = mean, max(spread, mean / 2), low
         else:
+            self.low_s += (low - self.low_s) / 8
             self.smooth_s += (mean - self.smooth_s) / 8
             self.spread_s += (max(spread, abs(mean - self.smooth_s)) - self.spread_s) / 4
         self.count += int(times_s.size)
@@ -72,7 +76,7 @@ class RoundTrip:
     @property
     def queueing(self) -> bool:
         """Whether answers take so much longer than the quickest that a queue must be building up."""
-        return self.count > 0 and self.smooth_s > 1.5 * self.least_s + 0.02
+        return self.count > 0 and self.low_s > 1.5 * self.least_s + 0.02
 
 
 class Pace:
@@ -175,7 +179,7 @@ class Pace:
         self._judged = len(self._rates)
         self._queued += 1
         if self._queued > _PATIENT or rate < _LEAST_BY_QUEUE:
-            self._queued, self.trip.least_s = 0, self.trip.smooth_s
+            self._queued, self.trip.least_s = 0, self.trip.low_s
         else:
             self._slow_down(0.8 * rate)
 

@@ -69,14 +69,18 @@ class GoOn(Record):
     rate: float | None = None
 
 
-def decide(known: Evidence) -> Stop | GoOn:
+def decide(known: Evidence) -> Stop | GoOn:  # noqa: PLR0911 - each case is a line
     """Whether a block ends here."""
     if not known.silent:
         return Stop(Basis.ANSWERED, 0.0)
     last = known.times >= known.most_times
     impatient = known.spent_s > known.patience_s
     if known.basis is Basis.ASSUMED:
-        return Stop(known.basis, known.missed, doubt=Doubt.ASSUMED) if last or impatient or known.missed < known.goal else GoOn()
+        if not (last or impatient or known.missed < known.goal):
+            return GoOn()
+        if known.limited:
+            return Stop(known.basis, known.missed, undecided=True, undecided_s=known.left_s, doubt=Doubt.LIMITED)
+        return Stop(known.basis, known.missed, doubt=Doubt.ASSUMED)
     if known.missed < known.goal:
         if known.missed_closed < known.goal:
             return Stop(known.basis, known.missed)

@@ -15,10 +15,9 @@ class OutputFile:
     def __init__(self, path: str) -> None:
         """Raises BadInput where nothing can be written."""
         self.path = path
-        self._place = os.path.realpath(path)
-        """A symbolic link stays one: what it points to is replaced."""
         self._fresh: str | None = None
         try:
+            self._place = os.path.realpath(path)  # a symbolic link stays one: what it points to is replaced
             self._descriptor = self._open()
         except (OSError, ValueError) as error:
             raise BadInput("output.cannot-write", path=path, reason=getattr(error, "strerror", None) or str(error)) from error

@@ -38,13 +38,13 @@ REASONS: dict[str, str] = {
 }
 # Evidence, a sentence each.
 EVIDENCE: dict[str, str] = {
-    "answered": mark("The probe with {hop} hops to live, and no nearer one, was answered by {by}: {reason}."),
-    "every-hop": mark("All {hops} hops before it answered."),
-    "silent-hops": mark("{known} of the {hops} hops before it answered; silent: {silent}."),
-    "reset-from": mark("Refusals in the name of {host} begin at a distance of {hop} hops."),
+    "answered": mark("The probe with a time to live of {hop}, and none with less, was answered by {by}: {reason}."),
+    "every-hop": mark("Every hop before it answered."),
+    "silent-hops": mark("Of the {hops} before it {known} answered; silent: {silent}."),
+    "reset-from": mark("Refusals in the name of {host} begin at hop {hop}."),
     "next-to-us": mark("No router lies between."),
     "distance-unknown": mark("How far away the host itself is could not be found out: no other port says anything that only it can say."),
-    "compared": mark("{port} of the same host answers at a distance of {hop} hops ({reason})."),
+    "compared": mark("{port} of the same host answers at hop {hop} ({reason})."),
     "others-silent": mark("Nothing else of the host that was asked answers: {ports}."),
     "too-near": mark("The host is {distance} hops away: these refusals come from hop {hop}, or from a box right behind it."),
     "or-gateway": mark("The last gateway (hop {hop}) would look exactly like the host: from here the two cannot be told apart."),
@@ -176,6 +176,20 @@ def blame(voice: Voice, trace: Trace) -> str:
     if any(one.code == "at-the-host" for one in trace.verdict.evidence) and case == "port-filtered":
         return voice.say(BLAME["port-filtered-at-host"])
     return voice.say(BLAME[case if case in BLAME else trace.verdict.finding.value])
+
+
+def next_step(voice: Voice, trace: Trace) -> str | None:
+    """What to type next, and where; None where nothing more can be asked so."""
+    target, case = trace.target, _case(trace)
+    if target.port is None:
+        return None
+    facts = {"host": clean(target.host, _LONGEST), "port": target.name}
+    at_host = any(one.code == "at-the-host" for one in trace.verdict.evidence)
+    if case in ("closed", "closed-or-gateway", "open-or-filtered"):
+        return voice.say("on {host}, who holds the port:  portulan {port}", **facts)
+    if at_host or case == "rejected-by-host":
+        return voice.say("on {host}, which rule drops it:  portulan reach {port}", **facts)
+    return None
 
 
 def evidence(voice: Voice, one: Evidence) -> str:

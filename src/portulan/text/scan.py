@@ -201,6 +201,13 @@ def left_out_line(voice: Voice, left_out: Sequence[tuple[str, str]]) -> str | No
     return voice.say("not asked: {networks}", networks=", ".join(named))
 
 
+def shard_line(voice: Voice, report: ScanReport) -> str | None:
+    """That it is a part."""
+    if report.shard is None or report.shard.of == 1:
+        return None
+    return voice.say("part {n} of {of}: the others tell the rest", n=report.shard.number + 1, of=report.shard.of)
+
+
 def progress_text(voice: Voice, progress: Progress) -> str:
     """`41,000 ports/s · 12 open · 4 s left`."""
     parts = [voice.say("{n} probes/s", n=f"{progress.rate:,.0f}"), voice.say("{n} open", n=f"{progress.found:,}")]

@@ -75,6 +75,7 @@ LEFT_OUT: dict[str, str] = {
     "unspecified": mark("no address of a host"),
     "reserved": mark("reserved"),
     "no-route": mark("no way leads there"),
+    "host-unreach": mark("the gateway to it does not answer"),
     "host-down": mark("nobody has the address"),
     "link-local": mark("link-local, and no interface was named"),
 }

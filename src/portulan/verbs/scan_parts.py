@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import time
 
+from portulan import __version__
+from portulan.errors import CannotTell
 from portulan.model.scan import Method, Reason
-from portulan.scan.fleet import FleetRun, Replay, parts_of
+from portulan.scan.fleet import FleetRun, Replay, parts_of, run_shard
 from portulan.scan.journal import Journal, Noted
 from portulan.scan.run import Run
 from portulan.scan.ways import Barred, ways_of
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from portulan.model.port import Transport
     from portulan.model.portset import PortSet
     from portulan.model.scan import Shard
+    from portulan.scan.fleet import Part, Share
     from portulan.scan.job import Job
     from portulan.scan.stopping import Rules
     from portulan.scan.targets import Targets
@@ -79,7 +82,9 @@ class Parts:
         if ways is None and job.method is Method.SYN:
             ways = ways_of(job)
         if shards:
-            return FleetRun(job, self._opened(job), shards, ways=ways, drop=self._drop, journal=journal, number=number)
+            return FleetRun(
+                job, self._opened(job), shards, work, version=__version__, ways=ways, drop=self._drop, journal=journal, number=number
+            )
         return Run(job, ways=ways, journal=journal, number=number)
 
     def _opened(self, job: Job) -> LocalWorkers | ClusterWorkers:
@@ -89,6 +94,13 @@ class Parts:
             else:
                 self._workers = LocalWorkers(self._jobs, afresh=self._drop and job.method is Method.SYN)
         return self._workers
+
+
+def work(share: Share) -> Part:
+    """One part, on a worker. Raises CannotTell where that has another version, and what `run_shard` raises."""
+    if share.version != __version__:
+        raise CannotTell("fleet.version", theirs=__version__, ours=share.version)
+    return run_shard(share)
 
 
 def asked_of(
