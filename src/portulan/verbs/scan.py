@@ -24,7 +24,6 @@ from portulan.system.linux.procfs import effective_capabilities
 from portulan.system.registry_file import open_table
 from portulan.verbs.scan_asked import asked_ports, asked_targets, own_networks
 from portulan.verbs.scan_hosts import find_present, worth_it
-from portulan.verbs.scan_local import scan_local
 from portulan.verbs.scan_parts import Parts, asked_of
 
 TYPE_CHECKING = False
@@ -89,6 +88,8 @@ def scan(
         method, why = _allowed(method)
         missing += why
     if local:
+        from portulan.verbs.scan_local import scan_local
+
         return scan_local(chosen, wanted, every=every, on_rows=on_rows)
     rules = Rules(
         goal=miss, patience_s=patience_s, assume_loss=assume_loss, most_rate=rate, longest_wait_s=max_rtt_s or Rules().longest_wait_s
