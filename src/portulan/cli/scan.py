@@ -209,7 +209,7 @@ def show(face: Face, report: ScanReport) -> None:
     for host, rows in by_host(report):
         if wanted is not None and host.address not in wanted:
             continue
-        if top is not None:
+        if top is not None and (host.states or not shown):  # hosts of which only that is known stand line below line
             face.line()
         shown += 1
         _host(face, host, rows, report.took_s if top is None else None)

@@ -84,7 +84,7 @@ def scan(
     )
     wanted = asked_ports(ports, top, method)
     missing: list[str] = []
-    if method is not Method.UDP and wanted.tcp:
+    if wanted.tcp:  # also beside datagrams: `-p 53,22/tcp --method udp`
         method, why = _allowed(method)
         missing += why
     if local:
