@@ -266,6 +266,9 @@ def _notes(face: Face, report: ScanReport, wanted: list[Output], options: argpar
             face.note(" " + face.voice.say("to allow it:  {command}", command=f"sudo {program_name()} scan {again} --method syn"))
     if not report.complete:
         if options.resume:
-            face.note(" " + face.voice.say("to go on:  the same command again, with --resume {file}", file=options.resume))
+            import sys
+            from shlex import join
+
+            face.note(" " + face.voice.say("to go on:  {command}", command=join([program_name(), *sys.argv[1:]])))
         elif any(each.path for each in wanted):
             face.note(" " + face.voice.say("What was found by then is written."))
