@@ -172,8 +172,8 @@ PROOFS = (
     ),
     Proof(
         "path-mtr", 100, "proofs_path:beside_mtr",
-        "Of the very probes that mtr sends (captured), on paths with losses, our loss, mean, least, greatest, deviation and jitter are those that mtr prints: losses within one probe, means within 0.3 ms, which is how "
-        "late mtr's own clock is.",
+        "Of the very probes that mtr sends (captured), on paths with losses, our loss, mean, least, greatest, deviation and jitter are those that mtr prints: losses within one probe, the others within 0.3 ms and "
+        "what mtr was woken late by, as its greatest shows.",
     ),
 )  # fmt: skip
 """In the order in which they run. Later ones are added here."""
