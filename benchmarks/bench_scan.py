@@ -352,16 +352,13 @@ def rate(bench: Bench) -> None:
 
 
 def memory(bench: Bench) -> None:
-    """A space of 10^9 pairs, a part of it asked with simulated answers: what is held must not grow with it."""
-    command = [str(bench.portulan.parent / "python"), os.path.abspath(__file__), "--simulate"]
-    import subprocess
+    """10^9 pairs, with answers made by arithmetic (SIMULATE_PAIRS: fewer of them): what is held does not grow with them."""
+    import scan_memory
 
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=user_environment())
-    if done.returncode:
-        sys.exit(done.stderr)
-    found = json.loads(done.stdout)
+    found = scan_memory.measure(int(os.environ.get("SIMULATE_PAIRS", scan_memory.PAIRS)), bench.portulan.parent / "python")
     print(
-        f"  memory, {found['pairs']:,} address-port pairs ({found['done']:,} asked, in {found['took_s']:.0f} s): {found['peak_mib']:.0f} MiB   asked: under 150",
+        f"  memory, {found['pairs']:,} address-port pairs, {found['ns_per_pair']:.0f} ns each: {found['peak_mib']:.0f} MiB   asked: under 150"
+        + ("" if found["right"] else "   WRONG"),
         flush=True,
     )
 
@@ -391,38 +388,6 @@ def growth(bench: Bench) -> None:
     )
 
 
-def simulate() -> None:
-    """In a process of its own, with what a user has installed."""
-    from random import Random
-
-    from portulan.scan.drive import drive
-    from portulan.scan.engine import Engine
-    from portulan.scan.space import Space
-    from portulan.scan.stopping import Rules
-
-    simulated = tests_module("simulated_path")
-
-    import numpy as np
-
-    def truth(pairs: Any) -> Any:
-        """One in a hundred open, a third silent."""
-        return np.where(pairs % 100 == 7, simulated.OPEN, np.where(pairs % 3 == 0, simulated.SILENT, simulated.CLOSED))
-
-    space = Space(4, [(10 << 24, (10 << 24) + (1 << 24) - 1)], range(1, 61))
-    path = simulated.SimulatedPath(truth, loss=0.01, delay_s=0.02)
-    path.remember = False
-    key = tuple(Random(5).getrandbits(64) for _ in range(2))
-    engine = Engine(space, key, Rules(), tags=(path.rounds, path.controls))  # type: ignore[arg-type]
-    begun, done = time.monotonic(), 0
-    for decided in drive(engine, path, path.clock):
-        done += len(decided.pair)
-        if time.monotonic() - begun > float(os.environ.get("SIMULATE_S", "60")):
-            break
-    with open("/proc/self/status", encoding="ascii") as file:
-        peak = next(int(line.split()[1]) for line in file if line.startswith("VmHWM")) / 1024
-    print(json.dumps({"pairs": space.pairs, "done": done, "took_s": time.monotonic() - begun, "peak_mib": peak}))
-
-
 ROWS: dict[str, Callable[[Bench], None]] = {
     "host": one_host, "loss": losses, "fifth": losing_a_fifth, "wall": walled, "far": far, "network": whole_network, "connect": connections, "rate": rate,
     "memory": memory, "growth": growth,
@@ -434,11 +399,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--only", nargs="+", choices=ROWS, default=list(ROWS), metavar="WORD", help=", ".join(ROWS))
-    parser.add_argument("--simulate", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.simulate:
-        simulate()
-        return
     from portulan.system.sandbox.root import open_root
 
     os.chdir(ROOT)

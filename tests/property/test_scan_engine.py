@@ -75,7 +75,7 @@ def test_with_patience_a_target_that_limits_refusals_is_asked_at_its_pace(opens)
 def test_a_link_that_carries_less_slows_the_rate_down_and_nothing_is_missed():
     dice = np.random.default_rng(7)
     truth = dice.choice((OPEN, SILENT, CLOSED), 60_000, p=(0.02, 0.4, 0.58))
-    states, engine, _ = scan(truth, capacity=30_000, rules=Rules(patience_s=60))
+    states, engine, _ = scan(truth, capacity=30_000, rules=Rules(patience_s=60), key=(5, 6))
     assert states == [TRUE[each] for each in truth]
     assert engine.pace.slowed
     assert Doubt.CONGESTED in engine.certainty().doubts

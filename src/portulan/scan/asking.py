@@ -37,7 +37,7 @@ class Counts:
         """Pairs of finished blocks, and open ones among all."""
 
 
-def select(answers: Answers, which: NDArray[np.bool_]) -> Answers:
-    """Some of them."""
+def select(answers: Answers, which: NDArray[np.bool_] | NDArray[np.intp]) -> Answers:
+    """Some of them, or all in another order."""
     pair, tag, verdict, reason, ttl, at, by = answers
     return Answers(pair[which], tag[which], verdict[which], reason[which], ttl[which], at[which], by[which])

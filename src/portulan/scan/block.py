@@ -9,6 +9,7 @@ import numpy as np
 
 from portulan.model.record import Record
 from portulan.model.scan import Verdict
+from portulan.scan.asking import select
 from portulan.scan.estimate import Tally
 from portulan.scan.standing import Answered
 
@@ -52,6 +53,9 @@ class Block:
         self.by = np.zeros(size, np.uint16)
         self.sent_at = np.zeros(size, np.float64)
         self.slice = np.zeros(size, np.int32)
+        self._tallies: dict[tuple[int, ...], Tally] = {}
+        self._last = np.zeros(size, np.int32)
+        """In `take`: the place of a row's last answer among those that came together."""
         self._told: NDArray[np.uint8] | np.uint8 = np.uint8(Verdict.NONE)
 
     def rows(self, pairs: NDArray[np.int64]) -> Rows:
@@ -76,14 +80,20 @@ class Block:
 
     def take(self, rows: Rows, answers: Answers, tag: int) -> Taken:
         """Note answers (their rows known, none -1) to the questions of rounds, of which the current one is `tag`."""
-        # A SYN-ACK outranks a reset, whichever came first: of several for one row the highest is written last.
-        order = np.argsort(answers.verdict, kind="stable")
-        rows = rows[order]
-        verdict, tags, at = answers.verdict[order], answers.tag[order], answers.at[order]
+        self._tallies.clear()
+        places = np.arange(len(rows), dtype=np.int32)
+        self._last[rows] = places
+        repeated = bool((self._last[rows] != places).any())
+        if repeated:
+            # A SYN-ACK outranks a reset, whichever came first: of several for one row the highest is written last.
+            order = np.argsort(answers.verdict, kind="stable")
+            rows, answers = rows[order], select(answers, order)
+        verdict, tags, at = answers.verdict, answers.tag, answers.at
         before = self.verdict[rows]
         known = before != Verdict.NONE
         duplicates = int((known & (self.tag[rows] == tags)).sum())
-        fresh, first = np.unique(rows[~known], return_index=True)
+        fresh = rows[~known]
+        fresh, first = np.unique(fresh, return_index=True) if repeated else (fresh, places[: len(fresh)])
         current = tags[~known][first] == tag
         trips = at[~known][first][current] - self.sent_at[fresh[current]]
         self.rtt_s[fresh[current]] = np.maximum(trips, 0)
@@ -92,7 +102,7 @@ class Block:
         chosen = rows[better]
         self.verdict[chosen] = verdict[better]
         for column, values in ((self.reason, answers.reason), (self.ttl, answers.ttl), (self.by, answers.by)):
-            column[chosen] = values[order][better]
+            column[chosen] = values[better]
         return Taken(fresh, current, trips, duplicates, int((tags != tag).sum()))
 
     def changes(self, *, every: bool = False) -> Answered:
@@ -103,6 +113,7 @@ class Block:
 
     def restore(self, answered: Answered) -> None:
         """Take back what a block of the same rows has answered elsewhere."""
+        self._tallies.clear()
         row = answered.row
         self.verdict[row], self.reason[row], self.ttl[row], self.tag[row] = answered.verdict, answered.reason, answered.ttl, answered.tag
         self.rtt_s[row], self.by[row] = answered.rtt_s, answered.by
@@ -110,6 +121,11 @@ class Block:
 
     def tally(self, *verdicts: int, since: int = 0) -> Tally:
         """How many rows have one of these verdicts, and how many questions from round `since` on it took."""
-        rows = np.isin(self.verdict, verdicts)
-        tags = self.tag[rows & (self.tag >= since)].astype(np.int64)
-        return Tally(int(rows.sum()), int(tags.sum()) + len(tags) * (1 - since), len(tags))
+        key = (*verdicts, since)
+        if key not in self._tallies:
+            wanted = np.zeros(Verdict.OPEN + 1, bool)
+            wanted[list(verdicts)] = True
+            rows = wanted[self.verdict]
+            tags = self.tag[rows & (self.tag >= since)]
+            self._tallies[key] = Tally(int(np.count_nonzero(rows)), int(tags.sum(dtype=np.int64)) + len(tags) * (1 - since), len(tags))
+        return self._tallies[key]

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 LARGEST = 1 << 62
 _ROUNDS = 4
 _MASK_64 = (1 << 64) - 1
-_LOW_32 = np.uint64(0xFFFF_FFFF)
 _HALF = np.uint64(32)
 _FIRST_FACTOR, _SECOND_FACTOR = np.uint64(0x9E37_79B9_7F4A_7C15), np.uint64(0xD6E8_FEB8_6659_FD93)
 _STEP = 0xA076_1D64_78BD_642F
@@ -64,20 +63,32 @@ class Permutation:
 
     def _encipher(self, x: NDArray[np.uint64]) -> NDArray[np.uint64]:
         bases = np.uint64(self._left), np.uint64(self._right)
-        halves = [x % bases[0], x // bases[0]]
+        halves = _halves(x, bases[0])
         for turn, key in enumerate(self._keys):
             side = turn & 1
-            halves[side] = (halves[side] + (mix(halves[1 - side], key) & _LOW_32)) % bases[side]
+            moved = halves[side] + _below(bases[side], halves[1 - side], key)
+            halves[side] = np.minimum(moved, moved - bases[side])  # what is below 0 wraps round to a large number
         return halves[1] * bases[0] + halves[0]
 
     def _decipher(self, x: NDArray[np.uint64]) -> NDArray[np.uint64]:
         bases = np.uint64(self._left), np.uint64(self._right)
-        halves = [x % bases[0], x // bases[0]]
+        halves = _halves(x, bases[0])
         for turn in reversed(range(_ROUNDS)):
             side = turn & 1
-            shift = (mix(halves[1 - side], self._keys[turn]) & _LOW_32) % bases[side]
-            halves[side] = (halves[side] + bases[side] - shift) % bases[side]
+            moved = halves[side] - _below(bases[side], halves[1 - side], self._keys[turn])
+            halves[side] = np.minimum(moved, moved + bases[side])
         return halves[1] * bases[0] + halves[0]
+
+
+def _halves(x: NDArray[np.uint64], base: np.uint64) -> list[NDArray[np.uint64]]:
+    """Remainder and quotient: a division takes as long as all the rest of a turn."""
+    quotient = x // base
+    return [x - quotient * base, quotient]
+
+
+def _below(base: np.uint64, half: NDArray[np.uint64], key: Key) -> NDArray[np.uint64]:
+    """A number below the base for each half, by its 32 upper bits taken as a fraction (Lemire, "Fast Random Integer Generation in an Interval", 2019)."""
+    return (mix(half, key) >> _HALF) * base >> _HALF
 
 
 if TYPE_CHECKING:
