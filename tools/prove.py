@@ -147,6 +147,11 @@ PROOFS = (
         "not call exact what is not.",
     ),
     Proof(
+        "scan-resume", 40, "proofs_scan_resume:killed",
+        "A scan of 20,000 ports by SYNs or connections, IPv4 or IPv6, with and without loss, killed (SIGKILL) five times at moments drawn by lot and gone on with "
+        "each time, finds every open port, says every state right, counts no port twice, and asks no more than an uninterrupted one and what fits into one second a kill.",
+    ),
+    Proof(
         "path-verdicts", 100, "proofs_path:verdicts",
         "On chains of 4 to 7 routers, IPv4 and IPv6 by lot, an ordinary user without any rights (uid 65534) is told what we made of the way: 26 scenarios, each once a seed (open, closed and mute ports, "
         "TCP, UDP and ICMP; dropped on the way, before routing, by the host, with everything else; resets forged on the way and by the last gateway; rejected with four codes; no route; a loop; nothing at "
@@ -167,8 +172,8 @@ PROOFS = (
     ),
     Proof(
         "path-mtr", 100, "proofs_path:beside_mtr",
-        "Of the very probes that mtr sends (captured), on paths with losses, our loss, mean, least, greatest, deviation and jitter are those that mtr prints: losses within one probe, means within 0.3 ms, which is how "
-        "late mtr's own clock is.",
+        "Of the very probes that mtr sends (captured), on paths with losses, our loss, mean, least, greatest, deviation and jitter are those that mtr prints: losses within one probe, the others within 0.3 ms and "
+        "what mtr was woken late by, as its greatest shows.",
     ),
 )  # fmt: skip
 """In the order in which they run. Later ones are added here."""

@@ -74,10 +74,26 @@ def arguments(parser: argparse.ArgumentParser, voice: Voice) -> None:
     how.add_argument("--patience", default="10", metavar="S", help=say("seconds to go on where nothing answers (10)"))
     how.add_argument("--assume-loss", default="0.3", metavar="SHARE", help=say("the share of lost packets where it cannot be learnt (0.3)"))
     large = parser.add_argument_group(say("large scans"))
-    large.add_argument("--shard", metavar="I/N", help=say("only the I-th of N parts"))
-    large.add_argument("--resume", metavar="FILE", help=say("keep the state here, and go on from it"))
-    large.add_argument("--jobs", default="1", metavar="N", help=say("processes that share the work (1)"))
-    large.add_argument("--cluster", metavar="ADDRESS", help=say("a Dask scheduler whose workers share the work"))
+    large.add_argument(
+        "--shard",
+        metavar="I/N",
+        help=say(
+            "only the I-th of N parts, which may run anywhere: together they ask every pair once (and every address: who is there is not looked for first)"
+        ),
+    )
+    large.add_argument(
+        "--resume",
+        metavar="FILE",
+        help=say(
+            "keep a journal here, and go on from it if there is one: after any death at most a second of work is done again; outputs are written anew"
+        ),
+    )
+    large.add_argument("--jobs", default="1", metavar="N", help=say("processes of this host that share the work (1)"))
+    large.add_argument(
+        "--cluster",
+        metavar="ADDRESS",
+        help=say("a Dask scheduler (tcp://host:8786) whose workers share the work, each from where it is; needs portulan[fleet]"),
+    )
     form = parser.add_argument_group(say("forms"))
     form.add_argument(
         "-o",
@@ -209,7 +225,7 @@ def show(face: Face, report: ScanReport) -> None:
     for host, rows in by_host(report):
         if wanted is not None and host.address not in wanted:
             continue
-        if top is not None:
+        if top is not None and (host.states or not shown):  # hosts of which only that is known stand line below line
             face.line()
         shown += 1
         _host(face, host, rows, report.took_s if top is None else None)
@@ -270,6 +286,9 @@ def _notes(face: Face, report: ScanReport, wanted: list[Output], options: argpar
             face.note(" " + face.voice.say("to allow it:  {command}", command=f"sudo {program_name()} scan {again} --method syn"))
     if not report.complete:
         if options.resume:
-            face.note(" " + face.voice.say("to go on:  the same command again, with --resume {file}", file=options.resume))
+            import sys
+            from shlex import join
+
+            face.note(" " + face.voice.say("to go on:  {command}", command=join([program_name(), *sys.argv[1:]])))
         elif any(each.path for each in wanted):
             face.note(" " + face.voice.say("What was found by then is written."))

@@ -21,13 +21,15 @@ class Job(Record):
     method: Method
     rules: Rules
     key: tuple[int, int]
-    """Of the order and the cookies."""
+    """Of the order."""
     shard: tuple[int, int] = (0, 1)
     """(which, of how many)."""
     begin: int = 0
     """The first place of the shard that is still to be asked."""
     links: tuple[tuple[int, int, str], ...] = ()
     """(first, last, interface) of link-local addresses."""
+    secret: tuple[int, int] | None = None
+    """Of the cookies, where it is not that of the order: one that can be known beforehand."""
 
     @property
     def pairs(self) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 
 from portulan.errors import BadInput
 from portulan.model.record import Record
+from portulan.model.scan import HostSeen
 from portulan.scan.columns import Packed, pack_answered, pack_decided, unpack_answered, unpack_decided
 from portulan.scan.job import Job, JobEnd
 from portulan.scan.order import Permutation
@@ -18,7 +19,7 @@ from portulan.system.journal_file import JournalFile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import TypeVar
 
     from numpy.typing import NDArray
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 _MAGIC = b"portulan scan journal 1\n"
-_HEADER, _JOB, _NAMES, _ROWS, _DONE, _END, _SHARD = range(7)
+_HEADER, _JOB, _NAMES, _ROWS, _DONE, _END, _SHARD, _PRESENT = range(8)
 
 
 class Header(Record):
@@ -38,6 +39,16 @@ class Header(Record):
     """By the option or word that asks it."""
     key: tuple[int, int]
     begun: float
+
+
+class Found(Record):
+    """Who is there, by host discovery."""
+
+    v4: tuple[tuple[int, int], ...]
+    v6: tuple[tuple[int, int], ...]
+    links: tuple[tuple[int, int, str], ...]
+    hosts: tuple[HostSeen, ...]
+    missing: tuple[str, ...]
 
 
 class Noted(Record):
@@ -70,23 +81,38 @@ class _Noted(Record):
     refused: tuple[tuple[bytes, bytes, str], ...]
 
 
+class _Found(Record):
+    v4: tuple[tuple[bytes, bytes], ...]
+    v6: tuple[tuple[bytes, bytes], ...]
+    links: tuple[tuple[bytes, bytes, str], ...]
+    hosts: tuple[HostSeen, ...]
+    missing: tuple[str, ...]
+
+
+def _pack(ranges: Iterable[tuple[int, int]]) -> tuple[tuple[bytes, bytes], ...]:
+    return tuple((first.to_bytes(16), last.to_bytes(16)) for first, last in ranges)
+
+
+def _unpack(ranges: Iterable[tuple[bytes, bytes]]) -> tuple[tuple[int, int], ...]:
+    return tuple((int.from_bytes(first), int.from_bytes(last)) for first, last in ranges)
+
+
+def _pack_named(ranges: Iterable[tuple[int, int, str]]) -> tuple[tuple[bytes, bytes, str], ...]:
+    return tuple((first.to_bytes(16), last.to_bytes(16), name) for first, last, name in ranges)
+
+
+def _unpack_named(ranges: Iterable[tuple[bytes, bytes, str]]) -> tuple[tuple[int, int, str], ...]:
+    return tuple((int.from_bytes(first), int.from_bytes(last), name) for first, last, name in ranges)
+
+
 def _to_bytes(noted: Noted) -> _Noted:
-    job = noted.job
-    return _Noted(
-        noted.number,
-        job._replace(ranges=(), links=()),
-        noted.shards,
-        tuple((first.to_bytes(16), last.to_bytes(16)) for first, last in job.ranges),
-        tuple((first.to_bytes(16), last.to_bytes(16), link) for first, last, link in job.links),
-        tuple((first.to_bytes(16), last.to_bytes(16), why) for first, last, why in noted.refused),
-    )
+    job = noted.job._replace(ranges=(), links=())
+    return _Noted(noted.number, job, noted.shards, _pack(noted.job.ranges), _pack_named(noted.job.links), _pack_named(noted.refused))
 
 
 def _from_bytes(noted: _Noted) -> Noted:
-    links = tuple((int.from_bytes(first), int.from_bytes(last), link) for first, last, link in noted.links)
-    job = noted.job._replace(ranges=tuple((int.from_bytes(first), int.from_bytes(last)) for first, last in noted.ranges), links=links)
-    refused = tuple((int.from_bytes(first), int.from_bytes(last), why) for first, last, why in noted.refused)
-    return Noted(noted.number, job, noted.shards, refused)
+    job = noted.job._replace(ranges=_unpack(noted.ranges), links=_unpack_named(noted.links))
+    return Noted(noted.number, job, noted.shards, _unpack_named(noted.refused))
 
 
 class _Names(Record):
@@ -148,6 +174,7 @@ class Journal:
         self.path = path
         self._file = JournalFile(path, _MAGIC)
         self._index: dict[int, _Index] = {}
+        self.found: Found | None = None
         try:
             header = self._read_all()
             if header is None:
@@ -179,6 +206,9 @@ class Journal:
             elif kind == _JOB:
                 noted = _from_bytes(self._get(place, _Noted))
                 self._index[noted.number] = _Index(noted)
+            elif kind == _PRESENT:
+                found = self._get(place, _Found)
+                self.found = Found(_unpack(found.v4), _unpack(found.v6), _unpack_named(found.links), found.hosts, found.missing)
             elif kind == _NAMES:
                 names = self._get(place, _Names)
                 self._index[names.number].names += names.names
@@ -262,6 +292,11 @@ class Journal:
         """A job, before anything is asked."""
         self._index[noted.number] = _Index(noted)
         self._write(_JOB, _to_bytes(noted))
+
+    def add_found(self, found: Found) -> None:
+        """Who is there, before there are jobs."""
+        self.found = found
+        self._write(_PRESENT, _Found(_pack(found.v4), _pack(found.v6), _pack_named(found.links), found.hosts, found.missing))
 
     def add_names(self, number: int, names: Sequence[str]) -> None:
         """Take note of `names`, all there are by now."""

@@ -64,7 +64,8 @@ class RoundTrip:
             self.smooth_s += (mean - self.smooth_s) / 8
             self.spread_s += (max(spread, abs(mean - self.smooth_s)) - self.spread_s) / 4
         self.count += int(times_s.size)
-        self.tail_s = max(0.9 * self.tail_s, float(np.quantile(times_s, 0.99)))
+        place = int(0.99 * (times_s.size - 1))  # not np.quantile, which loads the masked arrays: 13 ms
+        self.tail_s = max(0.9 * self.tail_s, float(np.partition(times_s, place)[place]))
 
     @property
     def wait_s(self) -> float:

@@ -167,13 +167,13 @@ def _open(job: Job, space: Space, ways: Ways | None) -> Prober:
         if not ways.lanes:
             first = ways.refused[0]
             raise CannotTell("scan.no-route", address=format_address(first.first.to_bytes(space.size)), reason=first.reason.value)
-        return SynProber(space, ways.lanes, job.key, slots=_SYN_SLOTS)
+        return SynProber(space, ways.lanes, job.secret or job.key, slots=_SYN_SLOTS)
     from portulan.scan.links import scope_of
 
     if job.method is Method.UDP:
         from portulan.scan.by_udp import UdpProber
 
-        return UdpProber(space, job.key, scope=scope_of(job.links))
+        return UdpProber(space, job.secret or job.key, scope=scope_of(job.links))
     from portulan.scan.by_connect import ConnectProber
 
     return ConnectProber(space, scope=scope_of(job.links))

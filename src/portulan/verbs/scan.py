@@ -14,8 +14,10 @@ from portulan.model.port import Transport
 from portulan.model.portset import PortSet
 from portulan.model.record import Record
 from portulan.model.scan import STATES, HostSeen, Method, Pass, Progress, Reason, ScanReport, State
+from portulan.scan.barring import Barring
 from portulan.scan.gather import Gather, Host
 from portulan.scan.job import Job
+from portulan.scan.journal import Found
 from portulan.scan.merge import merge_certainties, merge_efforts
 from portulan.scan.ranges import count, write
 from portulan.scan.stopping import Rules
@@ -24,7 +26,6 @@ from portulan.system.linux.procfs import effective_capabilities
 from portulan.system.registry_file import open_table
 from portulan.verbs.scan_asked import asked_ports, asked_targets, own_networks
 from portulan.verbs.scan_hosts import find_present, worth_it
-from portulan.verbs.scan_local import scan_local
 from portulan.verbs.scan_parts import Parts, asked_of
 
 TYPE_CHECKING = False
@@ -85,10 +86,12 @@ def scan(
     )
     wanted = asked_ports(ports, top, method)
     missing: list[str] = []
-    if method is not Method.UDP and wanted.tcp:
+    if wanted.tcp:  # also beside datagrams: `-p 53,22/tcp --method udp`
         method, why = _allowed(method)
         missing += why
     if local:
+        from portulan.verbs.scan_local import scan_local
+
         return scan_local(chosen, wanted, every=every, on_rows=on_rows)
     rules = Rules(
         goal=miss, patience_s=patience_s, assume_loss=assume_loss, most_rate=rate, longest_wait_s=max_rtt_s or Rules().longest_wait_s
@@ -101,7 +104,11 @@ def scan(
     course = _Course(chosen, rules, shard, parts, every=every, on_progress=on_progress, on_rows=on_rows)
     try:
         parts.open(asked_of(chosen, asked, rules, shard, hosts=f"{hosts_only} {discover}"))
-        if hosts_only or (discover is None and worth_it(chosen, max(len(numbers) for _, numbers in asked.values()))) or discover:
+        if (
+            hosts_only
+            or (shard is None and discover is None and worth_it(chosen, max(len(numbers) for _, numbers in asked.values())))
+            or discover
+        ):
             missing += course.narrow(raw=(method is Method.SYN) or _may_send_raw(), rate=rate)
         if hosts_only:
             return course.report(tuple(targets), begun, missing)
@@ -177,12 +184,16 @@ class _Course:
 
     def narrow(self, *, raw: bool, rate: float | None) -> list[str]:
         """Find out who is there, and ask only those from now on; returns what is missing. A scan that is gone on with has that from its journal."""
-        if self._at.journal is not None and self._at.journal.job(0) is not None:
-            return []
-        present = find_present(self._targets, self._at.key, raw=raw, rate=rate)
-        self._asked, self._targets = self._targets, present.targets
-        self._present = {host.address: host for host in present.hosts}
-        return [*present.skipped, *(() if present.targets.v4 or present.targets.v6 else ("nobody-there",))]
+        journal, asked = self._at.journal, self._targets
+        found = journal.found if journal is not None else None
+        if found is None:
+            present = find_present(asked, self._at.key, raw=raw, rate=rate)
+            found = Found(present.targets.v4, present.targets.v6, present.targets.links, present.hosts, present.skipped)
+            if journal is not None:
+                journal.add_found(found)
+        self._targets = asked._replace(v4=found.v4, v6=found.v6, links=found.links)
+        self._present = {host.address: host for host in found.hosts}
+        return [*found.missing, *(() if found.v4 or found.v6 else ("nobody-there",))]
 
     def prepare(self, transport: Transport, method: Method, ports: PortSet) -> None:
         """Open what one transport's ports of all addresses need, a family after the other."""
@@ -193,17 +204,21 @@ class _Course:
             links = self._targets.links if version == 6 else ()
             rules = self._rules._replace(goal=self._rules.goal / len(families), datagrams=transport is Transport.UDP)
             shard = (self._shard.number, self._shard.of) if self._shard else (0, 1)
-            job = Job(version, ranges, tuple(ports), transport, method, rules, self._at.key, shard, 0, links)
+            job = Job(version, ranges, tuple(ports), transport, method, rules, self._at.key, shard, 0, links, self._at.secret)
             known, ways = self._at.known(), None
             refused: tuple[Barred, ...] = ()
             if known is not None:
                 job, refused = known[0]._replace(rules=rules), known[1]
             elif method is Method.SYN:
                 ways = ways_of(job)
-                job, refused = job._replace(ranges=ways.ranges), ways.refused
+                refused = ways.refused
+                if self._shard is None or not ways.lanes:  # else all shards number all addresses
+                    job = job._replace(ranges=ways.ranges)
             self._note_refused(version, refused, alone=len(families) == 1 and not job.ranges)
             if job.ranges:
-                run = self._at.run(job, ways, refused)
+                opened = self._at.run(job, ways, refused)
+                barred = [(each.first, each.last) for each in refused] if self._shard is not None else []
+                run: AnyRun = Barring(opened, barred) if barred else opened
                 gather = Gather(
                     run.space, transport, service=self._service, responders=run.responders, every=self._every, on_rows=self._on_rows
                 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from hashlib import sha256
 
 from portulan import __version__
 from portulan.errors import CannotTell
@@ -19,13 +20,14 @@ if TYPE_CHECKING:
     from portulan.model.port import Transport
     from portulan.model.portset import PortSet
     from portulan.model.scan import Shard
+    from portulan.scan.barring import Barring
     from portulan.scan.fleet import Part, Share
     from portulan.scan.job import Job
     from portulan.scan.stopping import Rules
     from portulan.scan.targets import Targets
     from portulan.scan.ways import Ways
 
-    AnyRun = Run | FleetRun | Replay
+    AnyRun = Run | FleetRun | Replay | Barring
 
 _LONG = 256
 
@@ -38,7 +40,9 @@ class Parts:
         self._resume, self._jobs, self._cluster, self._drop = resume, jobs, cluster, drop
         self.shared = jobs > 1 or cluster is not None
         """Whether others do the work."""
-        self.key = int.from_bytes(os.urandom(8)), int.from_bytes(os.urandom(8))
+        self.key = _dice()
+        """Of the order."""
+        self.secret = _dice()
         self.journal: Journal | None = None
         self.begun = time.time()
         """When the scan began, maybe in another process."""
@@ -46,7 +50,13 @@ class Parts:
         self._number = -1
 
     def open(self, asked: dict[str, str]) -> None:
-        """Open the journal, if there is to be one, of what is asked: then the key is its key. Raises BadInput, CannotTell."""
+        """Open the journal, if there is to be one, of what is asked: then the key is its key. Raises BadInput, CannotTell.
+
+        Shards that are begun by themselves share no key but what they are asked, so that makes it.
+        """
+        if asked.get("--shard"):
+            digest = sha256(f"{asked['TARGET']} {asked['-p']}".encode()).digest()
+            self.key = int.from_bytes(digest[:8]), int.from_bytes(digest[8:16])
         if self._resume is not None:
             self.journal = Journal(self._resume, asked, self.key, self.begun)
             self.key, self.begun = self.journal.header.key, self.journal.header.begun
@@ -66,7 +76,7 @@ class Parts:
             return None
         return noted.job, tuple(Barred(first, last, Reason(reason)) for first, last, reason in noted.refused)
 
-    def run(self, job: Job, ways: Ways | None, refused: tuple[Barred, ...]) -> AnyRun:
+    def run(self, job: Job, ways: Ways | None, refused: tuple[Barred, ...]) -> Run | FleetRun | Replay:
         """The job that `known` asked about last, ready to run. Raises what `Run` raises, CannotTell for workers that cannot be reached."""
         journal, number = self.journal, self._number
         noted = journal.job(number) if journal is not None else None
@@ -121,9 +131,11 @@ def asked_of(
     return {name: text for name, text in asked.items() if text}
 
 
+def _dice() -> tuple[int, int]:
+    return int.from_bytes(os.urandom(8)), int.from_bytes(os.urandom(8))
+
+
 def _short(text: str) -> str:
     if len(text) <= _LONG:
         return text
-    from hashlib import sha256
-
     return sha256(text.encode()).hexdigest()
