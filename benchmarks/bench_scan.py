@@ -377,7 +377,7 @@ def growth(bench: Bench) -> None:
 
             runs = [
                 bench.ours(scanner, target, "-p", f"{ONE_PORT - 500}-{ONE_PORT + 499}", "--method", "syn", judge=judge)
-                for _ in range(3 if hosts > 1000 else bench.runs)
+                for _ in range(min(bench.runs, 3) if hosts > 1000 else bench.runs)
             ]
             per_probe[hosts] = middle(runs, "phase_s") / hosts / 1000 * 1e6
     print(

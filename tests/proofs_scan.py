@@ -45,7 +45,7 @@ def word_of(report, case):
     (one,) = report["passes"]
     certainty, found = one["certainty"], []
     doubts = set(certainty["doubts"])
-    undecided = sum(reason == "rate-limited" for _, reason in said_of(report).values())
+    undecided = sum(state == "closed|filtered" or reason == "rate-limited" for state, reason in said_of(report).values())
     if certainty["undecided"] != undecided:
         found.append(f"{certainty['undecided']} undecided ports by its word, {undecided} by its rows")
     if bool(undecided) != ("limited" in doubts):

@@ -147,3 +147,26 @@ def test_a_judge_that_is_told_the_truth_is_content_and_one_wrong_port_is_noticed
             assert len(truth.judge({**said, liar: lie})[0]) == 1
         del said[truth.listening[0]]
         assert len(truth.judge(said)[0]) == 1
+
+
+@pytest.mark.parametrize("oddity", ["tarpit", "proxy-on-router"])
+def test_connections_tell_whose_window_it_is(peers, day_seed, oddity):
+    """The kernel knows what window its peer opened, so even `connect` need not believe a tarpit or a proxy."""
+    from portulan.model.scan import Reason
+    from portulan.scan.by_connect import ConnectProber
+    from scanning import ask, space_of
+
+    def look(address, ports):
+        space = space_of(address, ports=ports)
+        prober = ConnectProber(space)
+        try:
+            return {port: reason for (_, port), (_, reason, _) in ask(prober, space).items()}
+        finally:
+            prober.close()
+
+    with Scene({**PLAIN, "method": "connect", "oddity": oddity, "path": "routed", "delay": 10}, day_seed, peers) as scene:
+        chosen = sample(scene.truth)
+        seen = scene.scanner.call(look, scene.address, sorted(chosen))
+    odd = Reason.TARPIT if oddity == "tarpit" else Reason.SYN_PROXY
+    wanted = {scan_lab.CLOSED: Reason.REFUSED, scan_lab.OPEN: Reason.SYN_ACK}
+    assert seen == {port: wanted.get(kind, odd) for port, kind in chosen.items()}

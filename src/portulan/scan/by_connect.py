@@ -25,6 +25,7 @@ _MOST_RESPONDERS = 1 << 16
 _CODE = {reason: code for code, reason in enumerate(REASONS)}
 _VERDICT = np.full(len(REASONS), Verdict.UNREACHABLE, np.uint8)
 _VERDICT[_CODE[Reason.SYN_ACK]] = Verdict.OPEN
+_VERDICT[[_CODE[Reason.SYN_PROXY], _CODE[Reason.TARPIT]]] = Verdict.PROXIED
 _VERDICT[_CODE[Reason.REFUSED]] = Verdict.CLOSED
 
 

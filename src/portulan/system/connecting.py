@@ -52,6 +52,10 @@ _SELF_CONNECTS = 3
 _SAMPLE = 4
 _EVENTS = 8192
 _LINGER_NOT = struct.pack("ii", 1, 0)
+_TCP_INFO_SIZE, _PEERS_WINDOW = 256, 228
+"""struct tcp_info of Linux 6.2 and later, as far as its field tcpi_snd_wnd (include/uapi/linux/tcp.h)."""
+_FEW_BYTES = 128
+"""No host works with a smaller window."""
 _WAIT_ABOUT = (EADDRNOTAVAIL, EAGAIN, ENOBUFS, ENOMEM, EMFILE, ENFILE)
 
 
@@ -62,7 +66,7 @@ class Outcomes(Record):
     """As `attempt` was given them."""
     tags: list[int]
     reasons: list[Reason]
-    """SYN_ACK, REFUSED, or why the packet did not arrive."""
+    """SYN_ACK (SYN_PROXY, TARPIT where its window says so), REFUSED, or why the packet did not arrive."""
     times: list[float]
     """Seconds since the epoch."""
     offenders: list[bytes]
@@ -284,9 +288,10 @@ class Connections:
     def _opened(self, fd: int, flight: Flight, code: int, at: float) -> None:
         """Report an open port, unless the socket met itself or another of ours."""
         met_ourselves = code != ECONNRESET and self._met_ourselves(self._sockets[fd])
+        reason = _who_answered(self._sockets[fd])
         self._abort(fd)
         if not met_ourselves:
-            self._tell(flight, Reason.SYN_ACK, at)
+            self._tell(flight, reason, at)
             return
         self.self_connects += 1
         key, tag, _, target = flight
@@ -331,6 +336,17 @@ class Connections:
         with suppress(OSError):  # reset by the peer meanwhile, on systems that mind
             self._sockets[fd].setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT)
         self._close(fd)
+
+
+def _who_answered(one: socket.socket) -> Reason:
+    """Whether the peer has the window of a host, of a box that does not know yet whether there is one (none), or of one that keeps us waiting."""
+    if _LINUX:
+        with suppress(OSError):
+            info = one.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_SIZE)
+            if len(info) >= _PEERS_WINDOW + 4:
+                (window,) = struct.unpack_from("=I", info, _PEERS_WINDOW)
+                return Reason.SYN_ACK if window >= _FEW_BYTES else Reason.TARPIT if window else Reason.SYN_PROXY
+    return Reason.SYN_ACK
 
 
 class _Poll:
