@@ -149,6 +149,8 @@ class Shard(Record):
     place: int
     columns: Packed
     end: JobEnd
+    took_s: float
+    """Since the job was begun, less the time in which nobody did it."""
 
 
 class _Index:
@@ -259,12 +261,12 @@ class Journal:
             done = self._get(place, _Done)
             yield self._unpacked(done.columns, order, np.arange(done.begin, done.begin + done.size) * of + which)
 
-    def shards(self, number: int, order: Permutation) -> Iterator[tuple[int, Decided, JobEnd]]:
-        """(place, pairs, end) of the parts that were done elsewhere."""
+    def shards(self, number: int, order: Permutation) -> Iterator[tuple[Shard, Decided]]:
+        """The parts that were done elsewhere, and their pairs."""
         index = self._index[number]
         for place, at in index.shards.items():
             shard = self._get(at, Shard)
-            yield place, self._unpacked(shard.columns, order, places_of(index.noted.job, place, index.noted.shards)), shard.end
+            yield shard, self._unpacked(shard.columns, order, places_of(index.noted.job, place, index.noted.shards))
 
     def _unpacked(self, columns: Packed, order: Permutation, places: NDArray[np.int64]) -> Decided:
         try:
