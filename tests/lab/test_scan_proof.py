@@ -15,10 +15,11 @@ def drawn(day_seed, method, count):
     return random.Random(f"{day_seed} {method}").sample(seeds, count)
 
 
-@pytest.mark.parametrize(("method", "count"), [("syn", 3)])
+@pytest.mark.parametrize(("method", "count"), [("syn", 4), ("connect", 2), ("udp", 1)])
 def test_every_state_is_right(day_seed, samples, method, count):
-    for seed in drawn(day_seed, method, samples(count, 20)):
-        found, figures = proofs_scan.cases(seed)
+    """Of every eighth port, or of each with --prove."""
+    for seed in drawn(day_seed, method, count):
+        found, figures = proofs_scan.cases(seed, samples(8, 1))
         print(dict(figures))
         assert found == []
 
@@ -28,6 +29,12 @@ def test_a_whole_network_is_found(day_seed, samples):
         found, figures = proofs_scan.networks(seed)
         print(dict(figures))
         assert found == []
+
+
+def test_services_are_found_where_refusals_are_limited(day_seed):
+    found, figures = proofs_scan.limited(day_seed)
+    print(dict(figures))
+    assert found == []
 
 
 def test_the_plan_is_as_long_as_the_proof_says():

@@ -14,14 +14,26 @@ COLUMNS = (mark("LAST"), mark("AVG"), mark("BEST"), mark("P50"), mark("P95"), ma
 
 def notes(voice: Voice, trace: Trace) -> list[str]:
     """What the numbers of hops do not mean."""
+    from portulan.text.path import milliseconds
+
+    told = []
+    doubt = max((hop.times.uncertain for hop in trace.hops if hop.times is not None), default=0.0)
+    if trace.rounds > 1 and doubt >= SEEN_MS:
+        told.append(
+            voice.say(
+                "Times may be off by up to {doubt} ms: without CAP_NET_RAW it is not known exactly when a probe left.",
+                doubt=milliseconds(doubt),
+            )
+        )
     withheld = [str(hop.hop) for hop in trace.hops if hop.answered and hop.withheld > 0.0]
     if not withheld:
-        return []
+        return told
     return [
+        *told,
         voice.say(
             "Hop {hops} limits its answers: what it does not answer comes through to later hops, and is no loss of the path.",
             hops=", ".join(withheld),
-        )
+        ),
     ]
 
 
@@ -34,7 +46,7 @@ def table(face: Face, trace: Trace, *, jitter: bool) -> None:
     for hop in trace.hops:
         times = hop.times
         if not many:
-            rows.append([str(hop.hop), who(voice, hop), f"{milliseconds(times.last)} ms" if times else "", _said(voice, trace, hop)])
+            rows.append([str(hop.hop), who(voice, hop), _time(voice, hop), _said(voice, trace, hop)])
             continue
         cells = [str(hop.hop), who(voice, hop), f"{hop.loss:.1%}", str(hop.sent)]
         values = (
@@ -52,6 +64,22 @@ def table(face: Face, trace: Trace, *, jitter: bool) -> None:
         face.table(rows, headers, shrink=(1,), right=range(2, len(headers)))
     else:
         face.table(rows, [voice.say("HOP"), voice.say("ADDRESS"), voice.say("ROUND TRIP"), ""], shrink=(1, 3), right=(2,))
+
+
+def _time(voice: Voice, hop: Hop) -> str:
+    """The round trip of a hop that was asked once, and how far off it may be."""
+    from portulan.model.path import Clock
+    from portulan.text.path import with_doubt
+
+    if hop.times is None:
+        return ""
+    refused = "reset" in hop.reasons and hop.times.uncertain >= SEEN_MS
+    doubtful = "time-exceeded" in hop.reasons and hop.times.uncertain >= SEEN_MS
+    return with_doubt(voice, hop.times.last, hop.times.uncertain, Clock.PROCESS if refused else Clock.HALF if doubtful else Clock.KERNEL)
+
+
+SEEN_MS = 0.01
+"""Uncertainty below this is not seen in what is shown."""
 
 
 def who(voice: Voice, hop: Hop) -> str:

@@ -62,7 +62,11 @@ def arguments(parser: argparse.ArgumentParser, voice: Voice) -> None:
         help=say("raw SYNs (needs rights), ordinary connections, or datagrams; else the best allowed"),
     )
     how.add_argument("--local", action="store_true", help=say("this host's own ports: ask its kernel, send nothing"))
-    how.add_argument("--rate", metavar="N", help=say("at most so many probes a second; else as many as the path takes"))
+    how.add_argument(
+        "--rate",
+        metavar="N",
+        help=say("at most so many probes a second; else as many as the path takes (to public addresses at most 10,000)"),
+    )
     how.add_argument("--max-rtt", metavar="TIME", help=say("the longest time an answer takes (300ms, 2s); else learnt"))
     how.add_argument(
         "--miss", default="1e-6", metavar="N", help=say("stop when fewer open ports than this are expected to be missed (1e-6)")
@@ -221,7 +225,7 @@ def show(face: Face, report: ScanReport) -> None:
     for host, rows in by_host(report):
         if wanted is not None and host.address not in wanted:
             continue
-        if top is not None:
+        if top is not None and (host.states or not shown):  # hosts of which only that is known stand line below line
             face.line()
         shown += 1
         _host(face, host, rows, report.took_s if top is None else None)

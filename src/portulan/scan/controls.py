@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from portulan.scan.dice import Dice
+
     Rows = NDArray[np.int64]
 
 _MOST_OF_A_CLASS = 256
@@ -37,12 +39,12 @@ class Controls:
         self.carried: dict[int, Tally] = {}
         """By verdict: of batches that another process has asked."""
 
-    def draw(self, classes: Sequence[tuple[int, Rows]], dice: np.random.Generator) -> tuple[Rows, int] | None:
+    def draw(self, classes: Sequence[tuple[int, Rows]], dice: Dice) -> tuple[Rows, int] | None:
         """Some rows of each class (verdict, rows that have it), shuffled, and the tag to ask them by; None when the tags are used up or there are no rows.
 
         Classes are mixed, so that both meet the same path at the same time.
         """
-        parts = [(verdict, dice.choice(rows, min(len(rows), _MOST_OF_A_CLASS), replace=False)) for verdict, rows in classes if len(rows)]
+        parts = [(verdict, dice.choice(rows, min(len(rows), _MOST_OF_A_CLASS))) for verdict, rows in classes if len(rows)]
         tag = next(self._tags, None) if parts else None
         if tag is None:
             return None

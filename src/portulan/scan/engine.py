@@ -14,6 +14,7 @@ from portulan.model.scan import Answers, Basis, Certainty, Decided, Doubt, Loss,
 from portulan.scan.asking import Ask, Counts, Rest, select
 from portulan.scan.block import MOST_ROWS, Block
 from portulan.scan.controls import Controls
+from portulan.scan.dice import Dice
 from portulan.scan.estimate import Tally
 from portulan.scan.evidence import missed_of
 from portulan.scan.icmp_pace import IcmpPace
@@ -60,10 +61,10 @@ class Engine:
         self.left = 0
         """Pairs of which nothing is known, because the scan was abandoned."""
         self.trip = RoundTrip(rules.longest_wait_s)
-        self.pace = Pace(self.trip, rules.most_rate, limits=rules.datagrams)
+        self.pace = Pace(self.trip, rules.most_rate, first=rules.first_rate, limits=rules.datagrams)
         self._key, self._order = key, Permutation(space.pairs, key)
         self._refusals = IcmpPace()
-        self._dice = np.random.default_rng(key)
+        self._dice = Dice(key)
         self._rounds, self._controls_count = tags
         self.pairs = -(-(space.pairs - shard[0]) // shard[1]) if space.pairs > shard[0] else 0
         """How many are this shard's."""

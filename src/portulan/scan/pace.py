@@ -64,7 +64,8 @@ class RoundTrip:
             self.smooth_s += (mean - self.smooth_s) / 8
             self.spread_s += (max(spread, abs(mean - self.smooth_s)) - self.spread_s) / 4
         self.count += int(times_s.size)
-        self.tail_s = max(0.9 * self.tail_s, float(np.quantile(times_s, 0.99)))
+        place = int(0.99 * (times_s.size - 1))  # not np.quantile, which loads the masked arrays: 13 ms
+        self.tail_s = max(0.9 * self.tail_s, float(np.partition(times_s, place)[place]))
 
     @property
     def wait_s(self) -> float:
@@ -82,11 +83,11 @@ class RoundTrip:
 class Pace:
     """The rate of one scan, in probes a second."""
 
-    def __init__(self, trip: RoundTrip, most: float | None = None, *, limits: bool = False) -> None:
-        """Never faster than `most`. With `limits`, refusals that grow fewer are taken for limited ones without further questions, as those of UDP are."""
+    def __init__(self, trip: RoundTrip, most: float | None = None, *, first: float = _FIRST_RATE, limits: bool = False) -> None:
+        """Begins at the rate `first`, and is never faster than `most`. With `limits`, refusals that grow fewer are taken for limited ones without further questions, as those of UDP are."""
         self.trip = trip
         self.most = most or 1e9
-        self.rate = min(self.most, _FIRST_RATE)
+        self.rate = min(self.most, first)
         self.slowed = 0
         self.limited = False
         """Whether the target was seen to limit its refusals."""

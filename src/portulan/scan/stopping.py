@@ -21,6 +21,8 @@ class Rules(Record):
     """The loss to reckon with where nothing answers."""
     most_rate: float | None = None
     """Probes a second at most."""
+    first_rate: float = 20_000.0
+    """Probes a second to begin with; what follows depends on what gets through."""
     longest_wait_s: float = 3.0
     """How long an answer may take at most."""
     datagrams: bool = False

@@ -59,6 +59,11 @@ class Targets(Record):
     """(network, why): broadcast, multicast, documentation, unspecified, reserved, excluded, and link-local where a network holds some and no interface was said."""
 
     @property
+    def public(self) -> bool:
+        """Whether addresses that the whole internet may route to are among them."""
+        return any(without(ranges, _PRIVATE[version]) for version, ranges in ((4, self.v4), (6, self.v6)))
+
+    @property
     def addresses(self) -> int:
         """How many."""
         return count(self.v4) + count(self.v6)

@@ -99,13 +99,12 @@ def row_of(voice: Voice, row: PortSeen) -> tuple[str, str, str, str, str]:
 def others_line(voice: Voice, host: HostSeen) -> str | None:
     """What has no row of its own: `not shown: 65,530 closed (reset)`, with the ports where they are few ranges."""
     found = []
+    several = len({each.transport for each in host.others}) > 1
     for each in host.others:
         text = f"{each.amount:,} {each.state.value} ({each.reason.value})"
-        if each.transport != "tcp":
-            text = f"{text} {each.transport.value}"
         if each.ports and len(each.ports) <= _LONGEST_PORTS and each.amount < sum(host.states.values()):
             text += f": {each.ports}"
-        found.append(text)
+        found.append(f"{each.transport.value} {text}" if several else text)
     return voice.say("not shown: {what}", what=" · ".join(found)) if found else None
 
 

@@ -26,7 +26,6 @@ from portulan.system.linux.procfs import effective_capabilities
 from portulan.system.registry_file import open_table
 from portulan.verbs.scan_asked import asked_ports, asked_targets, own_networks
 from portulan.verbs.scan_hosts import find_present, worth_it
-from portulan.verbs.scan_local import scan_local
 from portulan.verbs.scan_parts import Parts, asked_of
 
 TYPE_CHECKING = False
@@ -40,6 +39,8 @@ if TYPE_CHECKING:
     from portulan.verbs.scan_parts import AnyRun
 
 _CAP_NET_RAW = 13
+_POLITE_FIRST_RATE, _POLITE_RATE = 1_000.0, 10_000.0
+"""Probes a second to public addresses."""
 _FEW_ADDRESSES = 256
 """With fewer addresses than this, those that are nobody's are told one by one."""
 
@@ -85,14 +86,18 @@ def scan(
     )
     wanted = asked_ports(ports, top, method)
     missing: list[str] = []
-    if method is not Method.UDP and wanted.tcp:
+    if wanted.tcp:  # also beside datagrams: `-p 53,22/tcp --method udp`
         method, why = _allowed(method)
         missing += why
     if local:
+        from portulan.verbs.scan_local import scan_local
+
         return scan_local(chosen, wanted, every=every, on_rows=on_rows)
     rules = Rules(
         goal=miss, patience_s=patience_s, assume_loss=assume_loss, most_rate=rate, longest_wait_s=max_rtt_s or Rules().longest_wait_s
     )
+    if chosen.public:  # other people's networks: slowly at first, and never very fast unless a person says so
+        rules = rules._replace(first_rate=_POLITE_FIRST_RATE, most_rate=rate or _POLITE_RATE)
     asked = {Transport.TCP: (method or Method.CONNECT, wanted.tcp), Transport.UDP: (Method.UDP, wanted.udp)}
     asked = {transport: each for transport, each in asked.items() if each[1]}
     parts = Parts(resume=resume, jobs=jobs, cluster=cluster, drop=drop_rights)

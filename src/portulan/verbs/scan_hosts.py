@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from portulan.model.record import Record
 from portulan.model.scan import REASONS, HostSeen, Reason
-from portulan.scan.discover import RATE
-from portulan.scan.find_hosts import find_hosts
 from portulan.scan.ranges import common, join, without
 from portulan.scan.written import addresses
 
@@ -42,6 +40,9 @@ def worth_it(targets: Targets, ports: int) -> bool:
 
 def find_present(targets: Targets, key: Key, *, raw: bool, rate: float | None) -> Present:
     """Ask all addresses whether they are there. Raises what `find_hosts` raises."""
+    from portulan.scan.discover import RATE
+    from portulan.scan.find_hosts import find_hosts
+
     kept: dict[int, list[tuple[int, int]]] = {4: [], 6: []}
     hosts: list[HostSeen] = []
     skipped: set[str] = set()

@@ -170,3 +170,8 @@ def test_how_ranges_are_written():
     assert address(6, 1) == "::1"
     assert write(4, (0, 2**32 - 1)) == "0.0.0.0/0"
     assert write(4, (1, 2)) == "0.0.0.1-0.0.0.2"
+
+
+def test_public_addresses_are_told_from_private_ones():
+    assert not choose(["198.18.0.0/24", "fd00::1"], resolve=lambda _: ()).public
+    assert choose(["198.18.0.1", "9.9.9.0/24"], resolve=lambda _: (), authorized=True).public

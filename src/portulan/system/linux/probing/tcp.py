@@ -132,14 +132,16 @@ class Attempt:
             self.owner.finish(self, local_answer(self.key, OSError(code, "")))
 
     def _connected(self) -> None:
-        if self.target.address in ("127.0.0.1", "::1") and self.socket.getsockname()[:2] == self.socket.getpeername()[:2]:
+        if self.socket.getsockname()[:2] == self.socket.getpeername()[:2]:
             # RFC 9293, section 3.5: two sides that open at once. Here both are this socket: nobody listens.
             answer = Answer(self.key, Reason.RESET, self.target.address)
             self.owner.finish(self, self.departed.by_process(answer, time_ns(), self.owner.loop.clear_ns))
             return
         info = parse_tcp_info(self.socket.getsockopt(IPPROTO_TCP, TCP_INFO, SIZE))
+        # The kernel takes the time when it makes the SYN, not when it leaves: between the two this process may have been interrupted.
+        kept_ns = max(_US, self.departed.after_ns - self.departed.before_ns)
         answer = Answer(
-            self.key, Reason.SYN_ACK, self.target.address, rtt_ns=None if info.resent else info.rtt_us * _US, early_ns=_US, late_ns=_US,
+            self.key, Reason.SYN_ACK, self.target.address, rtt_ns=None if info.resent else info.rtt_us * _US, early_ns=kept_ns, late_ns=_US,
             clock=Clock.KERNEL, resent=info.resent > 0,
         )  # fmt: skip
         if not self.target.tls:
