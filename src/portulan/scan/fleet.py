@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, wait
+from contextlib import suppress
 
 import numpy as np
 
@@ -78,7 +79,8 @@ def run_shard(share: Share) -> Part:
         if share.drop:
             from portulan.system.linux.rights import drop_rights
 
-            drop_rights()
+            with suppress(OSError):  # a confined process may not even give up
+                drop_rights()
         blocks = list(run.blocks(_still_wanted))
         if run.failure is not None:
             raise run.failure

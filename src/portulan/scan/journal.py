@@ -178,7 +178,7 @@ class Journal:
         self._index: dict[int, _Index] = {}
         self.found: Found | None = None
         try:
-            header = self._read_all()
+            header = self._read()
             if header is None:
                 header = Header(dict(asked), key, begun)
                 self._write(_HEADER, header)
@@ -198,6 +198,12 @@ class Journal:
             raise BadInput("journal.other", path=self.path, what=", ".join(different))
 
     # --- what it holds ---
+
+    def _read(self) -> Header | None:
+        try:
+            return self._read_all()
+        except KeyError as error:  # records of a job that was never noted
+            raise BadInput("journal.strange", path=self.path) from error
 
     def _read_all(self) -> Header | None:
         header = None
