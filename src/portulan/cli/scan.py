@@ -85,7 +85,7 @@ def arguments(parser: argparse.ArgumentParser, voice: Voice) -> None:
         "--resume",
         metavar="FILE",
         help=say(
-            "keep a journal here, and go on from it if there is one: after any death at most a second of work is done again; outputs are written anew"
+            "keep a journal here, and go on from it if there is one: after any death at most a second of work is done again (of shared work: the parts under way); outputs are written anew"
         ),
     )
     large.add_argument("--jobs", default="1", metavar="N", help=say("processes of this host that share the work (1)"))
@@ -289,6 +289,6 @@ def _notes(face: Face, report: ScanReport, wanted: list[Output], options: argpar
             import sys
             from shlex import join
 
-            face.note(" " + face.voice.say("to go on:  {command}", command=join([program_name(), *sys.argv[1:]])))
+            face.note(" " + face.voice.say("to go on:  {command}", command=f"{program_name()} {join(sys.argv[1:])}"))
         elif any(each.path for each in wanted):
             face.note(" " + face.voice.say("What was found by then is written."))

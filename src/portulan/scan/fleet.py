@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, wait
+from contextlib import suppress
 
 import numpy as np
 
@@ -78,7 +79,8 @@ def run_shard(share: Share) -> Part:
         if share.drop:
             from portulan.system.linux.rights import drop_rights
 
-            drop_rights()
+            with suppress(OSError):  # a confined process may not even give up
+                drop_rights()
         blocks = list(run.blocks(_still_wanted))
         if run.failure is not None:
             raise run.failure
@@ -122,6 +124,7 @@ class FleetRun:
         self._ends: dict[int, JobEnd] = {}
         self._done = self._found = 0
         self._begun = time.time()
+        self._before_s = 0.0
         self._took_s: float | None = None
 
     def close(self) -> None:
@@ -135,17 +138,22 @@ class FleetRun:
         """Each part, once it is done. Raises what its worker raised."""
         self._begun = time.time()
         if self._journal is not None:
-            for place, decided, end in self._journal.shards(self._number, self._order):
-                yield self._count(place, decided, end)
+            for shard, decided in self._journal.shards(self._number, self._order):
+                self._before_s = max(self._before_s, shard.took_s)
+                yield self._count(shard.place, decided, shard.end)
         try:
             for place, part in self._parts():
                 yield self._take(place, part)
                 if tick is not None:
                     tick(self._progress())
+            self._took_s = self._spent()
             if self._journal is not None:
                 self._journal.add_end(self._number, self.end())
         finally:
-            self._took_s = time.time() - self._begun
+            self._took_s = self._took_s or self._spent()
+
+    def _spent(self) -> float:
+        return self._before_s + time.time() - self._begun
 
     def _parts(self) -> Iterator[tuple[int, Part]]:
         waiting = deque(place for place in range(self._shards) if place not in self._ends)
@@ -201,7 +209,7 @@ class FleetRun:
         decided = decided._replace(by=self._responders.number(decided.by, part.end.responders))
         if self._journal is not None:
             self._journal.add_names(self._number, self.responders)
-            self._journal.add_shard(Shard(self._number, place, pack_decided(decided), part.end))
+            self._journal.add_shard(Shard(self._number, place, pack_decided(decided), part.end, self._spent()))
         return self._count(place, decided, part.end)
 
     def _count(self, place: int, decided: Decided, end: JobEnd) -> Decided:
@@ -219,7 +227,7 @@ class FleetRun:
     def end(self) -> JobEnd:
         """All parts as one."""
         left = self.pairs - self._done
-        took_s = time.time() - self._begun if self._took_s is None else self._took_s
+        took_s = self._took_s or self._spent()
         whole = merge_ends(list(self._ends.values()), self.job.rules, took_s)._replace(responders=tuple(self.responders), left=left)
         if left:
             doubts = {*whole.certainty.doubts, Doubt.INTERRUPTED}
@@ -253,7 +261,7 @@ class Replay:
         """All that was found."""
         order = Permutation(self.space.pairs, self.job.key)
         if self._noted.shards:
-            for _, decided, _ in self._journal.shards(self._number, order):
+            for _, decided in self._journal.shards(self._number, order):
                 yield decided
         else:
             yield from self._journal.blocks(self._number, order)

@@ -149,6 +149,8 @@ class Shard(Record):
     place: int
     columns: Packed
     end: JobEnd
+    took_s: float
+    """Since the job was begun, less the time in which nobody did it."""
 
 
 class _Index:
@@ -176,7 +178,7 @@ class Journal:
         self._index: dict[int, _Index] = {}
         self.found: Found | None = None
         try:
-            header = self._read_all()
+            header = self._read()
             if header is None:
                 header = Header(dict(asked), key, begun)
                 self._write(_HEADER, header)
@@ -196,6 +198,12 @@ class Journal:
             raise BadInput("journal.other", path=self.path, what=", ".join(different))
 
     # --- what it holds ---
+
+    def _read(self) -> Header | None:
+        try:
+            return self._read_all()
+        except KeyError as error:  # records of a job that was never noted
+            raise BadInput("journal.strange", path=self.path) from error
 
     def _read_all(self) -> Header | None:
         header = None
@@ -259,12 +267,12 @@ class Journal:
             done = self._get(place, _Done)
             yield self._unpacked(done.columns, order, np.arange(done.begin, done.begin + done.size) * of + which)
 
-    def shards(self, number: int, order: Permutation) -> Iterator[tuple[int, Decided, JobEnd]]:
-        """(place, pairs, end) of the parts that were done elsewhere."""
+    def shards(self, number: int, order: Permutation) -> Iterator[tuple[Shard, Decided]]:
+        """The parts that were done elsewhere, and their pairs."""
         index = self._index[number]
         for place, at in index.shards.items():
             shard = self._get(at, Shard)
-            yield place, self._unpacked(shard.columns, order, places_of(index.noted.job, place, index.noted.shards)), shard.end
+            yield shard, self._unpacked(shard.columns, order, places_of(index.noted.job, place, index.noted.shards))
 
     def _unpacked(self, columns: Packed, order: Permutation, places: NDArray[np.int64]) -> Decided:
         try:

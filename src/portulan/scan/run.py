@@ -100,7 +100,7 @@ class Run:
     def _note(self, now: float) -> None:
         """Write down what has changed, now and then."""
         counts = self.engine.counts
-        if self._journal is None or now - self._noted_at < _NOTE_EACH_S or (counts.sent, counts.answers) == self._noted:
+        if self._journal is None or 0 <= now - self._noted_at < _NOTE_EACH_S or (counts.sent, counts.answers) == self._noted:
             return
         self._journal.add_names(self._number, self.responders)
         self._journal.add_rows(self._number, self.engine.standing(now), self._spent(now), self.engine.changes())

@@ -125,11 +125,13 @@ def silent_line(voice: Voice, report: ScanReport, shown: int) -> str | None:
 def certainty_line(voice: Voice, one: Pass, *, several: bool) -> str:
     """`loss seen 5.1 % · 6 rounds · chance of a missed open port < 1 in 1,000,000`."""
     sure, effort = one.certainty, one.effort
+    cut = not {Doubt.INTERRUPTED, Doubt.LINK_GONE}.isdisjoint(sure.doubts)
+    """Ended before the end: what was told of what had been asked by then says nothing of the rest."""
     parts = []
     if sure.basis is Basis.KERNEL:
         parts.append(voice.say("asked the kernel of this host: no packet was sent"))
     elif sure.basis is Basis.ANSWERED:
-        parts.append(voice.say("every port answered"))
+        parts += [] if cut else [voice.say("every port answered")]
     elif sure.basis is not Basis.ASSUMED:
         asked = sure.loss_open.asked + sure.loss_closed.asked
         lost = sure.loss_open.lost + sure.loss_closed.lost
@@ -139,7 +141,7 @@ def certainty_line(voice: Voice, one: Pass, *, several: bool) -> str:
         parts.append(voice.say("loss assumed {share} %", share=f"{100 * sure.assumed_loss:g}"))
     if sure.basis is not Basis.KERNEL:
         parts.append(voice.count("{n} round", "{n} rounds", effort.rounds))
-        parts.append(_chance(voice, sure))
+        parts += [] if cut and sure.missed < 1 else [_chance(voice, sure)]
     text = " · ".join(parts)
     return f"{one.transport.value}: {text}" if several else text
 

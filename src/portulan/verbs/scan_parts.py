@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from hashlib import sha256
 
@@ -37,9 +38,9 @@ class Parts:
 
     def __init__(self, *, resume: str | None, jobs: int, cluster: str | None, drop: bool) -> None:
         """`drop`: workers on this host give up their rights."""
-        self._resume, self._jobs, self._cluster, self._drop = resume, jobs, cluster, drop
+        self._resume, self._jobs, self._cluster, self._drop = resume, jobs, cluster, drop and sys.platform == "linux"
         self.shared = jobs > 1 or cluster is not None
-        """Whether others do the work."""
+        """Whether others do the work, also because it was begun so."""
         self.key = _dice()
         """Of the order."""
         self.secret = _dice()
@@ -99,6 +100,7 @@ class Parts:
 
     def _opened(self, job: Job) -> LocalWorkers | ClusterWorkers:
         if self._workers is None:
+            self.shared = True
             if self._cluster is not None:
                 self._workers = ClusterWorkers(self._cluster)
             else:

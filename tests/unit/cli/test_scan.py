@@ -123,8 +123,10 @@ def test_an_interrupted_scan_writes_what_it_has(monkeypatch, capsys, tmp_path):
     assert any("closed from filtered" in text for text in answer["missing"])
     assert "is written" in told.err
     assert (tmp_path / "a.csv").exists()
-    main(["scan", "x", "--resume", "state"])
-    assert "--resume state" in capsys.readouterr().err
+    words = ["scan", "x", "--resume", "a state"]
+    monkeypatch.setattr("sys.argv", ["/usr/bin/portulan", *words])
+    main(words)
+    assert "to go on:  portulan scan x --resume 'a state'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
