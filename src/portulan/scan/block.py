@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     Rows = NDArray[np.int64]
 
+_ENOUGH = 200
 MOST_ROWS = 1 << 19
 
 
@@ -129,3 +130,11 @@ class Block:
             tags = self.tag[rows & (self.tag >= since)]
             self._tallies[key] = Tally(int(np.count_nonzero(rows)), int(tags.sum(dtype=np.int64)) + len(tags) * (1 - since), len(tags))
         return self._tallies[key]
+
+    def first_two(self) -> tuple[int, int]:
+        """How many rows answered when asked first, and when asked for the second time: open ones where they are enough, else closed ones."""
+        for verdict in (Verdict.OPEN, Verdict.CLOSED):
+            tags = self.tag[self.verdict == verdict]
+            if len(tags) >= _ENOUGH:
+                break
+        return int((tags == 0).sum()), int((tags == 1).sum())

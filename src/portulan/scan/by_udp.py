@@ -37,8 +37,8 @@ _CODE = {reason: code for code, reason in enumerate(REASONS)}
 class UdpProber:
     """A `scan.prober.Prober` of sockets that anybody may open, one for each tag."""
 
-    rounds = 24
-    controls = 40
+    rounds = 40
+    controls = 24
 
     def __init__(self, space: Space, key: Key, *, scope: int = 0, uplinks: Uplinks | None = None) -> None:
         """For a space of one family. `key` decides the numbers in what is sent; `scope` is the interface of link-local addresses. Raises MachineFailed."""

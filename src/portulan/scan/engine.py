@@ -40,7 +40,7 @@ _CONTROL_GOAL = 160
 _ENOUGH_CONTROLS = 4_000
 _BATCHES_AT_ONCE = 16
 _LIMIT_SHOWS = 100
-_LIMIT_GAP = 0.1
+_LIMIT_GAP, _LIMIT_PLAIN = 0.1, 0.55
 _PAUSE_S = 0.001
 _LEAST_PORTION, _SUSPICION_ASKS = 8, 64
 
@@ -222,7 +222,7 @@ class Engine:
             return Rest(until)
         if len(silent) and not self.round and not self._asked_first and (plan := self._plan_controls()):
             # After the first round: without controls a handful of answers says nothing of loss.
-            self._asked_first, self._batches, self._phase = True, plan, _Phase.CONTROLS
+            self._asked_first, self._batches, self._phase, self.pace.quiet = True, plan, _Phase.CONTROLS, True
             return None
         self._decide(silent, now)
         return None
@@ -329,6 +329,8 @@ class Engine:
         if not self.pace.limited:
             asked += self._controls.tally(Verdict.CLOSED, self._round_tags)
         self.pace.judge_round(asked.asked, asked.answered)
+        if self.round == 1 and not self.pace.limited:
+            self.pace.judge_first(*self._block.first_two())
         stop = decide(self._evidence(len(silent), now))
         if isinstance(stop, GoOn):
             if stop.rate is not None:
@@ -405,8 +407,8 @@ class Engine:
             return closed.upper
         refused, accepted = self._controls.tally(Verdict.CLOSED), self._controls.tally(Verdict.OPEN)
         likely = accepted.upper if accepted.asked >= _LIMIT_SHOWS else opened.upper
-        if self.rules.datagrams and not opened.known:
-            likely = self.rules.assume_loss
+        if self.rules.datagrams:  # few services answer, so their loss is hardly known; a limit shows plainly
+            likely = max(likely if opened.known else 0.0, _LIMIT_PLAIN)
         if refused.asked >= _LIMIT_SHOWS and refused.lost / refused.asked > likely + _LIMIT_GAP:
             self.pace.limited = True
             return max(closed.upper, refused.upper)

@@ -17,7 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_FIRST_RATE = 20_000.0
+_FIRST_RATE = 50_000.0
 _LEAST_RATE = 20.0
 _SLICE_S = 0.004
 _LEAST_SLICE, _MOST_SLICE = 16, 2048
@@ -29,6 +29,9 @@ _LIKELIER = 3.0
 _ONE_LOOK = 20_000
 _FEW_OPEN = 30.0
 _ENOUGH_CONTROLS, _MORE_LOST = 100, 0.2
+_QUIET_RATE = 6_000.0
+_NEARLY_ALL = 0.9
+"""Where more is lost, the target limits what it answers."""
 _PATIENT, _LEAST_BY_QUEUE, _LEAST_BY_ROUND = 5, 1_000.0, 1_000.0
 _GROWTH, _CAREFUL_GROWTH = 2.0, 1.05
 _FIRST_WAIT_S, _LEAST_WAIT_S, _MOST_WAIT_S = 1.0, 0.005, 3.0
@@ -67,6 +70,10 @@ class RoundTrip:
         place = int(0.99 * (times_s.size - 1))  # not np.quantile, which loads the masked arrays: 13 ms
         self.tail_s = max(0.9 * self.tail_s, float(np.partition(times_s, place)[place]))
 
+    def forget_queue(self) -> None:
+        """What was seen of a queue is old: where nearly nothing answers any more it would never be corrected."""
+        self.low_s = self.least_s
+
     @property
     def wait_s(self) -> float:
         """How long an answer may take."""
@@ -84,7 +91,7 @@ class Pace:
     """The rate of one scan, in probes a second."""
 
     def __init__(self, trip: RoundTrip, most: float | None = None, *, first: float = _FIRST_RATE, limits: bool = False) -> None:
-        """Begins at the rate `first`, and is never faster than `most`. With `limits`, refusals that grow fewer are taken for limited ones without further questions, as those of UDP are."""
+        """Begins at the rate `first`, and is never faster than `most`. With `limits`, refusals are limited as a rule, as those of UDP are: that they grow fewer says nothing of the path."""
         self.trip = trip
         self.most = most or 1e9
         self.rate = min(self.most, first)
@@ -102,6 +109,9 @@ class Pace:
 
     def begin(self) -> None:
         """A new round: slices are compared within one round only, as later ones hold fewer ports that answer."""
+        self.trip.forget_queue()
+        self.quiet = False
+        """Whether to ask so slowly that nothing is lost by it: what is lost then is lost by the path itself."""
         self._rates: list[float] = []
         self._sizes: list[int] = []
         self._ends: list[float] = []
@@ -122,7 +132,11 @@ class Pace:
         """(how many probes may be sent now, and when the next may be if none)."""
         if now < self._due:
             return 0, self._due
-        return int(min(_MOST_SLICE, max(_LEAST_SLICE, self.rate * _SLICE_S))), now
+        return int(min(_MOST_SLICE, max(_LEAST_SLICE, self._now_rate * _SLICE_S))), now
+
+    @property
+    def _now_rate(self) -> float:
+        return min(self.rate, _QUIET_RATE) if self.quiet else self.rate
 
     def sent(self, count: int, began: float, ended: float, *, judged: bool = True) -> None:
         """A slice has left. Controls are not judged: they all answer."""
@@ -131,7 +145,7 @@ class Pace:
             self._rates.append(self.rate)
             self._sizes.append(count)
             self._ends.append(ended)
-        self._due = max(self._due + count / self.rate, ended - _BURST_S)
+        self._due = max(self._due + count / self._now_rate, ended - _BURST_S)
 
     def answered(self, slices: NDArray[np.int64], opened: NDArray[np.bool_]) -> None:
         """First answers, by the slice their probe left in, and which of them came from open ports."""
@@ -155,7 +169,7 @@ class Pace:
         got = int(self._answers[self._judged : ripe].sum())
         opened = int(self._opens[self._judged : ripe].sum())
         rate = self._achieved(ripe, asked)
-        if not self.limited and self._fewer(asked, got, usual := self._usual(rate)):
+        if not (self.limited or self._limits) and self._fewer(asked, got, usual := self._usual(rate)):
             verdict = self._whose_fault(asked, got, opened, usual)
             if verdict is None:
                 return  # look at more slices together
@@ -216,8 +230,6 @@ class Pace:
 
         By the likelihood of the answers of open ports: as many as before, or thinned like the rest.
         """
-        if self._limits:
-            return False
         before, answers, opens = known
         usual, share = answers / before, got / asked
         expected = asked * opens / before
@@ -263,3 +275,9 @@ class Pace:
             self._slow_down(self.rate / 2)
         else:
             self._least_lost = min(self._least_lost, lost)
+
+    def judge_first(self, at_once: int, later: int) -> None:
+        """Judge the first round by those who answered only when asked again, against the controls that were asked slowly."""
+        lost = later / max(1, at_once + later)
+        if at_once + later >= _ENOUGH_CONTROLS and self._least_lost < 1 and self._least_lost + _MORE_LOST < lost < _NEARLY_ALL:
+            self._slow_down(self.rate * (1 - lost))

@@ -50,7 +50,7 @@ def top_ports(count: int, transport: Transport, table: Table) -> PortSet:
     """The so many likeliest ports. Raises BadInput for a number outside 1 to 65536."""
     if not 1 <= count <= PORTS:
         raise BadInput("scan.top", count=count)
-    return PortSet.of(PortRange(port, port) for port in islice(in_order(transport, table), count))
+    return PortSet.of(PortRange(port, port) for port in islice(in_order(transport, table), count) if port or transport is not Transport.UDP)
 
 
 def parse_ports(text: str, default: Transport, named: Named) -> dict[Transport, PortSet]:
@@ -81,5 +81,11 @@ def _transport(name: str) -> Transport:
 
 def _ranges(body: str, transport: Transport, named: Named) -> tuple[PortRange, ...]:
     if set(body) <= _NUMERIC:
-        return (parse_range(body),)
+        found = parse_range(body)
+        if transport is Transport.UDP and not found.first:
+            # No socket can send to UDP's port 0: a range begins behind it.
+            if not found.last:
+                raise BadInput("scan.udp-zero")
+            found = PortRange(1, found.last)
+        return (found,)
     return named(body, (transport,)).ranges

@@ -6,6 +6,8 @@ from portulan.model.record import Record
 from portulan.model.scan import Basis, Doubt
 from portulan.scan.estimate import rounds_needed
 
+_MUCH = 10
+"""Where nothing is limited, rounds that take long come to their end all the same; but not after so many times a person's patience."""
 _AHEAD = 1.2
 """How much faster than the target's own pace it is asked, so that its pace stays the limit."""
 
@@ -21,7 +23,7 @@ class Rules(Record):
     """The loss to reckon with where nothing answers."""
     most_rate: float | None = None
     """Probes a second at most."""
-    first_rate: float = 20_000.0
+    first_rate: float = 50_000.0
     """Probes a second to begin with; what follows depends on what gets through."""
     longest_wait_s: float = 3.0
     """How long an answer may take at most."""
@@ -89,6 +91,6 @@ def decide(known: Evidence) -> Stop | GoOn:  # noqa: PLR0911 - each case is a li
         hopeless = known.limited or rounds_needed(known.refusing, known.loss_closed, known.goal) >= known.most_times
         if hopeless and not last and known.left_s is not None and known.left_s < known.patience_s - known.spent_s:
             return GoOn(_AHEAD * known.silent / max(known.left_s, 1e-3))
-        if hopeless or impatient:
+        if hopeless or known.spent_s > _MUCH * known.patience_s:
             return Stop(known.basis, known.missed, undecided=True, undecided_s=known.left_s, doubt=Doubt.LIMITED)
     return Stop(known.basis, known.missed, undecided=True, doubt=Doubt.ROUNDS) if last else GoOn()

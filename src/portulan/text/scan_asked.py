@@ -5,6 +5,7 @@ from __future__ import annotations
 from portulan.text.voice import mark
 
 SENTENCES: dict[str, str] = {
+    "scan.udp-zero": mark("UDP's port 0 cannot be asked: no datagram can be sent to it."),
     "scan.not-own": mark("{address} is not an address of this host: only those can be asked with --local."),
     "scan.no-targets": mark("nothing to scan was named: an address, a network, a range or a name was expected."),
     "scan.not-a-target": mark("{text} is neither an address nor a network, a range or a name of a host."),

@@ -28,6 +28,8 @@ def told(text, default=TCP):
         ("-1023,60000-", {"tcp": "0-1023,60000-65535"}),
         ("ssh,https", {"tcp": "22,443"}),
         ("53/udp,53", {"udp": "53", "tcp": "53"}),
+        ("-/udp,0", {"udp": "1-65535", "tcp": "0"}),
+        ("U:0-9", {"udp": "1-9"}),
         ("domain/udp", {"udp": "53"}),
         ("U:53,123,T:22,80", {"udp": "53,123", "tcp": "22,80"}),
         ("u:53,161/tcp", {"udp": "53", "tcp": "161"}),
@@ -102,3 +104,9 @@ def test_every_group_has_its_reason_and_names_a_port_once():
         for text in (group.tcp, group.udp):
             parts = [parse_portset(part) for part in text.split(",")] if text else []
             assert sum(map(len, parts)) == len(parse_portset(text)) if text else True, group.reason
+
+
+def test_port_0_of_udp_cannot_be_asked():
+    with pytest.raises(BadInput, match="udp-zero"):
+        told("0/udp")
+    assert 0 not in top_ports(PORTS, UDP, TABLE)
