@@ -254,7 +254,7 @@ class Connections:
         if code in (0, EISCONN, ECONNRESET):
             self._opened(fd, flight, code, at)
             return True
-        complaint = self._complaint(fd)
+        complaint = self._complaint(fd, flight[3][1])
         self._close(fd)
         if complaint is not None:
             reason = complaint.error.reason
@@ -274,14 +274,14 @@ class Connections:
             return False
         return True  # what is left (ETIMEDOUT) is no answer
 
-    def _complaint(self, fd: int) -> Complaint | None:
-        """The newest ICMP error, as long as it says something of the port."""
+    def _complaint(self, fd: int, port: int) -> Complaint | None:
+        """The newest ICMP error about this port, as long as it says something of it: a late one may be about what the socket was used for before."""
         if not _LINUX:
             return None
         found = None
         with suppress(OSError):
             while (complaint := read_complaint(self._sockets[fd])) is not None:
-                if complaint.error.reason is not None:
+                if complaint.error.reason is not None and complaint.port == port:
                     found = complaint
         return found
 
