@@ -36,6 +36,7 @@ class Controls:
         self._tags = iter(range(first_tag, first_tag + tags))
         self._batches: dict[int, _Batch] = {}
         self._tallies: dict[tuple[int, int], Tally] = {}
+        self._sent_at: dict[int, float] = {}
         self.carried: dict[int, Tally] = {}
         """By verdict: of batches that another process has asked."""
 
@@ -55,8 +56,9 @@ class Controls:
         self._batches[tag] = _Batch(rows, verdicts, np.zeros(len(rows), bool), np.zeros(len(rows), bool))
         return dice.permutation(rows), tag
 
-    def sent(self, tag: int, rows: Rows) -> None:
+    def sent(self, tag: int, rows: Rows, at: float) -> None:
         """These rows of a batch have left."""
+        self._sent_at[tag] = at
         batch = self._batches[tag]
         batch.asked[np.searchsorted(batch.rows, rows)] = True
         self._forget(tag)
@@ -82,6 +84,11 @@ class Controls:
         for tag in self._batches if tags is None else tags:
             total += self._tallies.get((tag, verdict)) or self._count(tag, verdict)
         return total
+
+    def settled(self, verdict: int, sent_before: float) -> Tally:
+        """The same of the carried ones and of batches that left before then: whose answers are still on their way are not lost."""
+        tags = [tag for tag, at in self._sent_at.items() if at < sent_before]
+        return self.carried.get(verdict, Tally()) + self.tally(verdict, tags)
 
     def _count(self, tag: int, verdict: int) -> Tally:
         batch = self._batches[tag]

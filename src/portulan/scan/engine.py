@@ -253,7 +253,7 @@ class Engine:
             self._turn = False
             self._suspicion_asks += count
             self._suspicion_sent = ended
-            self._controls.sent(ask.tag, ask.rows[:count])
+            self._controls.sent(ask.tag, ask.rows[:count], ended)
             self.pace.sent(count, began, ended, judged=False)
             return
         self._block.sent(ask.rows[:count], self.pace.slice, began, ended)
@@ -423,7 +423,7 @@ class Engine:
     def standing(self, now: float) -> Standing:
         """Where it stands; with `changes` enough to go on elsewhere."""
         over = self._phase is _Phase.DONE
-        controls = [] if over else [self._controls.tally(verdict) for verdict in self._before]
+        controls = [] if over else [self._controls.settled(verdict, now - self.trip.wait_s) for verdict in self._before]
         return Standing(
             begin=self._place,
             round=0 if over else self.round,
