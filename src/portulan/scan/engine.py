@@ -15,7 +15,7 @@ from portulan.scan.asking import Ask, Counts, Rest, select
 from portulan.scan.block import MOST_ROWS, Block
 from portulan.scan.controls import Controls
 from portulan.scan.dice import Dice
-from portulan.scan.estimate import Tally
+from portulan.scan.estimate import Tally, missed_at_most
 from portulan.scan.evidence import missed_of
 from portulan.scan.icmp_pace import IcmpPace
 from portulan.scan.judge import final_states
@@ -40,7 +40,7 @@ _CONTROL_GOAL = 160
 _ENOUGH_CONTROLS = 4_000
 _BATCHES_AT_ONCE = 16
 _LIMIT_SHOWS = 100
-_LIMIT_GAP, _LIMIT_PLAIN = 0.1, 0.55
+_LIMIT_GAP, _LIMIT_PLAIN, _MANY_MORE = 0.1, 0.55, 10
 _PAUSE_S = 0.001
 _LEAST_PORTION, _SUSPICION_ASKS = 8, 64
 
@@ -305,7 +305,7 @@ class Engine:
         self._cursor = 0
         self._phase = _Phase.ROUND
         self._round_began = self._now
-        self._closed_before = int((self._block.verdict == Verdict.CLOSED).sum())
+        self._closed_before, self._found_before = int((self._block.verdict == Verdict.CLOSED).sum()), self.counts.found
         self._suspicion, self._pending, self._turn = None, None, False
         self._round_tags: list[int] = []
         self._batches = self._plan_controls() if number else 0
@@ -367,7 +367,8 @@ class Engine:
         if self._held_since is not None:
             mine = self._block.tally(Verdict.CLOSED, since=self._held_since)
             closed, times_closed = mine + self._controls.tally(Verdict.CLOSED, self._round_tags), times - self._held_since
-        loss_closed = self._closed_loss(opened, closed)
+        came = int((self._block.verdict == Verdict.CLOSED).sum()) - self._closed_before
+        loss_closed = self._closed_loss(opened, closed, came)
         basis, loss = (
             (Basis.OPEN, opened.upper)
             if opened.known
@@ -375,15 +376,16 @@ class Engine:
             if closed.known and not (self.pace.limited and self.rules.datagrams)
             else (Basis.ASSUMED, self.rules.assume_loss)
         )
-        came = int((self._block.verdict == Verdict.CLOSED).sum()) - self._closed_before
         return Evidence(
             silent=silent,
             times=times,
             most_times=self._rounds,
             goal=self.rules.goal * self._block.size / max(1, self.pairs),
             basis=basis,
-            missed=missed_of(self.space, self._block, (Verdict.OPEN, Verdict.PROXIED), opened, loss, times),
-            missed_closed=missed_of(self.space, self._block, (Verdict.CLOSED,), closed, loss_closed, times_closed)
+            missed=missed_of(
+                self.space, self._block, (Verdict.OPEN, Verdict.PROXIED), opened, loss, times, self.counts.found - self._found_before
+            ),
+            missed_closed=missed_of(self.space, self._block, (Verdict.CLOSED,), closed, loss_closed, times_closed, came)
             if closed.known or self._held_since
             else 0.0,
             refusing=closed.answering,
@@ -401,10 +403,11 @@ class Engine:
             return silent / learnt.per_s
         return silent * self._round_took_s / came if came else None
 
-    def _closed_loss(self, opened: Tally, closed: Tally) -> float:
-        """The loss of refusals; notices a target that limits them, by closed ports that no longer answer while open ones do."""
+    def _closed_loss(self, opened: Tally, closed: Tally, came: int) -> float:
+        """The loss of refusals; notices a target that limits them, by closed ports that no longer answer while open ones do, or that keep dribbling in."""
         if self._held_since is not None:
             return closed.upper
+        self.pace.limited |= closed.known and came > _MANY_MORE * (1 + missed_at_most(closed.answering, closed.upper, self.round))
         refused, accepted = self._controls.tally(Verdict.CLOSED), self._controls.tally(Verdict.OPEN)
         likely = accepted.upper if accepted.asked >= _LIMIT_SHOWS else opened.upper
         if self.rules.datagrams:  # few services answer, so their loss is hardly known; a limit shows plainly
@@ -415,8 +418,7 @@ class Engine:
         return closed.upper
 
     def _spent_s(self, now: float) -> float:
-        """Since the first round of this block ended."""
-        return now - self._second_began if self.round else 0.0
+        return now - self._second_began if self.round else 0.0  # since the first round of this block ended
 
     # --- to be gone on with elsewhere ---
 
