@@ -78,45 +78,18 @@ def sentences(voice: Voice, error: PortulanError) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _tables() -> tuple[dict[str, str], dict[str, str]]:
-    """Our own sentences, and those of the rooms that keep theirs beside their other words. Imported only when something went wrong."""
-    from portulan.text import (
-        audit,
-        conflicts,
-        firewall,
-        free,
-        lease,
-        lookup,
-        path,
-        ping,
-        probers,
-        reach,
-        sandbox,
-        scan_asked,
-        scan_parts,
-        stop,
-        why,
-    )
-    from portulan.text import map as map_text
+_ROOMS = (
+    "audit", "conflicts", "firewall", "free", "lease", "lookup", "map", "path", "ping", "probers", "reach", "sandbox", "scan_asked", "scan_parts", "stop",
+    "why",
+)  # fmt: skip
+"""Modules of this room that keep the sentences of their errors beside their other words."""
 
-    rooms = (
-        audit,
-        conflicts,
-        firewall,
-        free,
-        lease,
-        lookup,
-        map_text,
-        path,
-        ping,
-        probers,
-        reach,
-        sandbox,
-        scan_asked,
-        scan_parts,
-        stop,
-        why,
-    )
+
+def _tables() -> tuple[dict[str, str], dict[str, str]]:
+    """Our own sentences, and those of the rooms. Imported only when something went wrong."""
+    from importlib import import_module
+
+    rooms = [import_module(f"portulan.text.{name}") for name in _ROOMS]
     return (
         {code: text for room in rooms for code, text in room.SENTENCES.items()} | SENTENCES,
         {code: text for room in rooms for code, text in room.WAYS_OUT.items()} | WAYS_OUT,
