@@ -144,6 +144,7 @@ class PortSeen(Record):
     service: str | None = None
     """The registry's usual name of the port: what it is for, not what was found there."""
     rtt_ms: float | None = None
+    """Good to about a tenth of a millisecond: many probes leave by one call."""
     ttl: int | None = None
     by: str | None = None
     """Who answered, where it was not the address itself."""

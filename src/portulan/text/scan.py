@@ -92,7 +92,8 @@ def row_of(voice: Voice, row: PortSeen) -> tuple[str, str, str, str, str]:
     reason = row.reason.value
     if row.by is not None:
         reason = voice.say("{reason} by {who}", reason=reason, who=clean(row.by, _LONGEST))
-    time = "" if row.rtt_ms is None else f"{row.rtt_ms:.1f} ms" if row.rtt_ms >= 0.1 else f"{row.rtt_ms:.2f} ms"
+    # When a probe left is known to about a tenth of a millisecond: many leave by one call.
+    time = "" if row.rtt_ms is None else f"{row.rtt_ms:.1f} ms" if row.rtt_ms >= 0.1 else "< 0.1 ms"
     return f"{row.port}/{row.transport.value}", row.state.value, clean(row.service or "-", _LONGEST), reason, time
 
 
