@@ -14,8 +14,10 @@ from proofs_scan import said_of
 from scan_lab import serve, settle
 
 PORTS = range(10_000, 30_000)
-RATE = 4_000
+RATE = 2_500
 KILLS = 5
+# So short that at this rate no run comes to the last port before all the kills have been made.
+LIVES_S = (0.3, 1.3)
 OPEN = 200
 PATIENCE_S = 100
 
@@ -61,7 +63,7 @@ def killed(seed):
                 list(map(str, command)), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, environment={"PYTHONDONTWRITEBYTECODE": "1"}
             )
             try:
-                process.wait(PATIENCE_S if kills == KILLS else dice.uniform(0.3, 2.5))
+                process.wait(PATIENCE_S if kills == KILLS else dice.uniform(*LIVES_S))
                 break
             except subprocess.TimeoutExpired:
                 process.kill()
