@@ -111,3 +111,21 @@ def test_a_host_that_loses_more_than_the_others_is_asked_more_often():
     state[block.pair] = block.state
     assert (state == STATES.index(State.OPEN)).tolist() == (truth == OPEN).tolist()
     assert engine.certainty().missed < 1e-6
+
+
+def test_a_limit_that_one_block_met_does_not_slow_the_next_one(monkeypatch):
+    monkeypatch.setattr("portulan.scan.engine.MOST_ROWS", 10_000)
+    dice = np.random.default_rng(10)
+    truth = np.where(dice.random(20_000) < 0.02, OPEN, CLOSED)
+    space = Space(4, [(0xC6120000, 0xC6120000)], range(len(truth)))
+    prober = SimulatedPath(lambda pairs: truth[pairs], refusals_a_second=1_000)
+    engine = Engine(space, (3, 4), Rules(patience_s=60), tags=(64, 64))
+    ends, states = [], np.full(len(truth), 255)
+    for block in drive(engine, prober, prober.clock):
+        ends.append(prober.now)
+        states[block.pair] = block.state
+        prober.refusals = None
+    first_s, second_s = ends[0] - 1_000_000, ends[1] - ends[0]
+    assert first_s > 8
+    assert second_s < 1
+    assert [STATES[each] for each in states] == [TRUE[each] for each in truth]

@@ -295,8 +295,8 @@ class Engine:
             return
         self._block = Block(self._order, self._place, min(MOST_ROWS, left), self.shard)
         self._controls = Controls(self._rounds, self._controls_count)
-        self._asked_first = False
-        self._held_since = None
+        self._asked_first, self._held_since = False, None
+        self.pace.release()
         self._begin_round(0, np.arange(self._block.size))
 
     def _begin_round(self, number: int, todo: Rows) -> None:

@@ -103,6 +103,7 @@ class Pace:
         self._least_lost = 1.0
         self._ceiling = False
         self._held = False
+        self._rate_before = self.rate
         self._queued = 0
         self._due = 0.0
         self.begin()
@@ -263,8 +264,15 @@ class Pace:
 
     def hold(self, rate: float) -> None:
         """Go on at the pace of a target that limits its refusals, and no faster."""
+        self._rate_before = self.rate if not self._held else self._rate_before
         self.rate = min(self.most, max(_LEAST_RATE, rate))
         self._held = True
+
+    def release(self) -> None:
+        """A new block: whether its targets limit their refusals is seen anew, and it is asked as fast as the path took before."""
+        self.limited = False
+        if self._held:
+            self._held, self.rate = False, min(self.most, self._rate_before)
 
     def judge_round(self, asked: int, answered: int) -> None:
         """Judge a whole round by the controls that were asked in it: where nearly everything is silent, slices say nothing."""
