@@ -25,23 +25,19 @@ from portulan.system.linux.probing.loop import (
     read_queue,
     set_hops,
 )
+from portulan.system.linux.probing.own_sockets import OwnSockets, Waiting
 from portulan.wire.tcp_info import SIZE, parse_tcp_info
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from portulan.model.path import Target
-    from portulan.system.linux.probing.loop import Loop
 
 _US = 1000
 _SOON = (errno.EINPROGRESS, errno.EAGAIN)
 
 
-class TcpConnects:
+class TcpConnects(OwnSockets):
     """Makes connections and closes them as soon as they stand."""
-
-    def __init__(self, loop: Loop) -> None:
-        self._loop = loop
-        self._open: dict[int, Attempt] = {}
 
     def send(self, target: Target, key: int, hops: int | None = None) -> None:
         """Ask for a connection; the SYN goes at most `hops` far. Raises MachineFailed."""
@@ -49,7 +45,7 @@ class TcpConnects:
         try:
             one = Socket(family_of(version), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC)
         except OSError as error:
-            self._loop.answers.append(local_answer(key, error))
+            self.loop.answers.append(local_answer(key, error))
             return
         try:
             keep_errors(one, version)
@@ -62,50 +58,34 @@ class TcpConnects:
             after_ns = time_ns()
         except OSError as error:
             one.close()
-            self._loop.answers.append(local_answer(key, error))
+            self.loop.answers.append(local_answer(key, error))
             return
         attempt = Attempt(self, one, key, target, Departure(before_ns, after_ns))
         if code in _SOON:
-            self._open[key] = attempt
-            self._loop.add(one.fileno(), OUT | ERR, attempt.on_event)
+            self.waiting[key] = attempt
+            self.loop.add(one.fileno(), OUT | ERR, attempt.on_event)
         elif code in (0, errno.ECONNREFUSED):
             attempt.on_event(OUT)  # at once: this very host
         else:
             attempt.failed(code)
 
-    def forget(self, key: int) -> None:
-        """Wait for this one no more."""
-        attempt = self._open.pop(key, None)
-        if attempt is not None:
-            self._loop.remove(attempt.socket.fileno())
-            attempt.socket.close()
-
     def finish(self, attempt: Attempt, answer: Answer | None) -> None:
         """An attempt's end."""
         if answer is not None:
-            self._loop.answers.append(answer)
-        if self._open.pop(attempt.key, None) is not None:
-            self._loop.remove(attempt.socket.fileno())
+            self.loop.answers.append(answer)
+        if self.waiting.pop(attempt.key, None) is not None:
+            self.loop.remove(attempt.socket.fileno())
         attempt.socket.close()
 
-    @property
-    def loop(self) -> Loop:
-        """Where it waits."""
-        return self._loop
 
-    def close(self) -> None:
-        """Drop all that is under way."""
-        for key in list(self._open):
-            self.forget(key)
-
-
-class Attempt:
+class Attempt(Waiting):
     """One connection in the making."""
 
-    __slots__ = ("departed", "key", "owner", "socket", "target")
+    __slots__ = ("owner",)
 
     def __init__(self, owner: TcpConnects, one: Socket, key: int, target: Target, departed: Departure) -> None:
-        self.owner, self.socket, self.key, self.target, self.departed = owner, one, key, target, departed
+        super().__init__(one, key, target, departed)
+        self.owner = owner
 
     def on_event(self, mask: int) -> None:
         """The kernel has something for it."""

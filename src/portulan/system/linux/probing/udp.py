@@ -25,6 +25,7 @@ from portulan.system.linux.probing.loop import (
     read_queue,
     read_stamp,
 )
+from portulan.system.linux.probing.own_sockets import OwnSockets, Waiting
 from portulan.wire.udp_hello import hello, matches
 
 TYPE_CHECKING = False
@@ -76,12 +77,8 @@ class UdpFlow(Flow):
         self._greetings.pop(key, None)
 
 
-class UdpExchanges:
+class UdpExchanges(OwnSockets):
     """Datagrams to many ports, each from a socket of its own."""
-
-    def __init__(self, loop: Loop) -> None:
-        self._loop = loop
-        self._open: dict[int, Exchange] = {}
 
     def send(self, target: Target, key: int, hops: int | None = None) -> None:
         """One datagram. Raises MachineFailed."""
@@ -89,51 +86,35 @@ class UdpExchanges:
         try:
             one = _open(target)
         except OSError as error:
-            self._loop.answers.append(local_answer(key, error))
+            self.loop.answers.append(local_answer(key, error))
             return
         before_ns = time_ns()
         try:
             one.sendmsg([greeting(target.port, key * _APART)], [] if hops is None else hops_message(target.version, hops))
         except OSError as error:
             one.close()
-            self._loop.answers.append(local_answer(key, error))
+            self.loop.answers.append(local_answer(key, error))
             return
         exchange = Exchange(self, one, key, target, Departure(before_ns, time_ns()))
-        self._open[key] = exchange
-        self._loop.add(one.fileno(), IN | ERR, exchange.on_event)
+        self.waiting[key] = exchange
+        self.loop.add(one.fileno(), IN | ERR, exchange.on_event)
         # The kernel's stamp is there as soon as the datagram is, as a rule: reading it now spares a wake-up.
         exchange.on_event(ERR)
 
-    def forget(self, key: int) -> None:
-        """Wait for this one no more."""
-        exchange = self._open.pop(key, None)
-        if exchange is not None:
-            self._loop.remove(exchange.socket.fileno())
-            exchange.socket.close()
-
     def finish(self, key: int, answer: Answer) -> None:
         """An exchange's end."""
-        self._loop.answers.append(answer)
+        self.loop.answers.append(answer)
         self.forget(key)
 
-    @property
-    def loop(self) -> Loop:
-        """Where it waits."""
-        return self._loop
 
-    def close(self) -> None:
-        """Drop all that is under way."""
-        for key in list(self._open):
-            self.forget(key)
-
-
-class Exchange:
+class Exchange(Waiting):
     """One datagram and its answer."""
 
-    __slots__ = ("departed", "key", "owner", "socket", "target")
+    __slots__ = ("owner",)
 
     def __init__(self, owner: UdpExchanges, one: Socket, key: int, target: Target, departed: Departure) -> None:
-        self.owner, self.socket, self.key, self.target, self.departed = owner, one, key, target, departed
+        super().__init__(one, key, target, departed)
+        self.owner = owner
 
     def _queue(self) -> Answer | None:
         while (entry := read_queue(self.socket)) is not None:
