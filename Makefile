@@ -10,6 +10,9 @@ SERVERS_ROOT := .cache/roots/servers
 # Servers that speak UDP: they must answer to what we greet them with.
 TALKERS := chrony coturn dnsmasq freeradius kamailio krb5-kdc memcached openvpn rpcbind snmpd strongswan-charon xinetd xl2tpd
 TALKERS_ROOT := .cache/roots/talkers
+# What reads packets, and what makes those that somebody who tries doors sends.
+WATCHERS := iproute2 libndpi-bin masscan nfdump nftables nmap tcpdump tshark zmap
+WATCHERS_ROOT := .cache/roots/watchers
 # What scans are measured against.
 BENCH_PEERS := gcc iproute2 iptables libc6-dev masscan nftables nmap zmap
 BENCH_ROOT := .cache/roots/bench
@@ -24,6 +27,7 @@ test:           ## everything, sampled
 	@$(PY) tools/private_root.py --into $(ROOT) $(PEERS)
 	@$(PY) tools/private_root.py --into $(SERVERS_ROOT) $(SERVERS)
 	@$(PY) tools/private_root.py --into $(TALKERS_ROOT) $(TALKERS)
+	@$(PY) tools/private_root.py --into $(WATCHERS_ROOT) $(WATCHERS)
 	@$(PY) -m pytest -n 2 --dist worksteal
 
 prove:          ## the full counts; takes up where it was interrupted
@@ -31,6 +35,7 @@ prove:          ## the full counts; takes up where it was interrupted
 	@$(PY) tools/private_root.py --into $(ROOT) $(PEERS)
 	@$(PY) tools/private_root.py --into $(SERVERS_ROOT) $(SERVERS)
 	@$(PY) tools/private_root.py --into $(TALKERS_ROOT) $(TALKERS)
+	@$(PY) tools/private_root.py --into $(WATCHERS_ROOT) $(WATCHERS)
 	@$(PY) tools/prove.py
 
 check:          ## format, lint, types, contracts, catalogues, generated files
