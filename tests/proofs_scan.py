@@ -48,7 +48,7 @@ def word_of(report, case):
     undecided = sum(state == "closed|filtered" or reason == "rate-limited" for state, reason in said_of(report).values())
     if certainty["undecided"] != undecided:
         found.append(f"{certainty['undecided']} undecided ports by its word, {undecided} by its rows")
-    if bool(undecided) != ("limited" in doubts):
+    if bool(undecided) != bool(doubts & {"limited", "slow"}):
         found.append(f"{undecided} undecided ports, and the doubts are {sorted(doubts)}")
     if undecided and certainty["exact"]:
         found.append("called exact, with undecided ports")

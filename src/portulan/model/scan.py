@@ -212,6 +212,8 @@ class Doubt(StrEnum):
     """Loss is not known: a share was assumed."""
     CONGESTED = "congested"
     """The path lost more when asked faster; the rate was lowered."""
+    SLOW = "slow"
+    """Answers are lost so often and take so long that silent ports were not told closed from filtered: open ports are complete."""
     ROUNDS = "rounds"
     """Loss was so high that the rounds ended before the bound was reached."""
     SYN_PROXY = "syn-proxy"

@@ -388,13 +388,9 @@ class Engine:
             missed_closed=missed_of(self.space, self._block, (Verdict.CLOSED,), closed, loss_closed, times_closed, came)
             if closed.known or self._held_since
             else 0.0,
-            refusing=closed.answering,
-            loss_closed=loss_closed,
-            limited=self.pace.limited,
-            left_s=self._left_s(silent, came, now),
-            spent_s=self._spent_s(now),
-            patience_s=self._patience_s,
-        )
+            refusing=closed.answering, loss_closed=loss_closed, limited=self.pace.limited, left_s=self._left_s(silent, came, now), round_s=self._round_took_s,
+            spent_s=self._spent_s(now), patience_s=self._patience_s,
+        )  # fmt: skip
 
     def _left_s(self, silent: int, came: int, now: float) -> float | None:
         """How long the silent ones would take at the pace at which refusals come: the one that was learnt, or that of this round."""

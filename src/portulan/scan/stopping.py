@@ -7,7 +7,7 @@ from portulan.model.scan import Basis, Doubt
 from portulan.scan.estimate import rounds_needed
 
 _MUCH = 10
-"""Where nothing is limited, rounds that take long come to their end all the same; but not after so many times a person's patience."""
+"""Where nothing is limited, rounds that take long come to their end all the same; but not after so many times a person's patience, where most of the way is still ahead."""
 _AHEAD = 1.2
 """How much faster than the target's own pace it is asked, so that its pace stays the limit."""
 
@@ -51,6 +51,8 @@ class Evidence(Record):
     limited: bool
     left_s: float | None
     """How long the silent ones would take at the pace at which refusals come; None: none came."""
+    round_s: float
+    """What the last round took."""
     spent_s: float
     """Since the first round ended."""
     patience_s: float
@@ -88,9 +90,13 @@ def decide(known: Evidence) -> Stop | GoOn:  # noqa: PLR0911 - each case is a li
     if known.missed < known.goal:
         if known.missed_closed < known.goal:
             return Stop(known.basis, known.missed)
-        hopeless = known.limited or rounds_needed(known.refusing, known.loss_closed, known.goal) >= known.most_times
+        needed = rounds_needed(known.refusing, known.loss_closed, known.goal)
+        hopeless = known.limited or needed >= known.most_times
         if hopeless and not last and known.left_s is not None and known.left_s < known.patience_s - known.spent_s:
             return GoOn(_AHEAD * known.silent / max(known.left_s, 1e-3))
-        if hopeless or known.spent_s > _MUCH * known.patience_s:
+        if hopeless:
             return Stop(known.basis, known.missed, undecided=True, undecided_s=known.left_s, doubt=Doubt.LIMITED)
+        more_s = (needed - known.times) * known.round_s
+        if known.spent_s > _MUCH * known.patience_s and more_s > known.spent_s:
+            return Stop(known.basis, known.missed, undecided=True, undecided_s=more_s, doubt=Doubt.SLOW)
     return Stop(known.basis, known.missed, undecided=True, doubt=Doubt.ROUNDS) if last else GoOn()

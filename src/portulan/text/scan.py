@@ -37,6 +37,9 @@ DOUBTS = {
     ),
     Doubt.ASSUMED: mark("Too little answered to learn how many packets are lost: {share} % was assumed (--assume-loss)."),
     Doubt.CONGESTED: mark("The path lost more packets when asked faster, so the rate was lowered to {rate} probes a second."),
+    Doubt.SLOW: mark(
+        "So many answers are lost, and each takes so long, that the scan was ended: open ports are complete, but {n} ports could not be told closed from filtered."
+    ),
     Doubt.ROUNDS: mark("So many packets were lost that the rounds ended first: up to {missed} open ports may have been missed."),
     Doubt.SYN_PROXY: mark(
         "Something in between answers every SYN before it knows whether a service is there (a SYN proxy): such ports are told as unfiltered."
@@ -51,6 +54,8 @@ DOUBTS = {
     Doubt.DESCRIPTORS: mark("This process may open few files, so fewer connections were made at a time."),
     Doubt.SILENT_SERVICES: mark("UDP services need not answer to what was sent: open|filtered means that one may be there."),
 }
+
+_MORE = {Doubt.LIMITED: mark("At its pace that would take {time} more."), Doubt.SLOW: mark("That would take about {time} more.")}
 
 
 def headline(voice: Voice, report: ScanReport) -> str | None:
@@ -163,14 +168,15 @@ def doubts(voice: Voice, one: Pass) -> list[str]:
         Doubt.LIMITED: {"n": f"{sure.undecided:,}"},
         Doubt.ASSUMED: {"share": f"{100 * (sure.assumed_loss or 0):g}"},
         Doubt.CONGESTED: {"rate": f"{one.effort.rate:,.0f}"},
+        Doubt.SLOW: {"n": f"{sure.undecided:,}"},
         Doubt.ROUNDS: {"missed": f"{sure.missed:.2g}"},
         Doubt.OVERFLOW: {"n": f"{one.effort.overflowed:,}"},
     }
     found = []
     for doubt in sure.doubts:
         text = voice.say(DOUBTS[doubt], **facts.get(doubt, {}))
-        if doubt is Doubt.LIMITED and sure.undecided_s is not None:
-            text += " " + voice.say("At its pace that would take {time} more.", time=duration(voice, sure.undecided_s))
+        if sure.undecided_s is not None and doubt in _MORE:
+            text += " " + voice.say(_MORE[doubt], time=duration(voice, sure.undecided_s))
         found.append(text)
     return found
 
