@@ -8,8 +8,10 @@ import selectors
 import socket
 import struct
 import sys
+from collections import deque
+from contextlib import suppress
 
-BACKLOG = 4096
+BACKLOG, KEPT = 4096, 512
 STUN_COOKIE = 0x2112A442
 
 
@@ -129,14 +131,17 @@ def bound(kind, port):
 
 def main():
     asked = json.load(sys.stdin)
-    kept = []
+    kept, selector = [], selectors.DefaultSelector()
+    # Accepted, and kept for a while: a queue that nobody empties is full after so many connections, and then the port no longer answers.
+    accepted = deque(maxlen=KEPT)
     for port in asked["tcp"]:
-        kept.append(bound(socket.SOCK_STREAM, port))
-        kept[-1].listen(BACKLOG)
+        one = bound(socket.SOCK_STREAM, port)
+        one.listen(BACKLOG)
+        one.setblocking(False)
+        selector.register(one, selectors.EVENT_READ)
     for port in asked["silent"]:
         kept.append(bound(socket.SOCK_DGRAM, port))
         kept[-1].setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
-    selector = selectors.DefaultSelector()
     for port in map(int, asked["udp"]):
         one = bound(socket.SOCK_DGRAM, port)
         one.setblocking(False)
@@ -144,6 +149,10 @@ def main():
     print("ready", flush=True)
     while True:
         for key, _ in selector.select():
+            if key.data is None:
+                with suppress(OSError):
+                    accepted.append(key.fileobj.accept()[0])
+                continue
             try:
                 request, sender = key.fileobj.recvfrom(4096)
                 answer = key.data(request)

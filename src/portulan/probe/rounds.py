@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 VOLLEY = 16
 _TRIES, _TRIES_CLOSE = 3, 6
+_EDGE_AT_ONCE, _TRIES_EDGE, _TRIES_LOSSY_EDGE = 3, 7, 10
+"""Where silence begins: asked once, then thrice at a time, since a hop whose answers are lost would put the filter one hop too near."""
 _SLACK_S = 0.02
 _SHORTEST_S = 0.25
 _FRONTIER = 4
@@ -99,6 +101,8 @@ class Rounds:
         hops = [hop for hop in self._wanted() if self.tries(hop) < self._most_tries(hop) and self._overdue_s(hop) <= now_s]
         if self.one_by_one:
             hops = [] if self._under_way(now_s) else sorted(hops, key=self.tries)[:1]
+        elif self._is_edge(self.farthest + 1) and self.farthest + 1 in hops and self.tries(self.farthest + 1):
+            hops += [self.farthest + 1] * (_EDGE_AT_ONCE - 1)
         yield from self._send(hops, now_s)
 
     def _send(self, hops: range | list[int], now_s: float) -> Iterator[tuple[int, int]]:
@@ -172,10 +176,16 @@ class Rounds:
         return [hop for hop in range(self.first, end + 1) if not any(key in self.answers for key in self.of_hop.get(hop, ()))]
 
     def _most_tries(self, hop: int) -> int:
-        """More where a lost answer would move the verdict: right before the host, and where silence begins if packets are being lost."""
+        """More where a lost answer would move the verdict: right before the host, and where silence begins."""
         if self.final is not None:
             return _TRIES_CLOSE if hop > self.farthest else _TRIES
-        return _TRIES_CLOSE if hop == self.farthest + 1 and self._loses() else _TRIES
+        if not self._is_edge(hop):
+            return _TRIES
+        return _TRIES_LOSSY_EDGE if self._loses() else _TRIES_EDGE
+
+    def _is_edge(self, hop: int) -> bool:
+        """Whether silence begins here, after a hop that answered."""
+        return self.final is None and self.first <= self.farthest == hop - 1
 
     def _loses(self) -> bool:
         """Whether a hop that answers did not do so every time."""

@@ -21,6 +21,8 @@ _UNREACHABLE = frozenset({Reason.HOST_UNREACHABLE, Reason.NET_UNREACHABLE})
 _TELLING = frozenset({Reason.SYN_ACK, Reason.ANSWER, Reason.ECHO_REPLY, Reason.PORT_UNREACHABLE})
 """What a box that refuses connections does not say in a host's name."""
 _LOOPED = 2
+_MISPLACED = 1e-3
+"""How likely it may be that loss hid the next hop, for the place of a silence to be called certain."""
 """So often must the same address come again, farther away, with others between."""
 
 
@@ -129,6 +131,12 @@ def _lost(heard: Heard, hops: range, tries: int) -> float:
     return min(1.0, upper_bound(total - answered, total) ** tries) if tries else 1.0
 
 
+def _placed(heard: Heard, last: int) -> bool:
+    """Whether silence begins right after that hop: where packets are lost, the next one must have been asked so often that loss does not explain it."""
+    lossy = any(answers and len(answers) < heard.tries.get(hop, 0) for hop, answers in heard.answers.items())
+    return not lossy or _lost(heard, range(1, last + 1), heard.tries.get(last + 1, 0)) < _MISPLACED
+
+
 def _refused(heard: Heard, hop: int, answer: Answer, compared: Sequence[Compared], chance: float) -> Verdict:
     """A reset: the host's, or of a box in its name."""
     said = Evidence("reset-from", {"hop": hop, "host": heard.host})
@@ -194,7 +202,7 @@ def _unanswered(heard: Heard, compared: Sequence[Compared]) -> Verdict:
     chance = _lost(heard, range(1, last + 1), sum(beyond.values()))
     evidence = [Evidence("silence", {"hop": last, "by": expired[last][0], "probes": sum(beyond.values())}), *_beside(compared)]
     answering = [each for each in compared if each.hop is not None]
-    sure = Sure.CERTAIN if chance < 1e-6 else Sure.LIKELY
+    sure = Sure.CERTAIN if chance < 1e-6 and _placed(heard, last) else Sure.LIKELY
     if not answering:
         return Verdict(Finding.SILENT, state, Reason.NONE, sure, last, expired[last][0], chance, tuple(evidence))
     beyond_it = max(answering, key=lambda each: each.hop or 0)

@@ -123,6 +123,13 @@ def test_only_this_port_is_silent():
     assert verdict.evidence[-1].facts["by"] == "c"
 
 
+def test_where_packets_are_lost_the_place_of_a_silence_is_certain_only_after_many_tries():
+    hops, beyond = ["a", "b", "c", "d", "e", *[None] * 20], dict.fromkeys(range(7, 26), 3)
+    assert judge(heard(*hops, tries=beyond | {6: 2})).sure is Sure.CERTAIN  # nothing is lost: silence is silence
+    assert judge(heard(*hops, tries=beyond | {2: 2, 6: 3})).sure is Sure.LIKELY
+    assert judge(heard(*hops, tries=beyond | {2: 2, 6: 40})).sure is Sure.CERTAIN
+
+
 def test_silence_right_before_the_host():
     verdict = judge(heard("a", "b", None, None), [other(443, Reason.SYN_ACK, 3)])
     assert codes(verdict)[-1] == "at-the-host"
