@@ -69,11 +69,13 @@ class Holders:
         else:
             self._note(self._doors, (transport, port, address), at_ns, holders, again=True)
 
-    def of(self, transport: int, address: bytes, port: int, peer: bytes, peer_port: int, until_ns: int) -> tuple[Holder, ...] | None:
-        """Who held that end when its last packet passed, at `until_ns`; None where that was not seen."""
+    def of(
+        self, transport: int, address: bytes, port: int, peer: bytes, peer_port: int, until_ns: int, *, exactly: bool = False
+    ) -> tuple[Holder, ...] | None:
+        """Who held that end when its last packet passed, at `until_ns`; None where that was not seen. `exactly`: by this very connection."""
         found = _tenant(self._ends.get((transport, address, port, peer, peer_port)), until_ns)
-        if found:
-            return found
+        if found or exactly:
+            return found or None
         wild = (address, _V4_ANY, _V6_ANY) if address.startswith(_V4_ANY[:12]) else (address, _V6_ANY)
         for where in wild:
             found = _tenant(self._doors.get((transport, port, where)), until_ns)
