@@ -43,7 +43,7 @@ class Known:
         known = (then < when) | (then == when) & (there < place)
         for word, mine in zip(self._keys, keys, strict=True):
             known &= word[slots] == mine
-        return known
+        return known  # type: ignore[no-any-return]
 
     def note(self, keys: Keys, slots: I8, when: I8, place: I8) -> None:
         """These have spoken."""

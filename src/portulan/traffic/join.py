@@ -12,6 +12,7 @@ from portulan.traffic.keys import addresses_of, both_ways, ends_of, ports_of, tr
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any
 
     from numpy.typing import NDArray
 
@@ -64,7 +65,7 @@ def way(rows: Rows, index: I8) -> Way:
     there = index >= 0
     none = not there.all()
 
-    def column(values: NDArray[np.generic]) -> NDArray[np.generic]:
+    def column(values: Any) -> Any:
         taken = values[index]
         if none:
             taken[~there] = 0
@@ -124,22 +125,23 @@ def _flows(rows: Rows, pairs: Pairs) -> Flows:
 
 def _below(parts: Sequence[Flows]) -> Flows:
     """One table below the other."""
-    one, *_ = parts
-    ways = [
-        Way(*(np.concatenate(columns) for columns in zip(*(getattr(part, name) for part in parts), strict=True)))
-        for name in ("forward", "reverse")
-    ]
-    columns = {
-        name: np.concatenate([getattr(part, name) for part in parts])
-        for name in ("source", "destination", "transport", "source_port", "destination_port", "place", "refused")
+
+    def both(ways: Sequence[Way]) -> Way:
+        columns: list[Any] = [np.concatenate(columns) for columns in zip(*ways, strict=True)]
+        return Way(*columns)
+
+    columns: dict[str, Any] = {
+        name: np.concatenate([getattr(part, name) for part in parts]) for name in Flows._fields if name not in {"forward", "reverse"}
     }
-    return one._replace(forward=ways[0], reverse=ways[1], **columns)
+    return Flows(forward=both([part.forward for part in parts]), reverse=both([part.reverse for part in parts]), **columns)
 
 
 def picked(flows: Flows, index: I8 | NDArray[np.bool_]) -> Flows:
     """Some of them, in this order."""
-    forward, reverse = (Way(*(column[index] for column in side)) for side in (flows.forward, flows.reverse))
-    return Flows(
-        flows.source[index], flows.destination[index], flows.transport[index], flows.source_port[index], flows.destination_port[index],
-        flows.place[index], forward, reverse, flows.refused[index],
-    )  # fmt: skip
+
+    def some(way: Way) -> Way:
+        columns: list[Any] = [column[index] for column in way]
+        return Way(*columns)
+
+    columns: dict[str, Any] = {name: getattr(flows, name)[index] for name in Flows._fields if name not in {"forward", "reverse"}}
+    return Flows(forward=some(flows.forward), reverse=some(flows.reverse), **columns)

@@ -86,3 +86,14 @@ def both_ways(keys: Keys) -> Keys:
     words += [np.where(swap, one, other) for one, other in zip(here, there, strict=True)]
     ports = np.where(swap, destination | source << _16, source | destination << _16)
     return (*words, ports | (last >> CODE_AT & U(7)) << _32)
+
+
+def key_of(source: bytes, destination: bytes, transport: int, source_port: int, destination_port: int) -> Keys:
+    """The key of one direction, from addresses of 16 bytes; columns of length 1."""
+    ports = np.array([source_port, destination_port], ">u2").view("<u4").astype(np.uint64)
+    last = ports << _16 | U(CODES[transport]) << CODE_AT
+    if source[:12] == MAPPED == destination[:12]:
+        both = np.frombuffer(source[12:] + destination[12:], "<u8").astype(np.uint64)
+        return both & U((1 << 48) - 1), both >> U(48) | last
+    words = np.frombuffer(source + destination, "<u8").astype(np.uint64)
+    return (*(words[at : at + 1] for at in range(4)), last)

@@ -27,7 +27,8 @@ def _bound(frames: Frames, rows: I8, stated: I8) -> None:
 
 
 def _protocol(number: I8) -> I8:
-    return np.add(number, Kind.PROTOCOL)
+    kind: I8 = np.bitwise_or(number, np.int64(Kind.PROTOCOL))
+    return kind
 
 
 def ipv4(frames: Frames, rows: I8) -> None:
@@ -69,7 +70,8 @@ def _only_ipv6(frames: Frames, rows: I8) -> I8:
     """Extension headers stand after IPv6 only."""
     six = frames.version[rows] == 6
     frames.aside(rows[~six], Reason.NO_PORTS)
-    return rows[six]
+    kept: I8 = rows[six]
+    return kept
 
 
 def extension(frames: Frames, rows: I8) -> None:

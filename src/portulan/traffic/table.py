@@ -257,7 +257,7 @@ def _said_by_icmp(refused: Refused) -> Rows:
     """Rows that count nothing, and come after all others."""
     count = len(refused.row)
     none, latest = np.zeros(count, np.int64), np.full(count, LATEST)
-    marks = refused.says.astype(np.uint32) << REFUSED_AT
+    marks = (refused.says << REFUSED_AT).astype(np.uint32)
     return Rows(refused.keys, none, none, none, latest, none, latest, marks, latest, latest, np.zeros(count, np.uint8), none, none)
 
 
