@@ -41,11 +41,12 @@ class Holders:
         self._ends: dict[tuple[int, bytes, int, bytes, int], Tenants] = {}
         self._doors: dict[tuple[int, int, bytes], Tenants] = {}
         self._asking: dict[tuple[int, bytes, bytes, int], Tenants] = {}
+        self._open: dict[tuple[int, int], bool] = {}
 
     def happened(self, one: Happening, holder: Holder, at_ns: int) -> None:
         """Take note of an event; `holder` is the process that ran then."""
         if one.event in (Event.LISTEN, Event.USE):
-            self._note(self._doors, (one.transport, one.port, one.address), at_ns, (holder,), again=one.event is Event.LISTEN)
+            self._open_door(one.transport, one.port, one.address, at_ns, (holder,), again=one.event is Event.LISTEN)
             return
         end = (one.transport, one.address, one.port, one.peer, one.peer_port)
         if one.event is Event.CONNECT:
@@ -62,12 +63,14 @@ class Holders:
             known = self._by_cookie.pop(one.cookie, ())
             self._note(self._ends, end, at_ns, tuple(dict.fromkeys((*known, holder))), again=True)
 
-    def found(self, transport: int, address: bytes, port: int, peer: bytes, peer_port: int, holders: tuple[Holder, ...], at_ns: int) -> None:
+    def found(
+        self, transport: int, address: bytes, port: int, peer: bytes, peer_port: int, holders: tuple[Holder, ...], at_ns: int
+    ) -> None:
         """Take note of a socket that was there when the kernel was asked; peer port 0: it takes what comes from anybody."""
         if peer_port:
             self._note(self._ends, (transport, address, port, peer, peer_port), at_ns, holders)
         else:
-            self._note(self._doors, (transport, port, address), at_ns, holders, again=True)
+            self._open_door(transport, port, address, at_ns, holders, again=True)
 
     def of(
         self, transport: int, address: bytes, port: int, peer: bytes, peer_port: int, until_ns: int, *, exactly: bool = False
@@ -86,6 +89,14 @@ class Holders:
         if asked is not None and len({holders for _, holders in asked}) == 1:
             return _tenant(asked, until_ns)
         return None
+
+    def _open_door(self, transport: int, port: int, address: bytes, at_ns: int, holders: tuple[Holder, ...], *, again: bool) -> None:
+        self._note(self._doors, (transport, port, address), at_ns, holders, again=again)
+        self._remember(self._open, (transport, port), value=True)
+
+    def is_open(self, transport: int, port: int) -> bool:
+        """Whether a process has ever taken what comes to that port from anybody, as far as was seen."""
+        return (transport, port) in self._open or self.forgotten > 0
 
     def _note(self, table: dict[Key, Tenants], key: Key, at_ns: int, holders: tuple[Holder, ...], *, again: bool = False) -> None:
         """The end has these holders from now on; `again`: besides those it has."""

@@ -28,7 +28,7 @@ _LOOK_S = 0.25
 _ADDRESSES_S = 5.0
 _REASONS = {Ownership.FORBIDDEN: "forbidden", Ownership.KERNEL: "kernel", Ownership.HIDDEN: "hidden"}
 _LOOPBACK = sixteen(bytes(4))[:12] + b"\x7f"
-NOT_LOCAL, NOT_SEEN = "not-local", "not-seen"
+NOT_LOCAL, NOT_SEEN, NOBODY = "not-local", "not-seen", "nobody"
 
 
 class Told(Record):
@@ -36,7 +36,8 @@ class Told(Record):
 
     holders: tuple[Holder, ...]
     untold: str | None
-    """Why nobody is named: `not-local` (no end of it is on this host), `forbidden`, `kernel`, `hidden` (as in `portulan ls`), `not-seen`."""
+    """Why nobody is named: `not-local` (no end of it is on this host), `nobody` (its port here was not open), `forbidden`, `kernel`, `hidden` (as in
+    `portulan ls`), `not-seen` (it was over before anybody could be asked)."""
 
 
 class Onlooker:
@@ -133,7 +134,8 @@ class Onlooker:
             if found:
                 holders += found
             elif local:
-                why = self._reasons.get((transport, end[1]), NOT_SEEN)
+                closed = self.events is not None and end[0] == target and not self.here.is_open(transport, end[1])
+                why = self._reasons.get((transport, end[1]), NOBODY if closed else NOT_SEEN)
         return Told(tuple(dict.fromkeys(holders)), None if holders else why)
 
     def _read_addresses(self) -> None:
