@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from portulan.model.record import Record
-from portulan.wire.socket_events import BY_CHANCE, Event
+from portulan.wire.socket_events import Event
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable
-    from typing import TypeVar
+    from collections.abc import Iterable
+    from typing import Any
 
     from portulan.wire.socket_events import Happening
 
-    Key = TypeVar("Key", bound=Hashable)
     Tenants = list[tuple[int, tuple["Holder", ...]]]
 
 _V4_ANY, _V6_ANY = bytes(10) + b"\xff\xff" + bytes(4), bytes(16)
@@ -54,7 +53,7 @@ class Holders:
             self._note(self._asking, (one.transport, one.address, one.peer, one.peer_port), at_ns, (holder,))
             if one.port:
                 self._note(self._ends, end, at_ns, (holder,))
-        elif one.event in BY_CHANCE:
+        elif one.event is Event.MADE:
             known = self._by_cookie.get(one.cookie)
             if one.port:
                 # Nobody's yet, where it is the answering side: the port was perhaps somebody else's before.
@@ -98,7 +97,9 @@ class Holders:
         """Whether a process has ever taken what comes to that port from anybody, as far as was seen."""
         return (transport, port) in self._open or self.forgotten > 0
 
-    def _note(self, table: dict[Key, Tenants], key: Key, at_ns: int, holders: tuple[Holder, ...], *, again: bool = False) -> None:
+    def _note(
+        self, table: dict[Any, Tenants], key: tuple[object, ...], at_ns: int, holders: tuple[Holder, ...], *, again: bool = False
+    ) -> None:
         """The end has these holders from now on; `again`: besides those it has."""
         tenants = table.pop(key, None)
         if tenants is None:
@@ -111,7 +112,7 @@ class Holders:
             tenants = [*tenants[1 - _TENANTS :], (at_ns, holders)]
         self._remember(table, key, tenants)
 
-    def _remember(self, table: dict[Key, object], key: Key, value: object) -> None:
+    def _remember(self, table: dict[Any, Any], key: object, value: object) -> None:
         table[key] = value
         if len(table) > self.cap:
             del table[next(iter(table))]

@@ -12,6 +12,7 @@ they run.
 from __future__ import annotations
 
 from enum import IntEnum
+from operator import itemgetter
 from struct import Struct, pack
 
 from portulan.model.record import Record
@@ -41,8 +42,6 @@ class Event(IntEnum):
     """A process asks for a connection; its local port may not be chosen yet."""
     FINISH = 4
     """A process ends its side first."""
-    FAILED = 7
-    """A connection that was asked for did not come about. Chance, as MADE."""
     LAST = 9
     """A process ends its side second."""
     LISTEN = 10
@@ -50,16 +49,14 @@ class Event(IntEnum):
     """UDP: a process sends or receives by a socket for the first time."""
 
 
-BY_CHANCE = (Event.MADE, Event.FAILED)
-_SYN_SENT = 2
 _TAIL = Struct("=QQQ16sIHH")
 """Cookie, process and thread, time (ns since boot), name of the thread, namespace inode, transport, event."""
 _WIDEST = 16
 _MOST = 256
 _LOOKUP, _UPDATE, _KTIME, _PID_TGID, _COMM, _COOKIE, _PROBE_READ_KERNEL, _RING_OUTPUT = 1, 2, 5, 14, 16, 46, 113, 130
 # Opcodes (Documentation/bpf/standardization/instruction-set.rst).
-_LOAD, _LOAD_HALF, _STORE, _STORE_WORD, _STORE_HALF, _MOVE, _SET, _ADD, _CALL, _EQUAL, _NOT, _EXIT, _WIDE = (
-    0x79, 0x69, 0x7B, 0x63, 0x6B, 0xBF, 0xB7, 0x07, 0x85, 0x15, 0x55, 0x95, 0x18,
+_LOAD, _LOAD_HALF, _STORE, _STORE_WORD, _STORE_HALF, _MOVE, _SET, _ADD, _CALL, _EQUAL, _EXIT, _WIDE = (
+    0x79, 0x69, 0x7B, 0x63, 0x6B, 0xBF, 0xB7, 0x07, 0x85, 0x15, 0x95, 0x18,
 )  # fmt: skip
 _STACK = 10
 _V4_MAPPED = bytes(10) + b"\xff\xff"
@@ -125,9 +122,8 @@ def build_program(tracepoint: str, at: Mapping[str, int], ring: int, known: int)
 def _select_state() -> bytes:
     """Go on with the states that tell something."""
     wanted = (Event.CONNECT, Event.FINISH, Event.LAST, Event.LISTEN, Event.MADE)
-    failed = _op(_NOT, 8, offset=2, value=Event.FAILED) + _op(_LOAD, 1, 6, 8) + _op(_EQUAL, 1, offset=2, value=_SYN_SENT) + _LEAVE
-    steps = [_op(_EQUAL, 8, offset=len(wanted) - at - 1 + len(failed) // 8, value=event) for at, event in enumerate(wanted)]
-    return _op(_LOAD, 8, 6, 16) + b"".join(steps) + failed
+    steps = [_op(_EQUAL, 8, offset=len(wanted) - at - 1 + len(_LEAVE) // 8, value=event) for at, event in enumerate(wanted)]
+    return _op(_LOAD, 8, 6, 16) + b"".join(steps) + _LEAVE
 
 
 def _record(at: Mapping[str, int], ring: int) -> bytes:
@@ -149,30 +145,42 @@ def _record(at: Mapping[str, int], ring: int) -> bytes:
     ))  # fmt: skip
 
 
+_MEMBERS = {
+    "daddr": "4s", "rcv_saddr": "4s", "dport": "2s", "num": "H", "family": "H", "v6_daddr": "16s", "v6_rcv_saddr": "16s",
+}  # fmt: skip
+
+
+def _record_struct(at: Mapping[str, int]) -> tuple[Struct, list[str]]:
+    """What reads a record, and the members of the socket in their order."""
+    form, end = "=", 0
+    names = sorted(_MEMBERS, key=lambda name: at[f"sock_common.skc_{name}"])
+    for name in names:
+        offset = at[f"sock_common.skc_{name}"]
+        form += f"{offset - end}x{_MEMBERS[name]}"
+        end = offset + Struct("=" + _MEMBERS[name]).size
+    return Struct(f"{form}{_common_size(at) - end}x{_TAIL.format[1:]}"), names
+
+
 def record_parser(at: Mapping[str, int]) -> tuple[int, Callable[[memoryview, int], Happening | None]]:
     """(bytes of a record, what parses one at an offset of a buffer): None for a socket that is neither IPv4's nor IPv6's."""
-    common = {name.removeprefix("sock_common.skc_"): offset for name, offset in at.items() if name.startswith("sock_common.")}
-    size = _common_size(at)
-    half = Struct("=H").unpack_from
+    whole, names = _record_struct(at)
+    unpack, order = whole.unpack_from, itemgetter(*(names.index(name) for name in _MEMBERS), *range(len(names), len(names) + 7))
+    events = {event.value: event for event in Event}
 
     def parse(data: memoryview, start: int) -> Happening | None:
-        def take(name: str, length: int) -> bytes:
-            return bytes(data[start + common[name] : start + common[name] + length])
-
-        (family,) = half(data, start + common["family"])
+        peer, address, peer_port, port, family, peer6, address6, cookie, process, time_ns, name, netns, transport, event = order(
+            unpack(data, start)
+        )
         if family == _AF_INET:
-            address, peer = _V4_MAPPED + take("rcv_saddr", 4), _V4_MAPPED + take("daddr", 4)
-        elif family == _AF_INET6:
-            address, peer = take("v6_rcv_saddr", 16), take("v6_daddr", 16)
-        else:
+            address6, peer6 = _V4_MAPPED + address, _V4_MAPPED + peer
+        elif family != _AF_INET6:
             return None
-        cookie, process, time_ns, name, netns, transport, event = _TAIL.unpack_from(data, start + size)
         return Happening(
-            Event(event), cookie, transport, address, half(data, start + common["num"])[0], peer, int.from_bytes(take("dport", 2)),
-            process >> 32, name.partition(b"\0")[0].decode("utf-8", "backslashreplace"), netns, time_ns,
+            events[event], cookie, transport, address6, port, peer6, peer_port[0] << 8 | peer_port[1], process >> 32,
+            name.partition(b"\0")[0].decode("utf-8", "backslashreplace"), netns, time_ns,
         )  # fmt: skip
 
-    return size + _TAIL.size, parse
+    return whole.size, parse
 
 
 _BUSY, _DISCARDED, _HEADER = 1 << 31, 1 << 30, 8

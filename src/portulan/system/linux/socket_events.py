@@ -25,6 +25,7 @@ _LEAST_USED_HASH, _RING_BUFFER = 9, 27
 _TYPE_TRACING, _TRACE_RAW_TRACEPOINT = 26, 23
 _RING = 1 << 22
 """Bytes: some twenty thousand events that we have not yet read."""
+_AT_ONCE = 20_000
 _KNOWN = 1 << 14
 """UDP sockets that are remembered, so that each is told once."""
 
@@ -80,13 +81,15 @@ class SocketEvents:
         return self._ring
 
     def read(self) -> list[Happening]:
-        """What has happened since, in its order."""
+        """What has happened since, in its order: at most `_AT_ONCE`, the rest the next time."""
         consumed, produced = unpack_from("=Q", self._consumed)[0], unpack_from("=Q", self._data)[0]
         came = []
         for start, length, after in ring_records(self._records, _RING, consumed, produced):
             if length >= self._size and (one := self._parse(self._records, start)) is not None:
                 came.append(one)
             consumed = after
+            if len(came) >= _AT_ONCE:
+                break
         self._consumed[:8] = pack("=Q", consumed)
         return came
 
