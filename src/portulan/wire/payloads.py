@@ -64,7 +64,8 @@ class Payloads:
         word, shift = place >> 3, ((place & 7) << 3).astype(np.uint64)
         # A shift by 64 is undefined, so the bits of the next word move in two steps.
         low = self._words[word] >> shift | self._words[word + 1] << _ONE << (_LAST_BIT - shift.astype(np.int64)).astype(np.uint64)
-        return low.byteswap() & _KEPT[np.clip(there, 0, _EIGHT)]
+        found: U8 = low.byteswap() & _KEPT[np.clip(there, 0, _EIGHT)]
+        return found
 
     def number(self, at: int | I8, size: int) -> I8:
         """The unsigned number of `size` bytes (at most 4) at a place, the first byte highest."""
@@ -112,6 +113,7 @@ def holds(text: NDArray[np.uint8], what: bytes) -> Yes:
     lower = text | np.uint8(0x20)
     places: Yes = np.ones((len(text), text.shape[1] - len(what) + 1), bool)
     for at, byte in enumerate(what):
-        places &= np.equal((lower if chr(byte).isalpha() else text)[:, at : at + places.shape[1]], byte)
+        column = (lower if chr(byte).isalpha() else text)[:, at : at + places.shape[1]]
+        np.logical_and(places, column == byte, out=places)
     found: Yes = places.any(axis=1)
     return found
