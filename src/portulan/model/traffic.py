@@ -11,7 +11,8 @@ from portulan.model.record import Record
 _NOTHING: Mapping[str, int] = {}
 PROTOCOLS: tuple[str, ...] = (
     "unknown", "http", "tls", "ssh", "dns", "quic", "smtp", "ftp", "imap", "pop3", "mysql", "postgresql", "redis", "mqtt", "ntp", "stun", "rdp", "smb",
-    "bittorrent", "dhcp", "snmp", "sip", "rtp", "wireguard", "openvpn", "ldap", "kerberos",
+    "bittorrent", "dhcp", "snmp", "sip", "rtp", "wireguard", "openvpn", "ldap", "kerberos", "dtls", "ssdp", "rtsp", "tftp", "rpc", "radius", "ike", "syslog",
+    "vnc", "xmpp", "amqp", "mongodb", "mssql", "telnet", "bgp", "git", "rsync", "netbios", "irc", "memcached",
 )  # fmt: skip
 """What first bytes can tell. The order is that of the codes in columns: new ones come at the end."""
 
