@@ -66,17 +66,17 @@ class Listening:
         Raises BadInput (no such interface, a bad filter), CannotTell (an interface that is down, no libpcap), NotPermitted, MachineFailed.
         """
         found = _read_interfaces()
-        self.heard, self.left_out = _choose(found, interfaces)
+        chosen, out = _choose(found, interfaces)
+        self.heard = {each.number: Heard(each.number, each.name, _link(each)) for each in chosen}
+        self.left_out = tuple(each.name for each in out)
+        """Interfaces that are not heard because what passes them passes another one, too."""
         self.named = bool(interfaces)
         self.sample, self.snap = sample, snap
-        program = pack_steps(_program(self.heard, self.left_out if not self.named else (), interfaces, filter, ports, snap, sample))
-        self._blocks = PacketBlocks(
-            program,
-            interface=next(iter(self.heard)) if len(interfaces) == 1 else 0,
-            snap=snap,
-            megabytes=megabytes,
-            promiscuous=promiscuous,
-        )
+        ethernet, other = _parts(self.heard.values(), filter, ports, snap)
+        only = [each.number for each in chosen] if len(interfaces) > 1 else []
+        program = build_all(ethernet, other, sample=sample, only=only, without=[each.number for each in out[:_MOST_LEFT_OUT]])
+        one = chosen[0].number if len(interfaces) == 1 else 0
+        self._blocks = PacketBlocks(pack_steps(program), interface=one, snap=snap, megabytes=megabytes, promiscuous=promiscuous)
         self.packets = self.bytes = self.merged = 0
         self.gone: list[str] = []
         """Named interfaces that are no more."""
@@ -178,47 +178,37 @@ def _link(interface: Interface) -> int:
     return LINKTYPE_ETHERNET if interface.type in (ETHERNET, LOOPBACK) else LINKTYPE_RAW
 
 
-def _choose(found: Collection[Interface], names: Sequence[str]) -> tuple[dict[int, Heard], tuple[str, ...]]:
-    """Those to hear, by number, and the names of those left out because what passes them passes another one too. Raises BadInput, CannotTell."""
-    if names:
-        by_name = {each.name: each for each in found}
-        for name in names:
-            if name not in by_name:
-                raise BadInput("traffic.no-interface", name=name, known=", ".join(sorted(by_name)))
-            if not by_name[name].up:
-                raise CannotTell("traffic.interface-down", name=name)
-        chosen, out = [by_name[name] for name in dict.fromkeys(names)], []
-    else:
+def _choose(found: Collection[Interface], names: Sequence[str]) -> tuple[list[Interface], list[Interface]]:
+    """Those to hear, and those left out because what passes them passes another one, too. Raises BadInput, CannotTell."""
+    if not names:
         numbers = {each.number for each in found}
         masters = {each.master for each in found if each.master}
         out = [
             each for each in found
             if each.number in masters or (each.kind in _ON_TOP and each.peer_namespace is None and each.peer in numbers)
         ]  # fmt: skip
-        chosen = [each for each in found if each not in out]
-    return {each.number: Heard(each.number, each.name, _link(each)) for each in chosen}, tuple(each.name for each in out)
+        return [each for each in found if each not in out], out
+    by_name = {each.name: each for each in found}
+    for name in names:
+        if name not in by_name:
+            raise BadInput("traffic.no-interface", name=name, known=", ".join(sorted(by_name)))
+        if not by_name[name].up:
+            raise CannotTell("traffic.interface-down", name=name)
+    return [by_name[name] for name in dict.fromkeys(names)], []
 
 
-def _program(
-    heard: dict[int, Heard], left_out: Sequence[str], names: Sequence[str], expression: str | None, ports: PortSet | None, snap: int, sample: int,
-) -> list[Step]:  # fmt: skip
-    """The filter for all of it. Raises BadInput, CannotTell."""
-    from socket import if_nametoindex
-
-    parts: list[list[Step]] = [[keep(snap)], [keep(snap)]]
+def _parts(heard: Collection[Heard], expression: str | None, ports: PortSet | None, snap: int) -> tuple[list[Step], list[Step]]:
+    """The filter's part for Ethernet, and that for other links. Raises BadInput, CannotTell."""
     if expression is not None:
         from portulan.system.pcap_filter import compile_filter
 
-        # An expression may be right on one kind of link and make no sense on another, as `ether host` does: such packets do not match.
-        device = next((one.name for one in heard.values() if one.link == LINKTYPE_ETHERNET), None)
-        parts[0] = with_snap(compile_filter(expression, LINKTYPE_ETHERNET, interface=device), snap)
+        device = next((one.name for one in heard if one.link == LINKTYPE_ETHERNET), None)
+        ethernet = with_snap(compile_filter(expression, LINKTYPE_ETHERNET, interface=device), snap)
         try:
-            parts[1] = with_snap(from_network_header(compile_filter(expression, LINKTYPE_RAW)), snap)
-        except BadInput:
-            parts[1] = [drop()]
-    elif ports is not None:
+            return ethernet, with_snap(from_network_header(compile_filter(expression, LINKTYPE_RAW)), snap)
+        except BadInput:  # right on one kind of link, without sense on another, as `ether host` is: what passes there does not match
+            return ethernet, [drop()]
+    if ports is not None:
         ranges = [(each.first, each.last) for each in ports.ranges]
-        parts = [build_ports(ranges, snap, ethernet=ethernet) for ethernet in (True, False)]
-    only = [number for number in heard if names] if len(names) > 1 else []
-    without = [if_nametoindex(name) for name in left_out[:_MOST_LEFT_OUT]]
-    return build_all(parts[0], parts[1], sample=sample, only=only, without=without)
+        return build_ports(ranges, snap, ethernet=True), build_ports(ranges, snap, ethernet=False)
+    return [keep(snap)], [keep(snap)]

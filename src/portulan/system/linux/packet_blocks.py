@@ -233,7 +233,7 @@ def positions(buffer: NDArray[np.uint8], first: I8, counts: I8) -> I8:
 
 
 def _one_by_one(words: NDArray[np.uint32], first: list[int], counts: list[int]) -> I8:
-    steps = memoryview(words)
+    steps = words.data
     found: list[int] = []
     for at, count in zip(first, counts, strict=True):
         for _ in range(count):
