@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 
 from portulan.cli.face import Face
+from portulan.cli.traffic_live import LIVE_ONLY
+from portulan.cli.traffic_live import arguments as listening
+from portulan.cli.traffic_live import run as listen
 from portulan.errors import BadInput
 from portulan.text.voice import Voice, mark
 
@@ -18,20 +21,18 @@ if TYPE_CHECKING:
 
 EXAMPLES = (
     ("portulan traffic --read office.pcap", mark("what went through which port")),
-    ("portulan traffic 443 --read monday.pcapng.gz tuesday.pcap --by host", mark("who spoke on one port, of several files together")),
+    ("portulan traffic 443 --by host --read mon.pcap.gz tue.pcap", mark("who spoke on one port, of several files together")),
     ("tcpdump -w - | portulan traffic --read -", mark("from a pipe")),
     ("portulan traffic --read office.pcap --plot office.png", mark("bytes of each service over time, as a picture")),
     ("sudo portulan traffic", mark("as it passes now, by port and process (q quits)")),
-    ("sudo portulan traffic --interface eth0 --filter 'not port 22' -w F.pcapng", mark("of one interface, and keep the packets")),
+    ("sudo portulan traffic --interface eth0 -w kept.pcapng", mark("of one interface, and keep the packets")),
 )
 VIEWS = ("port", "service", "host", "flow", "time")
 ENVELOPES = {"port": "traffic", "service": "traffic", "host": "traffic-hosts", "flow": "traffic-flows", "time": "traffic-time"}
 """What is told -> the name of its envelope."""
 _TIME = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|min|h|d)?", re.ASCII)
 _UNITS_S = {None: 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
-_LIVE_ONLY = ("interface", "filter", "write", "sample", "seconds")
 _FILES_ONLY = ("resync", "workers", "cluster")
-_OPTIONS = {"write": "-w", "interface": "--interface", "filter": "--filter", "sample": "--sample", "seconds": "--seconds"}
 
 
 def arguments(parser: argparse.ArgumentParser, voice: Voice) -> None:
@@ -45,12 +46,7 @@ def arguments(parser: argparse.ArgumentParser, voice: Voice) -> None:
     files.add_argument("--resync", action="store_true", help=say("go on behind damage, where records can be proved again"))
     files.add_argument("--workers", metavar="N", help=say("processes that share the work; else as many as pay"))
     files.add_argument("--cluster", metavar="ADDRESS", help=say("a Dask scheduler whose workers read parts of the files (tcp://host:8786)"))
-    wire = parser.add_argument_group(say("as it passes"))
-    wire.add_argument("-i", "--interface", action="append", default=[], metavar="I", help=say("listen here; else on all"))
-    wire.add_argument("--filter", metavar="EXPR", help=say("only packets that match, in tcpdump's language"))
-    wire.add_argument("-w", "--write", metavar="F", help=say("keep the packets in this file"))
-    wire.add_argument("--sample", metavar="N", help=say("look at one packet in N"))
-    wire.add_argument("--seconds", metavar="S", help=say("stop after so long; else at Ctrl-C or q"))
+    listening(parser.add_argument_group(say("as it passes")), voice)
     how = parser.add_argument_group(say("what is told"))
     how.add_argument("--by", choices=VIEWS, default="port", help=say("a row for each port, service, host, flow, or stretch of time"))
     how.add_argument("--top", default="10", metavar="N", help=say("so many rows (10)"))
@@ -61,19 +57,16 @@ def arguments(parser: argparse.ArgumentParser, voice: Voice) -> None:
     form = parser.add_argument_group(say("forms"))
     form.add_argument("--plot", metavar="FILE", help=say("draw bytes of each service over time: .png or .svg"))
     form.add_argument("--csv", action="store_true", help=say("comma-separated values"))
-    form.add_argument("--jsonl", action="store_true", help=say("one JSON object a line, the summary last"))
 
 
 def run(options: argparse.Namespace, face: Face) -> int:
-    """Read or listen, and tell. 0: told; 3: not all of it could be read."""
-    _check(options)
-    if not options.read:
-        from portulan.cli.traffic_live import run_live
-
-        return run_live(options, face)
+    """Read or listen, and tell. 0: told, be it of a part that was whole."""
     from portulan.cli.map import target_of
 
+    _check(options)
     path = target_of(options.plot) if options.plot is not None else None  # a wrong name is said before anything is read
+    if not options.read:
+        return listen(options, face, lambda answer: tell(options, face, answer, path))
     answer = _read(options, face)
     tell(options, face, answer, path)
     return 0
@@ -84,9 +77,9 @@ def _check(options: argparse.Namespace) -> None:
     forms = [f"--{name}" for name in ("json", "jsonl", "csv") if getattr(options, name)]
     if len(forms) > 1:
         raise BadInput("form.two", first=forms[0], second=forms[1])
-    for name in _LIVE_ONLY if options.read else ():
-        if getattr(options, name):
-            raise BadInput("traffic.file-and-wire", option=_OPTIONS[name])
+    for name in LIVE_ONLY if options.read else ():
+        if name != "jsonl" and getattr(options, name):
+            raise BadInput("traffic.file-and-wire", option=f"--{name.replace('_', '-')}")
     for name in _FILES_ONLY if not options.read else ():
         if getattr(options, name):
             raise BadInput("traffic.only-files", option=f"--{name}")
@@ -99,7 +92,8 @@ def _read(options: argparse.Namespace, face: Face) -> Traffic:
     from portulan.verbs.traffic import traffic
 
     workers = None if options.workers is None else whole(options.workers, "--workers")
-    facts = {"bucket_s": seconds(options.bucket), "top": whole(options.top, "--top"), "cap": CAP if options.cap is None else whole(options.cap, "--cap")}
+    bucket_s, top = seconds(options.bucket), whole(options.top, "--top")
+    cap = CAP if options.cap is None else whole(options.cap, "--cap")
     crew = None
     if options.cluster is not None:
         from portulan.system.workers import ClusterWorkers
@@ -108,8 +102,9 @@ def _read(options: argparse.Namespace, face: Face) -> Traffic:
     try:
         with Patience(face, lambda passed_s: reading_line(face.voice, passed_s)):
             return traffic(
-                options.read, ports=options.ports, resync=options.resync, inner=options.inner, workers=workers if crew is None else crew, **facts
-            )  # type: ignore[arg-type]
+                options.read, ports=options.ports, resync=options.resync, inner=options.inner, workers=workers if crew is None else crew,
+                bucket_s=bucket_s, top=top, cap=cap,
+            )  # fmt: skip
     finally:
         if crew is not None:
             crew.close()
@@ -140,9 +135,9 @@ def tell(options: argparse.Namespace, face: Face, answer: Traffic, path: Path | 
 
     if path is not None:
         draw(face, answer, path)
-    if options.json:
+    if options.json or (options.jsonl and not options.read):  # live it is told whole, again and again
         face.envelope(ENVELOPES[options.by], items(answer, options.by), missing=missing(face.voice, answer), extra=summary(answer))
-    elif options.jsonl:
+    elif options.jsonl and options.read:
         _lines(face, answer, options.by)
     elif options.csv:
         headers, rows = spreadsheet(answer, options.by)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from datetime import UTC, datetime
 
-from portulan.cli.map_palette import FAINT, MARKS, PAGE, TEXT
+from portulan.cli.map_palette import FAINT, MARKS, TEXT
 from portulan.cli.map_shapes import Box, Sheet, Words
 from portulan.cli.table import shorten
 from portulan.model.picture import Cell
@@ -32,12 +32,12 @@ REST: Colour = (60, 64, 70)
 """Of all others together."""
 GRID: Colour = (30, 40, 55)
 
-WIDTH, HEIGHT = 1200, 620
+WIDTH, HEIGHT = 1220, 620
 LEFT, TOP, ACROSS, DOWN = 96, 120, 780, 430
 """Where the bars stand, and how much room they have."""
 LEGEND = LEFT + ACROSS + 40
 _SIZE, _SMALL, _STEP = 15, 13, 30
-_NAME = 20
+_NAME = 18
 _TICKS = 6
 _STEPS_S = (
     0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400,
@@ -91,18 +91,19 @@ def compose(drawn: Bars, answer: Traffic, voice: Voice) -> Sheet:
     legend = [(_name(door), drawn.totals[door], COLOURS[at]) for at, door in enumerate(drawn.doors)]
     if None in drawn.totals:
         legend.append((words.others(voice), drawn.totals[None], REST))
+    total, length_s = sum(drawn.totals.values()), words.length_of(answer.began_at, answer.ended_at)
     began = datetime.fromtimestamp(drawn.begin_s, UTC)
     shapes = (
-        Words(x=LEFT, y=50, text=words.plot_title(voice, answer), size=24),
+        Words(x=LEFT, y=50, text=words.plot_title(voice, total, length_s), size=24),
         Words(x=LEFT, y=78, text=f"{began:%Y-%m-%d %H:%M:%S} UTC · portulan traffic", size=_SIZE, colour=FAINT),
         Words(x=LEFT, y=TOP - 14, text=words.per_stretch(voice, drawn.width_s), size=_SMALL, colour=FAINT),
         *_scale(top, voice),
         *_columns(drawn, top),
         *_times(drawn),
-        *_legend(legend, sum(drawn.totals.values())),
+        *_legend(legend, total),
     )
     told = "; ".join(f"{name}: {words.amount(count)}" for name, count, _ in legend)
-    return Sheet(width=WIDTH, height=HEIGHT, title=words.plot_title(voice, answer), description=told, grids=(), shapes=shapes)
+    return Sheet(width=WIDTH, height=HEIGHT, title=words.plot_title(voice, total, length_s), description=told, grids=(), shapes=shapes)
 
 
 def _name(door: Door) -> str:
@@ -168,9 +169,7 @@ def _legend(rows: list[tuple[str, int, Colour]], total: int) -> Iterator[Shape]:
     for name, count, colour in reversed(rows):
         yield Box(x=LEGEND, y=y - 13, width=16, height=16, colour=colour)
         yield Words(x=LEGEND + 26, y=y, text=name, size=_SIZE, colour=TEXT)
-        yield Words(x=WIDTH - 16, y=y, text=f"{words.amount(count)} · {words.share(count / total)}", size=_SMALL, colour=FAINT, anchor="end")
+        yield Words(
+            x=WIDTH - 16, y=y, text=f"{words.amount(count)} · {words.share(count / total)}", size=_SMALL, colour=FAINT, anchor="end"
+        )
         y += _STEP
-
-
-GROUND = PAGE
-"""What the bars stand on."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from portulan.model.record import Record
 from portulan.text import traffic as words
+from portulan.text.clean import clean
 from portulan.traffic.services import by_service
 
 TYPE_CHECKING = False
@@ -17,11 +18,15 @@ WIDE = 110
 """Columns from which on there is room for more of them."""
 
 
+_DAY_S = 86_400
+
+
 class Line(Record):
     """One line of the table of ports."""
 
     cells: tuple[str, ...]
-    marked: bool = False
+    short: str = ""
+    """What is marked, in few words: where the window has no room for the whole of it."""
 
 
 def show(face: Face, answer: Traffic, *, by: str, top: int, names: Mapping[str, str]) -> None:
@@ -61,17 +66,31 @@ def _doors(face: Face, rows: Sequence[PortTraffic], all_bytes: int, top: int, na
         # Beyond those that were asked for, only what is marked is shown.
         lines += _lines(face, row, all_bytes, names, wide=wide, held=held, plain=at < top)
     shrink = [0, len(headers) - 1, *([len(headers) - 2] if held else [])]
+    full = [line.cells for line in lines]
+    fits = _fits(full, headers, face.width)
+    shown = full if fits else [(*line.cells[:-1], line.short or line.cells[-1]) for line in lines]
 
     def styles(row: int, column: int) -> tuple[str, ...]:
-        return ("red",) if lines[row].marked and column == len(headers) - 1 else ()
+        return ("red",) if lines[row].short and column == len(headers) - 1 else ()
 
-    face.table([line.cells for line in lines], headers, shrink=shrink, right=right, styles=styles)
+    face.table(shown, headers, shrink=shrink, right=right, styles=styles)
     if len(rows) > top:
         rest = rows[top:]
         count = voice.count("… {n} more port", "… {n} more ports", len(rest))
         face.line(f" {count}: {words.amount(sum(row.bytes for row in rest))}")
-    if any(line.marked for line in lines):
+    marked = [line for line in lines if line.short]
+    for line in marked if not fits else ():
+        face.paragraph(line.cells[-1], " ")
+    if marked:
         face.paragraph(words.legend(voice), " ")
+
+
+def _fits(rows: Sequence[Sequence[str]], headers: Sequence[str], width: int) -> bool:
+    """Whether the table needs no shortening."""
+    from portulan.cli.table import GAP, width_of
+
+    sizes = [max(map(width_of, column)) for column in zip(headers, *rows, strict=True)]
+    return sum(sizes) + GAP * (len(sizes) - 1) + 1 <= width
 
 
 def _lines(face: Face, row: PortTraffic, all_bytes: int, names: Mapping[str, str], *, wide: bool, held: bool, plain: bool) -> list[Line]:
@@ -82,28 +101,36 @@ def _lines(face: Face, row: PortTraffic, all_bytes: int, names: Mapping[str, str
     for mark in row.marks:
         left_out[mark.protocol] = left_out.get(mark.protocol, 0) + mark.flows
 
-    def line(service: str, bytes_: int, flows: int, last: str, *, marked: bool) -> Line:
+    def line(service: str, bytes_: int, flows: int, last: str, short: str = "") -> Line:
         cells = [service, door, words.share(bytes_ / all_bytes if all_bytes else 0.0), words.amount(bytes_), f"{flows:,}"]
         if wide:  # of what is marked only its bytes are known
-            more = ("", "", "") if marked else (f"{row.packets:,}", words.amount(row.forward_bytes), words.amount(row.reverse_bytes))
+            more = ("", "", "") if short else (f"{row.packets:,}", words.amount(row.forward_bytes), words.amount(row.reverse_bytes))
             cells += more
         if held:
-            cells.append("" if marked else words.holders(row.processes))
-        return Line((*cells, last), marked)
+            cells.append("" if short else words.holders(row.processes))
+        return Line((*cells, last), short)
 
     found = []
     if plain and row.flows > marked_flows:
         says = words.says(row.protocols, row.flows - marked_flows, left_out)
-        found.append(line(words.service_name(row.service), row.bytes - marked_bytes, row.flows - marked_flows, says, marked=False))
+        found.append(line(words.service_name(row.service), row.bytes - marked_bytes, row.flows - marked_flows, says))
     for mark in row.marks:
         text = words.mark_line(face.voice, mark, row.transport, row.port, names)
-        found.append(line(mark.protocol, mark.bytes, mark.flows, text, marked=True))
+        found.append(line(mark.protocol, mark.bytes, mark.flows, text, words.mark_short(face.voice, mark, row.transport, row.port)))
     return found
 
 
 def _hosts(face: Face, answer: Traffic, top: int, names: Mapping[str, str]) -> None:
     voice = face.voice
-    headers = [voice.say("HOST"), voice.say("SHARE"), voice.say("BYTES"), voice.say("SENT"), voice.say("PACKETS"), voice.say("FLOWS"), voice.say("PORTS")]
+    headers = [
+        voice.say("HOST"),
+        voice.say("SHARE"),
+        voice.say("BYTES"),
+        voice.say("SENT"),
+        voice.say("PACKETS"),
+        voice.say("FLOWS"),
+        voice.say("PORTS"),
+    ]
     rows = [
         (
             words.host(row.address, names), words.share(row.bytes / answer.bytes if answer.bytes else 0.0), words.amount(row.bytes),
@@ -117,22 +144,25 @@ def _hosts(face: Face, answer: Traffic, top: int, names: Mapping[str, str]) -> N
 
 def _flows(face: Face, answer: Traffic, top: int, names: Mapping[str, str]) -> None:
     voice, wide = face.voice, face.width >= WIDE
-    headers = [voice.say("FROM"), voice.say("TO"), voice.say("SERVICE"), voice.say("ASKED"), voice.say("ANSWERED"), voice.say("TIME"), voice.say("SAYS")]
+    headers = [voice.say("FROM"), voice.say("TO"), voice.say("ASKED"), voice.say("ANSWERED"), voice.say("TIME"), voice.say("SAYS")]
     if wide:
-        headers.insert(6, voice.say("PACKETS"))
+        headers[2:2] = [voice.say("SERVICE"), voice.say("PACKETS")]
     rows = []
     for row in answer.rows[:top]:
-        says = " ".join(filter(None, (row.protocol, words.clean(row.name) if row.name else None))) or "-"
+        says = " ".join(filter(None, (row.protocol, clean(row.name) if row.name else None))) or "-"
         cells = [
             words.endpoint(row.source, row.source_port, names), f"{words.endpoint(row.destination, row.destination_port, names)}/{row.transport}",
-            words.service_name(row.service), words.amount(row.bytes), words.amount(row.reverse_bytes), words.span(voice, words.length_of(row.first_at, row.last_at)),
+            words.amount(row.bytes), words.amount(row.reverse_bytes), words.span(voice, words.length_of(row.first_at, row.last_at)),
             says,
         ]  # fmt: skip
         if wide:
-            cells.insert(6, f"{row.packets + row.reverse_packets:,}")
+            cells[2:2] = [words.service_name(row.service), f"{row.packets + row.reverse_packets:,}"]
         rows.append(cells)
     if rows:
-        face.table(rows, headers, shrink=(0, 1, 2, len(headers) - 1), right=(3, 4, 5, 6) if wide else (3, 4, 5))
+        # Addresses are shortened only where nothing else helps.
+        enough = _fits([(*row[:-1], row[-1][:6]) for row in rows], headers, face.width)
+        shrink = (len(headers) - 1,) if enough else (0, 1, len(headers) - 1)
+        face.table(rows, headers, shrink=shrink, right=(3, 4, 5, 6) if wide else (2, 3, 4))
 
 
 def _times(face: Face, answer: Traffic, top: int, names: Mapping[str, str]) -> None:  # noqa: ARG001 - as the others
@@ -151,6 +181,8 @@ def _times(face: Face, answer: Traffic, top: int, names: Mapping[str, str]) -> N
     most = max(sums[1] for sums in stretches.values())
     room = max(8, min(40, face.width - 62))
     form = "%H:%M:%S" if answer.buckets[0].seconds >= 1 else "%H:%M:%S.%f"
+    if words.length_of(answer.began_at, answer.ended_at) > _DAY_S:
+        form = f"%Y-%m-%d {form}"
     rows = [
         (
             f"{begin:{form}}", f"{packets:,}", words.amount(bytes_), words.rate(voice, bytes_, answer.buckets[0].seconds), "#" * max(1, round(room * bytes_ / most)) if bytes_ else "",
