@@ -12,10 +12,11 @@ OUTGOING = 4
 
 @contextmanager
 def kept(host, path, interface="lo"):
-    """While inside, packets of the interface go into the file; all that passed before the end is in it."""
+    """While inside, packets of the interface (empty: of all) go into the file; all that passed before the end is in it."""
     with host.enter():
         ear = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
-        ear.bind((interface, 0))
+        if interface:
+            ear.bind((interface, 0))
     ear.settimeout(0.1)
     ear.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
     done = threading.Event()
