@@ -299,7 +299,7 @@ def behind_one(dice, clients=300):
 
 def peers(dice, count=400):
     """Peers of which six in ten are gone, and those that still ask for one that has left."""
-    for peer in range(count):
+    for _ in range(count):
         host = f"{dice.randrange(20, 90)}.{dice.randrange(256)}.{dice.randrange(256)}.{dice.randrange(1, 255)}"
         where = dice.random() * 900, "198.19.3.1", host, 6881 if dice.random() < 0.1 else dice.randrange(1024, 65536), 51413
         gone, by_datagram = dice.random() < 0.6, dice.random() < 0.5
