@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 
 import numpy as np
+
 from portulan.traffic.batch import SLACK, Batch
 
 ETHERNET, RAW, NULL, LOOP, SLL, SLL2, PPP, PPPOE_LINK, C_HDLC, IPV4_LINK, IPV6_LINK, ENC = 1, 101, 0, 108, 113, 276, 9, 51, 104, 228, 229, 109
@@ -214,7 +215,7 @@ def _extensions(dice, last, destination):
             found.append(struct.pack(">BBHII", following, 4, 0, 1, 2) + bytes(12))
         else:
             units = dice.randrange(3)
-            found.append(struct.pack(">BB", following, units) + b"\x01" + bytes([5 + 8 * units - 2 if 0 < 5 + 8 * units else 0]) + bytes(4 + 8 * units))
+            found.append(struct.pack(">BB", following, units) + b"\x01" + bytes([5 + 8 * units - 2 if 5 + 8 * units > 0 else 0]) + bytes(4 + 8 * units))
             found[-1] = found[-1][: 8 + 8 * units]
     return found, kinds[0] if kinds else last, later, final
 
