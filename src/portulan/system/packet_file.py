@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from time import time_ns as clock_ns
 
-from portulan.errors import BadInput, failed
+from portulan.errors import BadInput, MachineFailed, failed
 from portulan.wire.pcapng_blocks import build_interface, build_section, build_statistics, packet_blocks
 
 TYPE_CHECKING = False
@@ -33,7 +33,11 @@ class PacketFile:
             self._descriptor = os.dup(1) if path == "-" else os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         except (OSError, ValueError) as error:
             raise BadInput("traffic.cannot-write", path=path, reason=getattr(error, "strerror", None) or str(error)) from error
-        self._write(build_section("portulan"))
+        try:
+            self._write(build_section("portulan"))
+        except MachineFailed:
+            os.close(self._descriptor)
+            raise
 
     def __enter__(self) -> PacketFile:
         return self
