@@ -27,6 +27,7 @@ KINDS: dict[Kind, str] = {
     Kind.DISTRIBUTED: mark("several sources together"),
     Kind.BACKSCATTER: mark("answers to packets that were sent in this address's name"),
 }
+NO_OWN = mark("What this host has open could not be asked: contacts are judged by the answers they get.")
 
 
 def headline(voice: Voice, answer: Scanners) -> str:
