@@ -15,7 +15,7 @@ import numpy as np
 from portulan.model.record import Record
 from portulan.model.scanner import Outcome, Scanners, Verdict
 from portulan.traffic.backscatter import Backscatter
-from portulan.traffic.contacts import NEVER, TCP, Contacts, Replies, append, join, networks, nobody, sort_out
+from portulan.traffic.contacts import NEVER, TCP, UDP, Contacts, Replies, append, join, networks, nobody, sort_out
 from portulan.traffic.novelty import Met, mix
 from portulan.traffic.sightings import instant, of_replies, of_source, of_street
 from portulan.traffic.sources import Contact, Sources
@@ -24,7 +24,7 @@ from portulan.traffic.walk import Odds, steps_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
     from typing import Any
 
     from numpy.typing import NDArray
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     Bools = NDArray[np.bool_]
 
 _SECOND = 10**9
+_MOST_GAPS = 64
 _GRACE_NS = _SECOND
 """How long after an answer it shows whether the source wanted it."""
 _DOOR, _HOST, _PORT, _NETWORK, _ANYONE, _OWN = range(1, 7)
@@ -50,7 +51,9 @@ class OwnDoors(Record):
     addresses: frozenset[bytes]
     """16 bytes each, as in Flows. Nothing is said about others."""
     open: frozenset[tuple[bytes, int, int]]
-    """(address, IP protocol number, port)."""
+    """(address, IP protocol number, port): somebody listens, and everyone can get there."""
+    unsure: frozenset[tuple[bytes, int, int]] = frozenset()
+    """Those that a firewall may shut to some: judged by what is seen."""
 
 
 class Settings(Record):
@@ -101,6 +104,7 @@ class Doorkeeper:
         self._waiting, self._waiting_keys = nobody(), np.zeros(0, np.uint64)
         self._both_ways_ns = 0 if self.settings.both_ways else NEVER
         self._dropped = 0
+        self._gaps: tuple[tuple[int, int], ...] = ()
         self._began_ns, self._ended_ns = NEVER, 0
         self.own(own_open)
 
@@ -108,11 +112,18 @@ class Doorkeeper:
         """What this host has open from now on."""
         salt = self.settings.salt
         addresses = sorted(own_open.addresses) if own_open is not None else []
-        doors = sorted(own_open.open) if own_open is not None else []
         self._own_addresses = mix(salt, _OWN, _voids(addresses))
-        self._own_doors = mix(
-            salt, _OWN, _voids([each[0] for each in doors]), *np.array([each[1:] for each in doors], np.int64).reshape(-1, 2).T
-        )
+        self._own_open = self._door_keys(own_open.open if own_open is not None else ())
+        self._own_unsure = self._door_keys(own_open.unsure if own_open is not None else ())
+
+    def _door_keys(self, doors: Collection[tuple[bytes, int, int]]) -> Keys:
+        rows = sorted(doors)
+        numbers = np.array([each[1:] for each in rows], np.int64).reshape(-1, 2)
+        return mix(self.settings.salt, _OWN, _voids([each[0] for each in rows]), numbers[:, 0], numbers[:, 1])
+
+    def missed(self, begin_ns: int, end_ns: int) -> None:
+        """Packets of that time were not seen: who was not answered then may have been."""
+        self._gaps = (*self._gaps[1 - _MOST_GAPS :], (begin_ns, end_ns))
 
     def see(self, flows: Flows, now_ns: int) -> tuple[Scanner, ...]:
         """Flows, whole or in part, of all packets until now that were not seen before (or were: it changes nothing). Those that are found out by them, each once."""
@@ -120,10 +131,14 @@ class Doorkeeper:
         return tuple(self._judge(now_ns, self.settings.patience_s, _GRACE_NS))
 
     def end(self, now_ns: int) -> Scanners:
-        """All that is known, if nothing more comes. The doorkeeper is not used after it."""
+        """All that is known, if nothing more comes. Nothing is seen after it."""
         tuple(self._judge(now_ns, self.settings.last_patience_s, 0))
+        return self.now()
+
+    def now(self) -> Scanners:
+        """All that is known so far."""
         cannot = self._cannot_judge()
-        rows, counts = [], dict.fromkeys(Verdict, 0)
+        rows, scanners, counts = [], set(), dict.fromkeys(Verdict, 0)
         for address, source in self.sources.rows():
             verdict = source.verdict(self.steps)
             if verdict is Verdict.UNDECIDED and not source.contacts - source.unseen and address in cannot:
@@ -131,10 +146,9 @@ class Doorkeeper:
             cannot.discard(address)
             counts[verdict] += 1
             if verdict is Verdict.SCANNER:
+                scanners.add(address)
                 rows.append(of_source(address, source, self.steps))
-        counts[Verdict.CANNOT_JUDGE] += len(cannot)
-        known = {address for address, source in self.sources.rows() if source.sure_after is not None}
-        rows += [of_street(street, known) for street in self.together.streets.values() if street.sure_after is not None]
+        rows += [of_street(street, scanners) for street in self.together.streets.values() if street.sure_after is not None]
         rows += [of_replies(address, found) for address, found in self.backscatter.sure(self._both_ways_ns)]
         began = self._began_ns < NEVER
         return Scanners(
@@ -142,19 +156,11 @@ class Doorkeeper:
             judged=counts[Verdict.SCANNER] + counts[Verdict.BENIGN] + counts[Verdict.UNDECIDED],
             benign=counts[Verdict.BENIGN],
             undecided=counts[Verdict.UNDECIDED],
-            cannot_judge=counts[Verdict.CANNOT_JUDGE],
+            cannot_judge=counts[Verdict.CANNOT_JUDGE] + len(cannot),
             forgotten=self.sources.forgotten + self._dropped,
             began_at=instant(self._began_ns) if began else None,
             ended_at=instant(max(self._ended_ns, self._began_ns)) if began else None,
         )
-
-    def now(self) -> tuple[Scanner, ...]:
-        """Those that are known so far."""
-        known = {address for address, source in self.sources.rows() if source.sure_after is not None}
-        rows = [of_source(address, source, self.steps) for address, source in self.sources.rows() if address in known and source.sure_after]
-        rows += [of_street(street, known) for street in self.together.streets.values() if street.sure_after is not None]
-        rows += [of_replies(address, found) for address, found in self.backscatter.sure(self._both_ways_ns)]
-        return tuple(sorted(rows, key=lambda each: (each.since, each.sources)))
 
     # What arrives
 
@@ -276,15 +282,19 @@ class Doorkeeper:
             heard, np.where(rows.answer_ns <= rows.refuse_ns, _ANSWERED, _REFUSED), np.where(rows.icmp > 0, _REFUSED, _SILENT)
         )
         outcome[~heard & rows.went_on] = _UNSEEN
-        own = np.isin(mix(salt, _OWN, rows.destination), self._own_addresses)
-        is_open = own & np.isin(mix(salt, _OWN, rows.destination, rows.transport, rows.port), self._own_doors)
-        sure = rows.strange | (own & ~is_open)
+        own = np.isin(mix(salt, _OWN, rows.destination), self._own_addresses) & ((rows.transport == TCP) | (rows.transport == UDP))
+        doors = mix(salt, _OWN, rows.destination, rows.transport, rows.port)
+        is_open = own & np.isin(doors, self._own_open)
+        sure = rows.strange | (own & ~is_open & ~np.isin(doors, self._own_unsure))
         answered = (outcome == _ANSWERED) & (rows.transport == TCP)
         abandoned = answered & ~rows.spoke & (rows.closed_ns <= rows.answer_ns + _GRACE_NS)
         known_ns = np.where(heard, np.maximum(spoken, rows.at_ns), late)
         known_ns[answered] += grace_ns
         # Where nothing shows that answers would be seen, silence waits until something does.
         mute = (outcome == _SILENT) & ~sure
+        for begin_ns, end_ns in self._gaps:
+            outcome[mute & (rows.at_ns <= end_ns) & (late >= begin_ns)] = _UNSEEN
+        mute &= outcome == _SILENT
         known_ns[mute] = np.maximum(known_ns[mute], self._both_ways_ns)
         known_ns[sure] = rows.at_ns[sure]
         return _Outcomes(known_ns, outcome, sure, is_open & (outcome == _SILENT), abandoned)

@@ -384,4 +384,4 @@ def test_known_so_far():
     keeper = Doorkeeper()
     for part, now in ticks(HEARD + ports(refused), 0.05):
         keeper.see(flows_of(part), now)
-    assert [row.sources for row in keeper.now()] == [(THEM,)]
+    assert [row.sources for row in keeper.now().rows] == [(THEM,)]
