@@ -34,7 +34,13 @@ FIELDS = (
     "sctp.srcport", "sctp.dstport", "dccp.srcport", "dccp.dstport", "tcp.flags", "tcp.len", "udp.length", "frame.cap_len", "frame.len", "ip.opt.type", "ipv6.routing.type",
 )  # fmt: skip
 """What is asked of tshark; several values of one packet (tunnels, quotes) in the order of its layers."""
-SETTINGS = ("ip.defragment:FALSE", "ipv6.defragment:FALSE", "tcp.desegment_tcp_streams:FALSE", "tcp.analyze_sequence_numbers:FALSE", "udp.check_checksum:FALSE")
+SETTINGS = (
+    "ip.defragment:FALSE",
+    "ipv6.defragment:FALSE",
+    "tcp.desegment_tcp_streams:FALSE",
+    "tcp.analyze_sequence_numbers:FALSE",
+    "udp.check_checksum:FALSE",
+)
 TRANSPORTS = {"tcp": 6, "udp": 17, "sctp": 132, "dccp": 33, "udplite": 136}
 _PORTS = {"udplite": "udp"}
 _PATIENCE_S = 600.0

@@ -24,6 +24,8 @@ EXAMPLES = (
     ("sudo portulan scanners --jsonl >> scanners.jsonl", mark("a JSON object for each, when it is sure")),
 )
 _STEP_S, _LEAST_S = 0.5, 0.1
+_LEAST_ROOM = 30
+"""Columns for what a source did."""
 
 
 def arguments(parser: argparse.ArgumentParser, voice: Voice) -> None:
@@ -32,6 +34,7 @@ def arguments(parser: argparse.ArgumentParser, voice: Voice) -> None:
     parser.add_argument(
         "-r", "--read", nargs="+", action="extend", default=[], metavar="FILE", help=say("pcap or pcapng, gz and zst too; several are one capture; -: standard input")
     )  # fmt: skip
+    parser.add_argument("--resync", action="store_true", help=say("go on behind damage, where records can be proved again"))
     parser.add_argument(
         "-i", "--interface", action="append", default=[], metavar="NAME", help=say("listen on this interface (again for more); else on all")
     )
@@ -131,11 +134,14 @@ def status_of(answer: Scanners) -> int:
 def show(face: Face, answer: Scanners, *, every: bool = False, shown: bool = False) -> None:
     """The answer for people; `shown`: its scanners have been told one by one already, as they were found."""
     from portulan.cli.table import wrap
-    from portulan.text.scanners import doubts, headline
+    from portulan.text.scanners import counts, doubts, headline
 
     found = any(one.verdict is Verdict.SCANNER for one in answer.rows)
     for line in wrap(headline(face.voice, answer), min(face.width, 100) - 2):
         face.line(" " + face.style(line, "bold", *(("red",) if found else ())))
+    numbers = counts(face.voice, answer)
+    if numbers is not None:
+        face.paragraph(numbers, " ")
     for one in answer.rows:
         if not shown or one.verdict is not Verdict.SCANNER:
             show_one(face, one, every=every)
@@ -149,22 +155,21 @@ def show_one(face: Face, one: Scanner, *, every: bool = False) -> None:
     from portulan.text.scanners import evidence, kind, source, sureness, what_it_did
 
     voice = face.voice
-    name = source(voice, one)
-    text = what_it_did(voice, one)
-    sure = sureness(voice, one)
-    if sure:
-        text += f"   ({sure})"
-    label = f" {name}   "
-    room = min(face.width, 110) - width_of(label)
-    if room < 30:  # several addresses, or a long one: what it did stands below
-        face.line(" " + face.style(name, "bold"))
-        label, room = "   ", min(face.width, 110) - 3
-        lines = wrap(text, room)
+    name, text, sure = source(voice, one), what_it_did(voice, one), sureness(voice, one)
+    label, width = f" {name}   ", min(face.width, 110)
+    if width - width_of(label) < _LEAST_ROOM:  # several addresses, or a long one: what it did stands below
+        for line in wrap(name, width - 1):
+            face.line(" " + face.style(line, "bold"))
+        label, begin = "   ", "   "
     else:
-        lines = wrap(text, room)
-        face.line(f" {face.style(name, 'bold')}   {lines.pop(0)}")
-    for line in lines:
-        face.line(" " * width_of(label) + line)
+        begin = f" {face.style(name, 'bold')}   "
+    lines = wrap(text, width - width_of(label))
+    if sure and width_of(label) + width_of(lines[-1]) + width_of(sure) + 5 <= face.width:
+        lines[-1] += f"   ({sure})"
+    elif sure:
+        lines.append(f"({sure})")
+    for at, line in enumerate(lines):
+        face.line((begin if not at else " " * width_of(label)) + line)
     if every:
         how = kind(voice, one)
         if how:

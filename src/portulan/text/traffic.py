@@ -66,7 +66,9 @@ def rate(voice: Voice, count: float, seconds: float) -> str:
 
 
 def span(voice: Voice, seconds: float) -> str:
-    """How long, as people say it: `0.4 s`, `62 min`, `5.2 h`, `12 days`."""
+    """How long, as people say it: `38 ms`, `0.4 s`, `62 min`, `5.2 h`, `12 days`."""
+    if seconds < 0.0995:
+        return voice.say("{time} ms", time=f"{seconds * 1000:.0f}")
     if seconds < 9.95:
         return voice.say("{n} s", n=f"{seconds:.1f}")
     if seconds < 120:
