@@ -81,7 +81,8 @@ def test_as_json_keeps_to_the_schema(by):
 def test_as_json_lines():
     lines = [msgspec.json.decode(line) for line in told(jsonl=True).splitlines()]
     assert len(lines) == len(OFFICE.ports) + 1
-    assert lines[-1]["summary"]["packets"] == OFFICE.packets
+    assert lines[-1]["packets"] == OFFICE.packets
+    assert "items" not in lines[-1]
     live = msgspec.json.decode(told(jsonl=True, read=[]))
     assert live["schema"] == "portulan.traffic/1"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from portulan.cli.envelope import as_row, as_rows, encode
+from portulan.cli import lines
 from portulan.cli.face import Face
 from portulan.cli.stopping import Stop
 from portulan.errors import BadInput, CannotTell
@@ -13,7 +13,6 @@ from portulan.text.voice import Voice, mark
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
 
     from portulan.model.scanner import Scanner, Scanners
 
@@ -58,8 +57,8 @@ def run(options: argparse.Namespace, face: Face) -> int:
         face.envelope("scanners", answer.rows, missing=missing(face.voice, answer), extra=summary(answer))
     elif options.jsonl:
         if options.read:
-            _lines(face, answer.rows)
-        face.bytes(encode({"summary": {name: as_row(value) for name, value in summary(answer).items()}}))
+            lines.rows(face, answer.rows)
+        lines.last(face, "scanners", missing=missing(face.voice, answer), extra=summary(answer))
     else:
         show(face, answer, every=options.all, shown=not options.read)
     return status_of(answer)
@@ -68,11 +67,6 @@ def run(options: argparse.Namespace, face: Face) -> int:
 def summary(answer: Scanners) -> dict[str, object]:
     """What the envelope tells beside its rows."""
     return {name: value for name, value in answer._asdict().items() if name != "rows"}
-
-
-def _lines(face: Face, rows: Sequence[Scanner]) -> None:
-    for row in as_rows(rows):
-        face.bytes(encode(row))
 
 
 def _read(options: argparse.Namespace, face: Face) -> Scanners:
@@ -105,7 +99,7 @@ def _listen(options: argparse.Namespace, face: Face) -> Scanners:
             while not stop.asked and (end_s is None or monotonic() < end_s):
                 rows = watch.step(_STEP_S if end_s is None else max(0.0, min(_STEP_S, end_s - monotonic())))
                 if options.jsonl:
-                    _lines(face, rows)
+                    lines.rows(face, rows)
                 elif not options.json:
                     for one in rows:
                         show_one(face, one, every=options.all)
@@ -163,12 +157,12 @@ def show_one(face: Face, one: Scanner, *, every: bool = False) -> None:
         label, begin = "   ", "   "
     else:
         begin = f" {face.style(name, 'bold')}   "
-    lines = wrap(text, width - width_of(label))
-    if sure and width_of(label) + width_of(lines[-1]) + width_of(sure) + 5 <= face.width:
-        lines[-1] += f"   ({sure})"
+    told = wrap(text, width - width_of(label))
+    if sure and width_of(label) + width_of(told[-1]) + width_of(sure) + 5 <= face.width:
+        told[-1] += f"   ({sure})"
     elif sure:
-        lines.append(f"({sure})")
-    for at, line in enumerate(lines):
+        told.append(f"({sure})")
+    for at, line in enumerate(told):
         face.line((begin if not at else " " * width_of(label)) + line)
     if every:
         how = kind(voice, one)
