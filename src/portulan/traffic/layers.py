@@ -11,6 +11,8 @@ from enum import IntEnum
 
 import numpy as np
 
+from portulan.traffic.gather import distinct
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -129,7 +131,7 @@ def walk(frames: Frames, steps: Mapping[int, Step]) -> None:
         if alike.all():
             groups = [(first, live)]
         else:
-            groups = [(kind, live[kinds == kind]) for kind in np.unique(kinds).tolist()]
+            groups = [(kind, live[kinds == kind]) for kind in distinct(kinds).tolist()]
         for kind, rows in groups:
             step = steps.get(kind)
             if step is not None:
