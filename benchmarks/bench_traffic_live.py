@@ -28,7 +28,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from portulan.system.sandbox.host import Host
 
 RATES = [round(20_000 * 1.25**step) for step in range(22)]
 """Frames a second, 20,000 to 2.2 million."""
