@@ -37,7 +37,7 @@ LIVE_ONLY = ("interface", "filter", "sample", "write", "duration", "interval", "
 """Options that mean nothing for files."""
 
 
-def arguments(parser: argparse.ArgumentParser, voice: Voice) -> None:
+def arguments(parser: argparse._ActionsContainer, voice: Voice) -> None:
     """The options of listening."""
     parser.add_argument(
         "-i",

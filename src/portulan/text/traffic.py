@@ -115,6 +115,11 @@ def says(protocols: Mapping[str, int], flows: int, left_out: Mapping[str, int]) 
     return " · ".join(parts) + (" · …" if len(ranked) > _FEW else "")
 
 
+def mark_short(voice: Voice, one: Mark, transport: str, port: int | None) -> str:
+    """`! ssh on 443`."""
+    return voice.say("! {protocol} on {port}", protocol=one.protocol, port=transport if port is None else port)
+
+
 def mark_line(voice: Voice, one: Mark, transport: str, port: int | None, names: Mapping[str, str]) -> str:
     """`! ssh on 443, 10.0.0.7 -> 203.0.113.80`."""
     facts: dict[str, object] = {
@@ -171,7 +176,8 @@ def origin_lines(voice: Voice, origins: Sequence[Origin]) -> list[str]:
         if one.ended is Ended.DAMAGED:
             lines.append(
                 voice.say(
-                    "! {name} is damaged at byte {at}: all before is counted, nothing behind. To go on behind the damage:  --resync", **facts
+                    "! {name} is damaged at byte {at}: all before is counted, nothing behind. To go on behind the damage:  --resync",
+                    **facts,
                 )
             )
         if one.skipped:
@@ -188,8 +194,10 @@ def origin_lines(voice: Voice, origins: Sequence[Origin]) -> list[str]:
             lines.append(
                 voice.say(
                     "! {name}: {n} packets came faster than they could be read and are not counted ({share} of all).",
-                    name=facts["name"], n=f"{one.dropped:,}", share=share(one.dropped / (one.dropped + one.packets)),
-                )  # fmt: skip
+                    name=facts["name"],
+                    n=f"{one.dropped:,}",
+                    share=share(one.dropped / (one.dropped + one.packets)),
+                )
             )
     return lines
 
@@ -208,8 +216,10 @@ def aside_lines(voice: Voice, answer: Traffic) -> list[str]:
             voice.count(
                 "! {n} packet belongs to flows beyond the first {cap}: counted above, but in no row. To tell more apart:  --cap {more}",
                 "! {n} packets belong to flows beyond the first {cap}: counted above, but in no row. To tell more apart:  --cap {more}",
-                past, cap=f"{answer.cap:,}", more=answer.cap * 4,
-            )  # fmt: skip
+                past,
+                cap=f"{answer.cap:,}",
+                more=answer.cap * 4,
+            )
         )
     return lines
 
@@ -242,11 +252,9 @@ def reading_line(voice: Voice, seconds: float) -> str:
 # The plot
 
 
-def plot_title(voice: Voice, answer: Traffic) -> str:
-    """`bytes per service: 1.4 GB in 62 min`."""
-    return voice.say(
-        "bytes per service over time: {amount} in {time}", amount=amount(answer.bytes), time=span(voice, length_of(answer.began_at, answer.ended_at))
-    )
+def plot_title(voice: Voice, count: int, length_s: float) -> str:
+    """`bytes per service over time: 1.4 GB in 62 min`."""
+    return voice.say("bytes per service over time: {amount} in {time}", amount=amount(count), time=span(voice, length_s))
 
 
 def others(voice: Voice) -> str:

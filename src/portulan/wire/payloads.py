@@ -111,9 +111,9 @@ def starts(text: NDArray[np.uint8], what: bytes, at: int = 0) -> Yes:
 def holds(text: NDArray[np.uint8], what: bytes) -> Yes:
     """Which rows of a matrix hold these bytes anywhere; letters of any case where `what` is in lower case."""
     lower = text | np.uint8(0x20)
-    places: Yes = np.ones((len(text), text.shape[1] - len(what) + 1), bool)
+    places = np.ones((len(text), text.shape[1] - len(what) + 1), bool)
     for at, byte in enumerate(what):
         column = (lower if chr(byte).isalpha() else text)[:, at : at + places.shape[1]]
         np.logical_and(places, column == byte, out=places)
-    found: Yes = places.any(axis=1)
+    found: Yes = np.logical_or.reduce(places, axis=1)
     return found
