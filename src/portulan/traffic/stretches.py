@@ -30,7 +30,7 @@ _NAMED_NS = tuple(
     )
     for number in numbers
 )
-MOST_AUTO = 240
+MOST_AUTO = 120
 """Stretches of a capture where nobody asked for a width."""
 MOST_ASKED = 8_000
 """Where somebody did: beyond, they are doubled. Must fit into the 13 bits that keys have for them."""

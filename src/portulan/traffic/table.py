@@ -9,7 +9,7 @@ import numpy as np
 from portulan.model.record import Record
 from portulan.traffic.decode import Ported, Refused, decode
 from portulan.traffic.fold import LATEST, REFUSED_AT, Rows, chosen, fold_packets, fold_rows, grouped, no_rows, with_stretch, without_stretch
-from portulan.traffic.hearsay import Hearsay
+from portulan.traffic.hearsay import First, Hearsay
 from portulan.traffic.join import Pairs, flows_of, paired
 from portulan.traffic.keys import WIDTHS, transports_of
 from portulan.traffic.stretches import MOST_ASKED, MOST_AUTO, MOST_ROWS, NARROWEST_NS, Spread, add_up, next_width, no_spread, widen
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 CAP = 500_000
 """Distinct flows, where nothing else is asked for: what 600 MB of memory hold in any case."""
 PAST_THE_CAP = "past-the-cap"
-_SLICE = 1 << 16
+_SLICE = 1 << 17
 """Packets that are worked on at a time: their columns fit into the processor's caches."""
 _FEW = 1 << 17
 """Rows that may wait to be folded in, and as many as half the table, so that each row moves but some times."""
@@ -90,11 +90,19 @@ class FlowTable:
         for code, (packets, bytes_) in decoded.aside.items():
             self._aside[code] += packets
             self._aside_bytes[code] += bytes_
+        heard = []
         for family, (ported, refused) in enumerate(zip((decoded.four, decoded.six), decoded.refused, strict=True)):
             if len(ported.row):
-                self._wait(family, self._folded(family, batch, ported, apart=apart))
+                rows, first, index = self._folded(family, batch, ported, apart=apart)
+                self._wait(family, rows)
+                if len(index):
+                    heard.append((rows, first, index))
             if len(refused.row):
                 self._wait(family, _said_by_icmp(refused))
+        if heard:
+            said = self._hearsay.listen(batch.buffer, [(tuple(word[index] for word in rows.keys), first) for rows, first, index in heard])
+            for (rows, _, index), codes in zip(heard, said, strict=True):
+                rows.protocol[index] = codes
         if self._waits > max(_FEW, sum(len(rows.place) for rows in self._rows) // 2):
             self._fold()
 
@@ -125,30 +133,25 @@ class FlowTable:
             self._rows[family], self._spread[family] = widen(self._rows[family], self._spread[family], self.width_ns, width_ns)
         self.width_ns = width_ns
 
-    def _folded(self, family: int, batch: Batch, ported: Ported, *, apart: bool) -> Rows:
-        """Packets -> rows, each within one stretch of time, with what its first payload says."""
+    def _folded(self, family: int, batch: Batch, ported: Ported, *, apart: bool) -> tuple[Rows, First, I8]:
+        """Packets -> rows, each within one stretch of time; and first payloads that are to be looked at, with the rows that they belong to."""
         whole = len(ported.row) == len(batch.start)
         time_ns, place, length = (column if whole else column[ported.row] for column in (batch.time_ns, batch.place, batch.length))
         keys = ported.keys
         if apart:
-            stretch = time_ns // self.width_ns
-            timed = time_ns > 0
-            keys = with_stretch(keys, np.where(timed, stretch - (self.began_ns or 0) // self.width_ns, _NO_TIME))
+            stretch = time_ns // self.width_ns - (self.began_ns or 0) // self.width_ns
+            keys = with_stretch(keys, np.where(time_ns > 0, stretch, _NO_TIME))
         rows, speaker = fold_packets(keys, length, ported.payload, time_ns, place, ported.marks)
         if apart:
             rows = rows._replace(keys=without_stretch(rows.keys))
         spoke = np.flatnonzero(speaker >= 0)
-        if len(spoke):
-            speaker = speaker[spoke]
-            at = ported.payload_at[speaker]
-            row = ported.row[speaker]
-            there = np.maximum(np.minimum(batch.start[row] + batch.captured[row] - at, ported.payload[speaker]), 0)
-            own = tuple(word[spoke] for word in rows.keys)
-            new, codes = self._hearsay.listen(
-                family, batch.buffer, own, transports_of(own), at, there, rows.said_ns[spoke], rows.said_place[spoke]
-            )
-            rows.protocol[spoke[new]] = codes
-        return rows
+        speaker = speaker[spoke]
+        at, row = ported.payload_at[speaker], ported.row[speaker]
+        there = np.maximum(np.minimum(batch.start[row] + batch.captured[row] - at, ported.payload[speaker]), 0)
+        own = tuple(word[spoke] for word in rows.keys)
+        first = First(at, there, transports_of(own), rows.said_ns[spoke], rows.said_place[spoke])
+        new = self._hearsay.news(family, own, first)
+        return rows, First(first.at[new], first.there[new], first.transport[new], first.when[new], first.place[new]), spoke[new]
 
     def _wait(self, family: int, rows: Rows) -> None:
         self._waiting[family].append(rows)
