@@ -59,7 +59,15 @@ def arguments(parser: argparse._ActionsContainer, voice: Voice) -> None:
     parser.add_argument("--jsonl", action="store_true", help=voice.say("one JSON object a line, again and again while packets pass"))
 
 
-def run(options: argparse.Namespace, face: Face, show: Callable[[Traffic], None]) -> int:
+def run(
+    options: argparse.Namespace,
+    face: Face,
+    show: Callable[[Traffic], None],
+    *,
+    bucket_s: float | None = None,
+    top: int = 10,
+    cap: int | None = None,
+) -> int:
     """Listen until q, Ctrl-C or the end of --duration. `show` prints an answer in the form that was asked for. Raises BadInput, CannotTell."""
     if sys.platform != "linux":
         raise CannotTell("traffic.linux-only")
@@ -76,6 +84,7 @@ def run(options: argparse.Namespace, face: Face, show: Callable[[Traffic], None]
     watch = TrafficWatch(
         options.interface, ports=options.ports, filter=options.filter, sample=int(sample), write=options.write,
         processes=not options.no_processes, promiscuous=options.promiscuous, inner=getattr(options, "inner", False), drop_rights=True,
+        bucket_s=bucket_s, top=top, **({} if cap is None else {"cap": cap}),
     )  # fmt: skip
     end_s = None if duration_s is None else monotonic() + duration_s
     stop = _Stop()
@@ -174,7 +183,7 @@ class View:
             [self._row(voice, row) for row in rows],
             [voice.say(each) for each in _HEADERS], shrink=(0, 5, 6), right=(2, 3, 4),
         )  # fmt: skip
-        for line in (*origin_lines(voice, answer.origins), *missing(voice, self.watch.missing)):
+        for line in (*origin_lines(voice, answer.origins), *missing(voice, answer.missing)):
             paper.paragraph(line, " ")
         return text.getvalue().split("\n")[:-1]
 
@@ -216,7 +225,7 @@ def _live(watch: TrafficWatch, screen: Screen, stop: _Stop, end_s: float | None)
 def _last_words(face: Face, watch: TrafficWatch, answer: Traffic, path: str | None) -> None:
     for line in notes(face.voice, answer):
         face.paragraph(line, " ")
-    for line in missing(face.voice, watch.missing):
+    for line in missing(face.voice, answer.missing):
         face.paragraph(face.voice.say("Not told: {what}.", what=line), " ")
     if path is not None and path != "-" and watch.file is not None:
         face.note(kept(face.voice, path, watch.file.packets))
