@@ -12,6 +12,7 @@ from portulan.cli.screen import QUIT, Screen, fit
 from portulan.errors import BadInput, CannotTell
 from portulan.text.traffic import amount, door, headline, holders, origin_lines, says, service_name
 from portulan.text.traffic_live import kept, listening, missing, notes, untold
+from portulan.text.voice import mark
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 _PAGE_S = 0.5
 _STEP_S = 0.25
+_REST = 8
 _LEAST_S = 0.1
 _ORDERS: dict[str, Callable[[PortTraffic], tuple[float | str, int]]] = {
     "b": lambda row: (-row.bytes, 0),
@@ -202,7 +204,7 @@ class View:
         return f"{voice.say('paused: counting goes on')} · {keys}" if self.paused else keys
 
 
-_HEADERS = ("SERVICE", "PORT", "RATE", "BYTES", "FLOWS", "PROCESSES", "IS")
+_HEADERS = (mark("SERVICE"), mark("PORT"), mark("RATE"), mark("BYTES"), mark("FLOWS"), mark("HELD BY"), mark("SAYS / IS"))
 
 
 def _live(watch: TrafficWatch, screen: Screen, stop: _Stop, end_s: float | None) -> None:
@@ -213,11 +215,13 @@ def _live(watch: TrafficWatch, screen: Screen, stop: _Stop, end_s: float | None)
         next_s = 0.0
         while not (view.quit or stop.asked) and (end_s is None or monotonic() < end_s):
             if monotonic() >= next_s:
-                next_s = monotonic() + _PAGE_S
+                begun_s = monotonic()
                 width = screen.size()[0]
                 if not view.paused or not lines:
                     lines = view.page(face, watch.now(), width=width)
                 screen.draw(lines, fit(view.bottom(face.voice), width))
+                # A page of very many flows takes its time, in which nobody reads what comes: it is drawn less often then.
+                next_s = monotonic() + max(_PAGE_S, _REST * (monotonic() - begun_s))
             watch.step(_left(end_s, _STEP_S))
             view.press(screen.keys())
 
