@@ -3,6 +3,7 @@ import subprocess
 import sys
 import time
 
+import proofs_traffic_live
 import pytest
 
 from labs import inhabit, open_socket
@@ -288,6 +289,13 @@ def test_short_connections_have_their_processes(pair, side):
     assert all(row.processes for row in answer.rows)
     assert answer.origins[0].dropped == 0
     assert answer.packets == answer.origins[0].packets
+
+
+@pytest.mark.prove
+@pytest.mark.timeout(3000)
+def test_the_proof_of_processes_sampled(day_seed, samples):
+    for seed in range(1, 51) if samples(0, 1) else [day_seed]:
+        assert proofs_traffic_live.processes(seed)[0] == [], f"seed {seed}"
 
 
 def test_what_cannot_be_told_is_said(pair):
