@@ -9,6 +9,7 @@ from portulan.traffic.batch import SLACK, Batch
 
 ETHERNET, RAW, NULL, LOOP, SLL, SLL2, PPP, PPPOE_LINK, C_HDLC, IPV4_LINK, IPV6_LINK, ENC = 1, 101, 0, 108, 113, 276, 9, 51, 104, 228, 229, 109
 TCP, UDP, SCTP, DCCP, UDPLITE = 6, 17, 132, 33, 136
+VXLAN = 4789
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,14 +87,23 @@ PROTOCOL = 0x2_0000
 FRAME = -1
 
 
+WORDS = (
+    b"GET / HTTP/1.1\r\nHost: example.org\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n", b"SSH-2.0-OpenSSH_9.2\r\n",
+    bytes.fromhex("123401000001000000000000") + b"\x07example\x03org\x00\x00\x01\x00\x01",
+)  # fmt: skip
+"""What payloads may begin with."""
+
+
 # Transports
 
 
 def transport(dice, protocol, payload, *, options=0, says_length=True):
     """A segment or datagram; the addresses come later."""
-    source, destination = dice.randrange(65536), dice.choice([53, 80, 443, 4789 + 1, 5060, dice.randrange(65536)])
-    if destination in {4789, 3544, 2152, 8472}:
+    source, destination = (dice.choice([53, 443, 40_000, 40_001, dice.randrange(65536)]) for _ in range(2))
+    if destination == VXLAN:
         destination = 443
+    if payload and dice.random() < 0.5:
+        payload = (dice.choice(WORDS) + payload)[: max(len(payload), 40)]
     ports = struct.pack(">HH", source, destination)
     flags = 0
     if protocol == TCP:
@@ -152,7 +162,7 @@ def icmp_error(dice, version):
 
 def address(dice, version):
     """Some address; few of them, so that flows meet again."""
-    return f"10.0.{dice.randrange(2)}.{dice.randrange(1, 20)}" if version == 4 else f"2001:db8::{dice.randrange(1, 20):x}"
+    return f"10.0.{dice.randrange(2)}.{dice.randrange(1, 3)}" if version == 4 else f"2001:db8::{dice.randrange(1, 4):x}"
 
 
 def packed(text):
@@ -247,9 +257,9 @@ def tunnelled(dice, layer_of):
         frame = ethernet(dice, packet)
         frame = frame.under(struct.pack(">II", 0x0800_0000, 5 << 8), FRAME, kind)
         source = dice.randrange(1024, 65536)
-        truth = Truth(source="", destination="", transport=UDP, source_port=source, destination_port=4789, payload=len(frame.data), payload_at=0)
+        truth = Truth(source="", destination="", transport=UDP, source_port=source, destination_port=VXLAN, payload=len(frame.data), payload_at=0)
         frame = replace(frame, truth=truth, reason=None, known_at=0, whole_at=0)
-        moved = frame.under(struct.pack(">HHHH", source, 4789, 8 + len(frame.data), 0), PROTOCOL | UDP, "udp")
+        moved = frame.under(struct.pack(">HHHH", source, VXLAN, 8 + len(frame.data), 0), PROTOCOL | UDP, "udp")
         return replace(moved, known_at=4, whole_at=8, flags_at=0, inner_from=16, names=moved.names[1:]), outer, kind
     return replace(moved, known_at=0, names=moved.names[1:]), outer, kind
 

@@ -49,7 +49,9 @@ class Known:
         known = (then < when) | (then == when) & (self._place[slots] < place)
         for word, mine in zip(self._keys[:-1], keys[:-1], strict=True):
             known &= word[slots] == mine
-        return np.logical_and(known, self._keys[-1][slots] == keys[-1] | _TAKEN)
+        last: NDArray[np.bool_] = self._keys[-1][slots] == keys[-1] | _TAKEN
+        both: NDArray[np.bool_] = known & last
+        return both
 
     def note(self, keys: Keys, slots: I8, when: I8, place: I8) -> None:
         """These have spoken."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 STRIDE = 48 << 10
 """One cursor for so many bytes."""
-_FEW = 12
+FEW = 12
 """Cursors below which a loop is faster than columns."""
 _SHIFTS = np.array([0, 8, 16, 24], np.uint32)
 _32 = np.uint32(32)
@@ -125,7 +125,7 @@ def _march(window: Window, starts: Offsets, stop: int) -> tuple[list[Offsets], l
     places: list[Offsets] = []
     owners: list[Offsets] = []
     last = window.have - form.head
-    while len(cursors) > _FEW:
+    while len(cursors) > FEW:
         if cursors[-1] > last:  # only the last cursor can come to the end of the window
             lands[who[-1]] = cursors[-1]
             cursors, who, ends = cursors[:-1], who[:-1], ends[:-1]

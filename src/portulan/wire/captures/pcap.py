@@ -9,6 +9,7 @@ import numpy as np
 from portulan.wire.captures.chain import Form, Window, walk
 from portulan.wire.captures.gather import words_at
 from portulan.wire.captures.packets import Packets, Taken
+from portulan.wire.captures.resync import AHEAD, find, seem_pcap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,6 +42,11 @@ class PcapReader:
             self._pattern = buffer[start : start + 4].tobytes()[slice(2, 4) if self.form.order == "<" else slice(0, 2)]
         offsets, end, sound = walk(window, start, stop)
         return Taken(self._packets(buffer, offsets, end), end, sound)
+
+    def find(self, buffer: NDArray[np.uint8], low: int, have: int, *, at_end: bool, ahead: int = AHEAD) -> tuple[int, int]:
+        """Where from `low` on a chain of records can be proved, or -1; and up to where that is sure."""
+        header = self.head.header
+        return find(seem_pcap(self.head, buffer, have), low, have, at_end=at_end, ahead=ahead, head=header, kind_at=lambda _, kind: kind)
 
     def _packets(self, buffer: NDArray[np.uint8], offsets: NDArray[np.int64], end: int) -> Packets:
         head = self.head
