@@ -3,9 +3,9 @@ import subprocess
 import sys
 import time
 
-import proofs_traffic_live
 import pytest
 
+import proofs_traffic_live
 from labs import inhabit, open_socket
 from portulan.errors import BadInput, CannotTell, NotPermitted, PortulanError
 from portulan.model.portset import PortRange, PortSet
