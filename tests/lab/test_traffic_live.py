@@ -1,12 +1,17 @@
+import fcntl
+import os
 import signal
+import socket
+import struct
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
 
 import proofs_traffic_live
-from labs import inhabit, open_socket
+from labs import connect, inhabit, open_socket
 from portulan.errors import BadInput, CannotTell, NotPermitted, PortulanError
 from portulan.model.portset import PortRange, PortSet
 from portulan.system.linux.links import delete_link, set_up
@@ -409,3 +414,71 @@ def test_an_answer_at_intervals(pair):
     counts = [int(line.split()[0]) for line in out.splitlines()]
     assert len(counts) >= 3
     assert counts == sorted(counts)
+
+
+def test_without_events_a_look_tells_of_what_lasts(pair, monkeypatch):
+    from portulan.system.linux import socket_events
+
+    def refused(_):
+        raise NotPermitted("bpf.forbidden", needs="CAP_BPF, CAP_PERFMON")
+
+    monkeypatch.setattr(socket_events.SocketEvents, "__init__", refused)
+    first, second = pair
+    server = script(second, SERVER)
+    second.wait_for_port(CONNECTIONS)
+    with second.enter(), TrafficWatch(["eth0"], ports=["7002-7003"]) as watch:
+        assert watch.missing == ["short-lived"]
+        late = script(second, SERVER.replace("7002", "7003").replace("7001", "7004").replace("test-server", "late-server"))
+        second.wait_for_port(7003)
+        with connect(first, second.address, CONNECTIONS) as one, connect(first, second.address, 7003) as two:
+            one.sendall(b"ask")
+            two.sendall(b"ask")
+            watch.step(0.4)
+            answer = watch.finish()
+    own = os.getpid()  # in another namespace of this machine: that is seen, too
+    held = {row.port: [(one.pid, one.name) for one in row.processes if one.pid != own] for row in answer.ports}
+    assert held == {7002: [(server.pid, "test-server")], 7003: [(late.pid, "late-server")]}
+
+
+def test_rights_are_given_up_and_all_goes_on(pair):
+    first, second = pair
+    server = script(second, SERVER)
+    second.wait_for_port(CONNECTIONS)
+
+    def listen():
+        from portulan.system.linux.procfs import effective_capabilities
+
+        with TrafficWatch(["eth0"], ports=[f"{CONNECTIONS}/tcp"], drop_rights=True) as watch:
+            rights = effective_capabilities()
+            watch.step(2.0)
+            answer = watch.finish()
+        return rights, [(row.flows, [(held.pid, held.flows) for held in row.processes]) for row in answer.ports]
+
+    def ask():
+        time.sleep(0.7)
+        script(first, CLIENT, second.address, 10).wait()
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    rights, found = second.call(listen)
+    asking.join()
+    assert rights == 0
+    assert len(found) == 1
+    assert found[0][0] == 10
+    assert (server.pid, 10) in found[0][1]
+
+
+def test_a_link_without_ethernet(sandbox):
+    host = sandbox.host("tunnelled")
+    with host.enter(), open("/dev/net/tun", "r+b", buffering=0) as tun:
+        fcntl.ioctl(tun, 0x400454CA, struct.pack("16sH22x", b"tun0", 0x1001))  # TUNSETIFF: IFF_TUN | IFF_NO_PI
+        number = socket.if_nametoindex("tun0")
+        set_up(host.netlink, number)
+        with Listening(["tun0"], ports=PortSet.of([PortRange(DATAGRAMS, DATAGRAMS)])) as ear, TrafficWatch(["tun0"]) as watch:
+            packet = frame(b"through a tunnel")[14:]
+            tun.write(packet)
+            tun.write(frame(b"elsewhere", port=9)[14:])
+            assert heard(ear)[0] == [packet]
+            watch.step(0.1)
+            assert [one.link for one in ear.interfaces] == [101]
+            assert {(row.port, row.packets) for row in watch.finish().ports} >= {(DATAGRAMS, 1), (9, 1)}
