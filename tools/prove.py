@@ -197,6 +197,12 @@ PROOFS = (
         "traffic-pieces", 200, "proofs_traffic:pieces",
         "Several files are one capture, in any order; read in pieces that begin at true or false guesses, by workers of which some fail, they give what one process reads.",
     ),
+    Proof(
+        "traffic-processes", 50, "proofs_traffic_live:processes",
+        "While four programs make 240 connections to ports of three servers, most of them over in less than a millisecond (TCP and UDP, both IP versions; ended by either "
+        "side, by a reset, by half, or refused), `portulan traffic` names the process of each flow, on the host that asks and on the one that answers, and nobody else; "
+        "no packet that the interface counted is missing.",
+    ),
 )  # fmt: skip
 """In the order in which they run. Later ones are added here."""
 

@@ -66,7 +66,15 @@ def run(options: argparse.Namespace, face: Face) -> int:
     _check(options)
     path = target_of(options.plot) if options.plot is not None else None  # a wrong name is said before anything is read
     if not options.read:
-        return listen(options, face, lambda answer: tell(options, face, answer, path))
+        cap = None if options.cap is None else whole(options.cap, "--cap")
+        return listen(
+            options,
+            face,
+            lambda answer: tell(options, face, answer, path),
+            bucket_s=seconds(options.bucket),
+            top=whole(options.top, "--top"),
+            cap=cap,
+        )
     answer = _read(options, face)
     tell(options, face, answer, path)
     return 0

@@ -12,6 +12,7 @@ from portulan.cli.stopping import Stop
 from portulan.errors import BadInput, CannotTell
 from portulan.text.traffic import amount, door, headline, holders, origin_lines, says, service_name
 from portulan.text.traffic_live import kept, listening, missing, notes, untold
+from portulan.text.voice import mark
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 _PAGE_S = 0.5
 _STEP_S = 0.25
+_REST = 8
 _LEAST_S = 0.1
 _ORDERS: dict[str, Callable[[PortTraffic], tuple[float | str, int]]] = {
     "b": lambda row: (-row.bytes, 0),
@@ -58,7 +60,15 @@ def arguments(parser: argparse._ActionsContainer, voice: Voice) -> None:
     parser.add_argument("--jsonl", action="store_true", help=voice.say("one JSON object a line, again and again while packets pass"))
 
 
-def run(options: argparse.Namespace, face: Face, show: Callable[[Traffic], None]) -> int:
+def run(
+    options: argparse.Namespace,
+    face: Face,
+    show: Callable[[Traffic], None],
+    *,
+    bucket_s: float | None = None,
+    top: int = 10,
+    cap: int | None = None,
+) -> int:
     """Listen until q, Ctrl-C or the end of --duration. `show` prints an answer in the form that was asked for. Raises BadInput, CannotTell."""
     if sys.platform != "linux":
         raise CannotTell("traffic.linux-only")
@@ -75,6 +85,7 @@ def run(options: argparse.Namespace, face: Face, show: Callable[[Traffic], None]
     watch = TrafficWatch(
         options.interface, ports=options.ports, filter=options.filter, sample=int(sample), write=options.write,
         processes=not options.no_processes, promiscuous=options.promiscuous, inner=getattr(options, "inner", False), drop_rights=True,
+        bucket_s=bucket_s, top=top, **({} if cap is None else {"cap": cap}),
     )  # fmt: skip
     end_s = None if duration_s is None else monotonic() + duration_s
     stop = Stop()
@@ -153,7 +164,7 @@ class View:
             [self._row(voice, row) for row in rows],
             [voice.say(each) for each in _HEADERS], shrink=(0, 5, 6), right=(2, 3, 4),
         )  # fmt: skip
-        for line in (*origin_lines(voice, answer.origins), *missing(voice, self.watch.missing)):
+        for line in (*origin_lines(voice, answer.origins), *missing(voice, answer.missing)):
             paper.paragraph(line, " ")
         return text.getvalue().split("\n")[:-1]
 
@@ -172,7 +183,7 @@ class View:
         return f"{voice.say('paused: counting goes on')} · {keys}" if self.paused else keys
 
 
-_HEADERS = ("SERVICE", "PORT", "RATE", "BYTES", "FLOWS", "PROCESSES", "IS")
+_HEADERS = (mark("SERVICE"), mark("PORT"), mark("RATE"), mark("BYTES"), mark("FLOWS"), mark("HELD BY"), mark("SAYS / IS"))
 
 
 def _live(watch: TrafficWatch, screen: Screen, stop: Stop, end_s: float | None) -> None:
@@ -183,11 +194,13 @@ def _live(watch: TrafficWatch, screen: Screen, stop: Stop, end_s: float | None) 
         next_s = 0.0
         while not (view.quit or stop.asked) and (end_s is None or monotonic() < end_s):
             if monotonic() >= next_s:
-                next_s = monotonic() + _PAGE_S
+                begun_s = monotonic()
                 width = screen.size()[0]
                 if not view.paused or not lines:
                     lines = view.page(face, watch.now(), width=width)
                 screen.draw(lines, fit(view.bottom(face.voice), width))
+                # A page of very many flows takes its time, in which nobody reads what comes: it is drawn less often then.
+                next_s = monotonic() + max(_PAGE_S, _REST * (monotonic() - begun_s))
             watch.step(_left(end_s, _STEP_S))
             view.press(screen.keys())
 
@@ -195,7 +208,7 @@ def _live(watch: TrafficWatch, screen: Screen, stop: Stop, end_s: float | None) 
 def _last_words(face: Face, watch: TrafficWatch, answer: Traffic, path: str | None) -> None:
     for line in notes(face.voice, answer):
         face.paragraph(line, " ")
-    for line in missing(face.voice, watch.missing):
+    for line in missing(face.voice, answer.missing):
         face.paragraph(face.voice.say("Not told: {what}.", what=line), " ")
     if path is not None and path != "-" and watch.file is not None:
         face.note(kept(face.voice, path, watch.file.packets))

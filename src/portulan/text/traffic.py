@@ -248,6 +248,10 @@ def missing(voice: Voice, answer: Traffic) -> list[str]:
             lines.append(voice.say("{n} packets of {name} were not read in time", name=name, n=f"{one.dropped:,}"))
     if any(one.code == _PAST and one.packets for one in answer.aside):
         lines.append(voice.say("flows beyond the first {cap} are in no row", cap=f"{answer.cap:,}"))
+    if answer.missing:
+        from portulan.text.traffic_live import missing as could_not_be_had
+
+        lines += could_not_be_had(voice, answer.missing)
     return lines
 
 

@@ -185,7 +185,7 @@ class TrafficWatch:
             for row in said.ports for rate in (self._rates.get((row.transport, row.port), (None, None)),)
         )  # fmt: skip
         every = self._rates.get(("", None), (None, None))
-        return said._replace(ports=ports, packets_per_s=every[0], bytes_per_s=every[1])
+        return said._replace(ports=ports, packets_per_s=every[0], bytes_per_s=every[1], missing=tuple(self.missing))
 
 
 def _with_processes(said: Traffic, flows: Flows, onlooker: Onlooker, most: int) -> Traffic:
