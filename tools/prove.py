@@ -175,6 +175,16 @@ PROOFS = (
         "Of the very probes that mtr sends (captured), on paths with losses, our loss, mean, least, greatest, deviation and jitter are those that mtr prints: losses within one probe, the others within 0.3 ms and "
         "what mtr was woken late by, as its greatest shows.",
     ),
+    Proof(
+        "captures", 400, "proofs_captures:against_loop",
+        "Captures drawn by lot (pcap in all dialects, pcapng with sections of both byte orders, interfaces of any clock that come at any place, packets in all three forms, packets that look "
+        "like records), two of three of them spoilt (bytes changed, lost, added, lengths that land anywhere, cut off), read with windows from 1 byte on, in pieces that begin where it was guessed, at "
+        "records, or anywhere, with and without going on behind damage: each packet's bytes, length, time, interface and place, how the file ends and where, and what was passed over are those of a plain loop.",
+    ),
+    Proof(
+        "captures-cut", 60, "proofs_captures:cut_and_flipped",
+        "Of a small capture every truncation, and every byte of a header changed in four ways, reads as the plain loop reads it.",
+    ),
 )  # fmt: skip
 """In the order in which they run. Later ones are added here."""
 
