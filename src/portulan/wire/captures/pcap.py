@@ -94,7 +94,7 @@ class PcapReader:
     def _agree(self, window: Window, at: int) -> bool:
         """Whether a few records in a row, as far as they are there, seem to be some."""
         form, most, last = self.form, 10**9 // self.head.tick_ns, window.have - self.form.head
-        for _ in range(3):
+        for _ in range(2):
             if at > last:
                 return True
             _, part, captured, length = self._four(window.memory, at)
