@@ -68,7 +68,7 @@ class PcapngReader:
 
     def find(self, buffer: NDArray[np.uint8], low: int, have: int, *, at_end: bool, ahead: int = AHEAD) -> tuple[int, int]:
         """Where from `low` on a chain of blocks can be proved, or -1; and up to where that is sure."""
-        seem = seem_pcapng(self.order, buffer, have, lambda at, size, order: _can_be(buffer, at, size, order))
+        seem = seem_pcapng(self.order, buffer, have, lambda at, size, order: _can_be(buffer, at, size, order), at_end=at_end)
         return find(seem, low, have, at_end=at_end, ahead=ahead, head=12, kind_at=kind_at(buffer, have))
 
     def _order_at(self, buffer: NDArray[np.uint8], at: int, have: int) -> str | None:
@@ -99,9 +99,6 @@ class PcapngReader:
         """Blocks whose lengths agree and that all the same can not be."""
         held = (kinds == ENHANCED) | (kinds == OBSOLETE)
         bad: NDArray[np.bool_] = held.copy()
-        if held.all():
-            bad = self._numbers(words[5:], index) > sizes - 32
-            return bad
         bad[held] = self._numbers(words[5:], index[held]) > sizes[held] - 32
         for kind in (SECTION, INTERFACE, SIMPLE):
             bad |= (kinds == kind) & (sizes < LEAST[kind])
