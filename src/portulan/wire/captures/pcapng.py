@@ -98,8 +98,9 @@ class PcapngReader:
     def _bad(self, words: Numbers, index: Column, kinds: Numbers, sizes: Column) -> NDArray[np.bool_]:
         """Blocks whose lengths agree and that all the same can not be."""
         held = (kinds == ENHANCED) | (kinds == OBSOLETE)
-        bad: NDArray[np.bool_] = held.copy()
-        bad[held] = self._numbers(words[5:], index[held]) > sizes[held] - 32
+        bad: NDArray[np.bool_] = held & (self._numbers(words[5:], index) > sizes - LEAST[ENHANCED])
+        if held.all():
+            return bad
         for kind in (SECTION, INTERFACE, SIMPLE):
             bad |= (kinds == kind) & (sizes < LEAST[kind])
         sections = np.flatnonzero(kinds == SECTION)
@@ -117,7 +118,7 @@ class PcapngReader:
         for row in control.tolist():
             if kinds[row] == SECTION:
                 known.begin(row)
-            else:
+            elif known.room():
                 at = int(offsets[row])
                 known.add(row, parse_interface(memoryview(buffer)[at : at + int(sizes[row])], self.order))  # type: ignore[arg-type]
         self.interfaces = known.current()
@@ -171,11 +172,14 @@ class _Interfaces:
         self.base = len(self.numbers)
         self.changes.append((row, self.base, 0))
 
+    def room(self) -> bool:
+        """Whether the section may have one more."""
+        return len(self.numbers) - self.base < MOST_INTERFACES
+
     def add(self, row: int, interface: Interface) -> None:
         """An interface description."""
-        if len(self.numbers) - self.base < MOST_INTERFACES:
-            self.numbers.append(self._number(interface))
-            self.changes.append((row, self.base, len(self.numbers) - self.base))
+        self.numbers.append(self._number(interface))
+        self.changes.append((row, self.base, len(self.numbers) - self.base))
 
     def current(self) -> list[Interface]:
         """Of the section that is going on."""
