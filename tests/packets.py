@@ -310,11 +310,28 @@ def ethernet(dice, layer, *, padding=b""):
     return layer.under(dice.randbytes(12) + struct.pack(">H", layer.kind), FRAME, "ethernet", padding=padding)
 
 
-def tags(dice, layer):  # noqa: C901 - one branch a stack
+def tags(dice, layer):  # noqa: C901, PLR0912 - one branch a stack
     """Tags, labels and sessions below Ethernet, some of them."""
     kind = layer.kind
     which = dice.choice(
-        ["none", "none", "vlan", "qinq", "old-qinq", "mpls", "mpls-ethernet", "pppoe", "snap", "fabricpath", "pbb", "etag", "vlan-pppoe"]
+        [
+            "none",
+            "none",
+            "vlan",
+            "qinq",
+            "old-qinq",
+            "mpls",
+            "mpls-ethernet",
+            "pppoe",
+            "snap",
+            "fabricpath",
+            "pbb",
+            "etag",
+            "vntag",
+            "macsec",
+            "nsh",
+            "vlan-pppoe",
+        ]
     )
     if which in {"vlan", "vlan-pppoe", "qinq", "old-qinq"}:
         if which == "vlan-pppoe" and kind in {0x0800, 0x86DD}:
@@ -337,6 +354,15 @@ def tags(dice, layer):  # noqa: C901 - one branch a stack
         layer = ethernet(dice, layer).under(struct.pack(">H", 1 << 6 | 32), 0x8903, which)
     elif which == "pbb":
         layer = ethernet(dice, layer).under(struct.pack(">I", 5000), 0x88E7, which)
+    elif which == "vntag":
+        layer = layer.under(struct.pack(">IH", 5, kind), 0x8926, which)
+    elif which == "macsec":
+        channel = dice.random() < 0.5
+        layer = layer.under(
+            struct.pack(">BBI", 0x20 * channel, 0, 7) + bytes(8 * channel) + struct.pack(">H", kind), 0x88E5, which, padding=bytes(16)
+        )
+    elif which == "nsh" and kind in {0x0800, 0x86DD}:
+        layer = layer.under(struct.pack(">HBBI", 0x0FC6, 1, 1 if kind == 0x0800 else 2, 5 << 8 | 255) + bytes(16), 0x894F, which)
     elif which == "etag":
         layer = layer.under(struct.pack(">IHH", 5, 0, kind), 0x893F, which)
     return ethernet(dice, layer)

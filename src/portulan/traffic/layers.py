@@ -113,6 +113,11 @@ class Frames:
         self.aside(less[until[~enough] > self.stated[less]], Reason.MALFORMED)
         return rows[enough]
 
+    def bound(self, rows: I8, stated: I8) -> None:
+        """What a header says of its packet's end holds where it is nearer than what held before (a link may pad, a snapshot may cut)."""
+        self.stated[rows] = np.minimum(self.stated[rows], stated)
+        self.end[rows] = np.minimum(self.end[rows], stated)
+
     def move(self, rows: I8, by: I8 | int, kind: I8 | int) -> None:
         """Past so many bytes, to what stands next."""
         self.at[rows] += by
