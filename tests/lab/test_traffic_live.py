@@ -91,6 +91,24 @@ def test_counts_are_the_kernels_and_tcpdumps(pair, watchers):
     assert len(to_port(frames, DATAGRAMS)) == judge.captured == 3000
 
 
+def test_segments_that_the_kernel_handles_as_one_are_noted(pair):
+    first, second = pair
+    with second.enter(), socket.create_server(("", CONNECTIONS)) as door, Listening(["eth0"]) as ear, TrafficWatch(["eth0"]) as watch:
+        before = counters(second)[1]
+        with connect(first, second.address, CONNECTIONS) as one:
+            link, _ = door.accept()
+            with link:
+                threading.Thread(target=one.sendall, args=(bytes(1_000_000),)).start()
+                left = 1_000_000
+                while left:
+                    left -= len(link.recv(1 << 16))
+        lengths = [int(size) for batch in ear.batches(0.2) for size in batch.length]
+        assert ear.merged == sum(size > 1514 for size in lengths) > 0
+        assert abs(sum(lengths) - (counters(second)[1] - before)) < 2000
+        watch.step(0.1)
+        assert watch.finish().origins[0].merged == ear.merged
+
+
 def test_loopback_is_counted_once(pair):
     _, second = pair
     receiver = open_socket(second, "127.0.0.1", DATAGRAMS, kind=2)
