@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from unittest.mock import patch
 
 import numpy as np
+
 from packets import any_packet, batch_of
 from portulan.traffic import fold
 from portulan.traffic import table as table_module
@@ -103,8 +104,8 @@ def damage(seed):
         packet = any_packet(dice, cut=False)
         broken = [replace(packet, data=packet.data[:size]) for size in range(len(packet.data))]
         for place in range(min(len(packet.data), 160)):
-            for byte in {0, 255, packet.data[place] ^ 1 << dice.randrange(8), dice.randrange(256)}:
-                broken.append(replace(packet, data=packet.data[:place] + bytes([byte]) + packet.data[place + 1 :]))
+            others = {0, 255, packet.data[place] ^ 1 << dice.randrange(8), dice.randrange(256)}
+            broken += [replace(packet, data=packet.data[:place] + bytes([byte]) + packet.data[place + 1 :]) for byte in others]
         count += len(broken)
         for inner in (False, True):
             batch = batch_of(broken)
@@ -188,8 +189,9 @@ def write(path, part):
         links = {packet.link for packet, *_ in part}
         link = 1 if len(links) != 1 else links.pop()
         file.write(struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 262144, link))
-        for packet, time_ns, _ in part:
-            file.write(struct.pack("<IIII", *divmod(time_ns, 10**9), len(packet.data), packet.length) + packet.data)
+        file.writelines(
+            struct.pack("<IIII", *divmod(time_ns, 10**9), len(packet.data), packet.length) + packet.data for packet, time_ns, _ in part
+        )
 
 
 def cut(dice, seen, most=8):

@@ -45,14 +45,25 @@ def way(seen):
     for *_, truth in seen:
         flags |= truth.flags
         opened |= (truth.flags & 18 == 2) * 1 | (truth.flags & 18 == 18) * 2 | (truth.flags & 4 > 0) * 4
-    return len(seen), sum(length for _, _, length, _ in seen), min(times), max(times), sum(truth.payload for *_, truth in seen), flags, opened
+    return (
+        len(seen),
+        sum(length for _, _, length, _ in seen),
+        min(times),
+        max(times),
+        sum(truth.payload for *_, truth in seen),
+        flags,
+        opened,
+    )
 
 
 def told(flows):
     """The same shape, of real flows."""
     found = {}
     for index in range(len(flows.place)):
-        ends = [str(getattr(ip_address(end[index].tobytes()), "ipv4_mapped", None) or ip_address(end[index].tobytes())) for end in (flows.source, flows.destination)]
+        ends = [
+            str(getattr(ip_address(end[index].tobytes()), "ipv4_mapped", None) or ip_address(end[index].tobytes()))
+            for end in (flows.source, flows.destination)
+        ]
         key = int(flows.transport[index]), ends[0], int(flows.source_port[index]), ends[1], int(flows.destination_port[index])
         sides = [tuple(int(getattr(side, name)[index]) for name in FIELDS) for side in (flows.forward, flows.reverse)]
         found[key] = (*sides, int(flows.refused[index]))
@@ -100,5 +111,3 @@ def differences(dice, packets, *, inner=False):
     if counted != dict(aside):
         found.append(f"aside {counted} is {dict(aside)}")
     return found
-
-

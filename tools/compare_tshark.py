@@ -34,7 +34,13 @@ FIELDS = (
     "sctp.srcport", "sctp.dstport", "dccp.srcport", "dccp.dstport", "tcp.flags", "tcp.len", "udp.length", "frame.cap_len", "frame.len", "ip.opt.type", "ipv6.routing.type",
 )  # fmt: skip
 """What is asked of tshark; several values of one packet (tunnels, quotes) in the order of its layers."""
-SETTINGS = ("ip.defragment:FALSE", "ipv6.defragment:FALSE", "tcp.desegment_tcp_streams:FALSE", "tcp.analyze_sequence_numbers:FALSE", "udp.check_checksum:FALSE")
+SETTINGS = (
+    "ip.defragment:FALSE",
+    "ipv6.defragment:FALSE",
+    "tcp.desegment_tcp_streams:FALSE",
+    "tcp.analyze_sequence_numbers:FALSE",
+    "udp.check_checksum:FALSE",
+)
 TRANSPORTS = {"tcp": 6, "udp": 17, "sctp": 132, "dccp": 33, "udplite": 136}
 _PORTS = {"udplite": "udp"}
 _PATIENCE_S = 600.0
@@ -255,7 +261,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                         print(f"[{reason}] {difference}")
     for reason, count in reasons.most_common():
         print(f"explained: {count} {reason}")
-    print(f"{captures} captures, {packets} packets compared, {silent} captures of which tshark prints nothing, {unexplained} differences not explained")
+    print(
+        f"{captures} captures, {packets} packets compared, {silent} captures of which tshark prints nothing, {unexplained} differences not explained"
+    )
     return int(unexplained > 0)
 
 

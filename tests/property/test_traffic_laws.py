@@ -1,7 +1,8 @@
 """The laws of the table of flows: a sample of what `tools/prove.py` runs."""
 
-import proofs_traffic
 import pytest
+
+import proofs_traffic
 
 
 @pytest.mark.prove

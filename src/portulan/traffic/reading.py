@@ -103,7 +103,9 @@ class Capture:
             for piece in range(1, pieces):
                 at = self._head.first + length * piece // pieces & ~3
                 have = self._source.fill(memoryview(buffer)[:GLANCE], at)  # type: ignore[arg-type]
-                place, _ = self._reader(self._early() if self.format == "pcapng" else None).find(buffer, 0, have, at_end=have < GLANCE, ahead=GLANCE >> 1)
+                place, _ = self._reader(self._early() if self.format == "pcapng" else None).find(
+                    buffer, 0, have, at_end=have < GLANCE, ahead=GLANCE >> 1
+                )
                 if place >= 0 and at + place > found[-1]:
                     found.append(at + place)
         return tuple(found)

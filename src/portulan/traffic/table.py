@@ -253,7 +253,11 @@ class FlowTable:
 
     def first_words(self) -> dict[bytes, tuple[int, bytes]]:
         """By `hearsay.name_key` of a direction: the protocol and first payload of clients that name a server. The earliest flows' only."""
-        return self._hearsay.kept.words()
+        self._fold()
+        found: dict[bytes, tuple[int, bytes]] = {}
+        for rows in self._rows:
+            found.update(self._hearsay.kept.of(rows.keys, rows.said_ns, rows.said_place))
+        return found
 
 
 def _said_by_icmp(refused: Refused) -> Rows:
