@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from io import StringIO
 from time import monotonic
 
 from portulan.cli.face import Face
 from portulan.cli.screen import QUIT, Screen, fit
+from portulan.cli.stopping import Stop
 from portulan.errors import BadInput, CannotTell
 from portulan.text.traffic import amount, door, headline, holders, origin_lines, says, service_name
 from portulan.text.traffic_live import kept, listening, missing, notes, untold
@@ -18,7 +18,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
-    from types import FrameType
 
     from portulan.model.traffic import PortTraffic, Traffic
     from portulan.text.voice import Voice
@@ -92,7 +91,7 @@ def run(
         bucket_s=bucket_s, top=top, **({} if cap is None else {"cap": cap}),
     )  # fmt: skip
     end_s = None if duration_s is None else monotonic() + duration_s
-    stop, gone = _Stop(), None
+    stop, gone = Stop(), None
     with watch:
         try:
             if screen is not None:
@@ -126,31 +125,11 @@ def _seconds(options: argparse.Namespace, name: str) -> float | None:
     return value
 
 
-class _Stop:
-    """Ctrl-C and SIGTERM end the counting, never a packet that is being written. A context manager."""
-
-    def __init__(self) -> None:
-        self.asked = False
-
-    def __enter__(self) -> _Stop:
-        self._before = {number: signal.signal(number, self._ask) for number in (signal.SIGINT, signal.SIGTERM)}
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def _ask(self, number: int, _: FrameType | None) -> None:
-        if self.asked:  # asked twice: whatever is being done takes too long
-            signal.signal(number, signal.SIG_DFL)
-        self.asked = True
-
-
 def _left(end_s: float | None, most_s: float) -> float:
     return most_s if end_s is None else max(0.0, min(most_s, end_s - monotonic()))
 
 
-def _count(watch: TrafficWatch, stop: _Stop, end_s: float | None, interval_s: float | None, show: Callable[[Traffic], None]) -> None:
+def _count(watch: TrafficWatch, stop: Stop, end_s: float | None, interval_s: float | None, show: Callable[[Traffic], None]) -> None:
     """Until it is stopped, telling all of it at intervals, if there are any."""
     next_s = monotonic() + (interval_s or 0.0)
     with stop:
@@ -215,7 +194,7 @@ class View:
 _HEADERS = (mark("SERVICE"), mark("PORT"), mark("RATE"), mark("BYTES"), mark("FLOWS"), mark("HELD BY"), mark("SAYS / IS"))
 
 
-def _live(watch: TrafficWatch, screen: Screen, stop: _Stop, end_s: float | None) -> None:
+def _live(watch: TrafficWatch, screen: Screen, stop: Stop, end_s: float | None) -> None:
     """Until q, or it is stopped."""
     view, face = View(watch), screen.face
     with screen, stop:  # in this order: on the way out of the screen, no packet is cut either

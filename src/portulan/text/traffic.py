@@ -29,7 +29,7 @@ WAYS_OUT: dict[str, str] = {
 ASIDE: dict[str, str] = {
     "not-ip": mark("no IP (ARP, spanning tree and the like)"),
     "icmp": mark("ICMP"),
-    "later-fragment": mark("later fragments, whose ports stand in the first"),
+    "later-fragment": mark("later fragments (the ports stand in the first)"),
     "no-ports": mark("protocols without ports"),
     "tunnel": mark("inside a tunnel (--inner looks in)"),
     "cut-short": mark("cut before their ports"),
@@ -66,7 +66,9 @@ def rate(voice: Voice, count: float, seconds: float) -> str:
 
 
 def span(voice: Voice, seconds: float) -> str:
-    """How long, as people say it: `0.4 s`, `62 min`, `5.2 h`, `12 days`."""
+    """How long, as people say it: `38 ms`, `0.4 s`, `62 min`, `5.2 h`, `12 days`."""
+    if seconds < 0.0995:
+        return voice.say("{time} ms", time=f"{seconds * 1000:.0f}")
     if seconds < 9.95:
         return voice.say("{n} s", n=f"{seconds:.1f}")
     if seconds < 120:
@@ -135,6 +137,11 @@ def mark_line(voice: Voice, one: Mark, transport: str, port: int | None, names: 
     if one.flows > 1:
         text += " " + voice.count("and {n} more", "and {n} more", one.flows - 1)
     return text
+
+
+def more_rows(voice: Voice, count: int) -> str:
+    """Rows that are not shown."""
+    return voice.count("… {n} more row", "… {n} more rows", count)
 
 
 def legend(voice: Voice) -> str:
@@ -207,7 +214,7 @@ def aside_lines(voice: Voice, answer: Traffic) -> list[str]:
     lines = []
     others = sorted((one for one in answer.aside if one.code != _PAST and one.packets), key=lambda one: -one.packets)
     if others:
-        reasons = " · ".join(f"{_reason(voice, one)} {one.packets:,}" for one in others)
+        reasons = " · ".join(f"{one.packets:,} {_reason(voice, one)}" for one in others)
         count = sum(one.packets for one in others)
         lines.append(voice.count("{n} packet has no port: {reasons}", "{n} packets have no port: {reasons}", count, reasons=reasons))
     past = sum(one.packets for one in answer.aside if one.code == _PAST)
