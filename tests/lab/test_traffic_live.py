@@ -516,7 +516,9 @@ def test_without_events_a_look_tells_of_what_lasts(pair, monkeypatch):
             one.sendall(b"ask")
             two.sendall(b"ask")
             watch.step(0.4)
-            answer = watch.finish()
+        late.kill()
+        late.wait()
+        answer = watch.finish()  # what is over now was seen when it was not
     own = os.getpid()  # in another namespace of this machine: that is seen, too
     held = {row.port: [(one.pid, one.name) for one in row.processes if one.pid != own] for row in answer.ports}
     assert held == {7002: [(server.pid, "test-server")], 7003: [(late.pid, "late-server")]}

@@ -87,7 +87,7 @@ def run(
 
     watch = TrafficWatch(
         options.interface, ports=options.ports, filter=options.filter, sample=int(sample), write=options.write,
-        processes=not options.no_processes, promiscuous=options.promiscuous, inner=getattr(options, "inner", False), drop_rights=True,
+        processes=not options.no_processes, promiscuous=options.promiscuous, inner=getattr(options, "inner", False), drop_rights=True, files_later=getattr(options, "plot", None) is not None,
         bucket_s=bucket_s, top=top, **({} if cap is None else {"cap": cap}),
     )  # fmt: skip
     end_s = None if duration_s is None else monotonic() + duration_s
