@@ -7,11 +7,12 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 
 import pytest
 
 import proofs_traffic_live
-from labs import connect, inhabit, open_socket
+from labs import PORTULAN, connect, inhabit, open_socket
 from portulan.errors import BadInput, CannotTell, NotPermitted, PortulanError
 from portulan.model.portset import PortRange, PortSet
 from portulan.system.linux.links import delete_link, set_up
@@ -88,6 +89,24 @@ def test_counts_are_the_kernels_and_tcpdumps(pair, watchers):
             assert ear.dropped == 0
             assert ear.merged == 0
     assert len(to_port(frames, DATAGRAMS)) == judge.captured == 3000
+
+
+def test_segments_that_the_kernel_handles_as_one_are_noted(pair):
+    first, second = pair
+    with second.enter(), socket.create_server(("", CONNECTIONS)) as door, Listening(["eth0"]) as ear, TrafficWatch(["eth0"]) as watch:
+        before = counters(second)[1]
+        with connect(first, second.address, CONNECTIONS) as one:
+            link, _ = door.accept()
+            with link:
+                threading.Thread(target=one.sendall, args=(bytes(1_000_000),)).start()
+                left = 1_000_000
+                while left:
+                    left -= len(link.recv(1 << 16))
+        lengths = [int(size) for batch in ear.batches(0.2) for size in batch.length]
+        assert ear.merged == sum(size > 1514 for size in lengths) > 0
+        assert abs(sum(lengths) - (counters(second)[1] - before)) < 2000
+        watch.step(0.1)
+        assert watch.finish().origins[0].merged == ear.merged
 
 
 def test_loopback_is_counted_once(pair):
@@ -402,6 +421,69 @@ def test_interrupted_while_packets_are_kept(pair, watchers, tmp_path):
     assert f"kept in {path}" in error
 
 
+def test_an_interface_that_goes_away(pair):
+    first, second = pair
+    process = second.start([PORTULAN, "traffic", "-i", "eth0", "--no-processes"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert "Listening on eth0." in process.stderr.readline()
+    send(first, second.address, 50)
+    time.sleep(0.2)
+    with second.enter():
+        delete_link(second.netlink, socket.if_nametoindex("eth0"))
+    out, error = process.communicate(timeout=30)
+    assert process.returncode == 3
+    assert f"{DATAGRAMS}/udp" in out, "what was counted is told"
+    assert "eth0 is gone" in error
+
+
+def test_packets_to_a_pipe(pair, watchers):
+    first, second = pair
+    process = second.start(
+        [PORTULAN, "traffic", str(DATAGRAMS), "-w", "-", "--duration", "1.5"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert "Listening on" in process.stderr.readline()
+    judge = second.start(
+        ["tshark", "-n", "-r", "-", "-Y", f"udp.dstport == {DATAGRAMS} && !icmp"],
+        root=watchers,
+        stdin=process.stdout,
+        stdout=subprocess.PIPE,
+    )
+    process.stdout.close()
+    send(first, second.address, 40)
+    assert len(judge.communicate(timeout=30)[0].splitlines()) == 40
+    assert process.wait(10) == 0
+    assert f"{DATAGRAMS}/udp" in process.stderr.read()
+
+
+def test_on_a_terminal(pair):
+    first, second = pair
+    script(second, SERVER)
+    second.wait_for_port(CONNECTIONS)
+    leader, follower = os.openpty()
+    fcntl.ioctl(follower, 0x5414, struct.pack("HHHH", 24, 110, 0, 0))  # TIOCSWINSZ
+    process = second.start(
+        [PORTULAN, "traffic"], stdin=follower, stdout=follower, stderr=subprocess.PIPE, environment={"TERM": "xterm", "LANG": "C.UTF-8"}
+    )
+    os.close(follower)
+    os.set_blocking(leader, False)
+    shown, end_s, asked = "", time.monotonic() + 20, False
+    while process.poll() is None and time.monotonic() < end_s:
+        with suppress(OSError):
+            shown += os.read(leader, 1 << 16).decode("utf-8", "replace")
+        if "sort:" in shown and not asked:
+            asked = True
+            script(first, CLIENT, second.address, 20).wait()
+        if "test-server" in shown:
+            os.write(leader, b"q")
+        time.sleep(0.05)
+    with suppress(OSError):
+        shown += os.read(leader, 1 << 16).decode("utf-8", "replace")
+    os.close(leader)
+    assert process.wait(10) == 0, process.stderr.read()
+    assert "HELD BY" in shown
+    assert "\x1b[?1049l" in shown, "the screen is given back"
+    assert "7002/tcp" in shown.rpartition("\x1b[?1049l")[2], "and the last answer stays"
+
+
 def test_an_answer_at_intervals(pair):
     first, second = pair
     process = script(
@@ -434,7 +516,9 @@ def test_without_events_a_look_tells_of_what_lasts(pair, monkeypatch):
             one.sendall(b"ask")
             two.sendall(b"ask")
             watch.step(0.4)
-            answer = watch.finish()
+        late.kill()
+        late.wait()
+        answer = watch.finish()  # what is over now was seen when it was not
     own = os.getpid()  # in another namespace of this machine: that is seen, too
     held = {row.port: [(one.pid, one.name) for one in row.processes if one.pid != own] for row in answer.ports}
     assert held == {7002: [(server.pid, "test-server")], 7003: [(late.pid, "late-server")]}

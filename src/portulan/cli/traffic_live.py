@@ -27,6 +27,7 @@ _PAGE_S = 0.5
 _STEP_S = 0.25
 _REST = 8
 _LEAST_S = 0.1
+_DIGITS = 9
 _ORDERS: dict[str, Callable[[PortTraffic], tuple[float | str, int]]] = {
     "b": lambda row: (-row.bytes, 0),
     "r": lambda row: (-(row.bytes_per_s or 0.0), -row.bytes),
@@ -74,33 +75,40 @@ def run(
         raise CannotTell("traffic.linux-only")
     duration_s, interval_s = _seconds(options, "duration"), _seconds(options, "interval") or 1.0
     sample = options.sample or "1"
-    if not (sample.isascii() and sample.isdigit() and 1 <= int(sample) < 1 << 31):
+    if not (sample.isascii() and sample.isdigit() and len(sample) <= _DIGITS and int(sample)):
         raise BadInput("traffic.sample", text=sample)
     on_screen = face.out.isatty() and sys.stdin is not None and sys.stdin.isatty() and not (
         options.json or options.jsonl or getattr(options, "csv", False) or options.write == "-"
     )  # fmt: skip
     screen = Screen(face) if on_screen else None
+    if options.write == "-":
+        face.out = face.err  # the packets have standard output to themselves
     from portulan.verbs.traffic_live import TrafficWatch
 
     watch = TrafficWatch(
         options.interface, ports=options.ports, filter=options.filter, sample=int(sample), write=options.write,
-        processes=not options.no_processes, promiscuous=options.promiscuous, inner=getattr(options, "inner", False), drop_rights=True,
+        processes=not options.no_processes, promiscuous=options.promiscuous, inner=getattr(options, "inner", False), drop_rights=True, files_later=getattr(options, "plot", None) is not None,
         bucket_s=bucket_s, top=top, **({} if cap is None else {"cap": cap}),
     )  # fmt: skip
     end_s = None if duration_s is None else monotonic() + duration_s
-    stop = Stop()
+    stop, gone = Stop(), None
     with watch:
-        if screen is not None:
-            _live(watch, screen, stop, end_s)
-        else:
-            if not options.json and not options.jsonl:
-                face.note(listening(face.voice, (one.name for one in watch.listening.interfaces), watch.listening.left_out))
-            _count(watch, stop, end_s, interval_s if options.jsonl else None, show)
+        try:
+            if screen is not None:
+                _live(watch, screen, stop, end_s)
+            else:
+                if not options.json and not options.jsonl:
+                    face.note(listening(face.voice, (one.name for one in watch.listening.interfaces), watch.listening.left_out))
+                _count(watch, stop, end_s, interval_s if options.jsonl else None, show)
+        except CannotTell as error:  # the interface is no more: what was counted is told all the same
+            gone = error
         with stop:
             answer = watch.finish()
     show(answer)
     if not options.json and not options.jsonl:
         _last_words(face, watch, answer, options.write)
+    if gone is not None:
+        raise gone
     return 0
 
 
