@@ -60,8 +60,7 @@ def frame_by(dice, most=200):
         inner = b"".join(pcap_record(dice.randbytes(dice.randrange(30))) for _ in range(dice.randrange(8)))
         return inner[: dice.randrange(len(inner) + 1)]
     if kind < 0.3:
-        inner = bytes(-(dice.randrange(4)) % 4) + b"".join(enhanced(dice.randbytes(dice.randrange(30))) for _ in range(dice.randrange(6)))
-        return inner
+        return bytes(-(dice.randrange(4)) % 4) + b"".join(enhanced(dice.randbytes(dice.randrange(30))) for _ in range(dice.randrange(6)))
     return dice.randbytes(dice.randrange(most))
 
 
@@ -70,7 +69,10 @@ def pcap_by(dice, count=None, most=200):
     order, magic = dice.choice(PCAP_FORMS)
     minor = dice.choice((4, 4, 4, 3, 2))
     ticks = 10**9 if magic == 0xA1B23C4D else 10**6
-    now, parts = dice.randrange(2**32), [pcap_head(order, magic, minor=minor, snap=dice.choice((0, 96, 65_535, 2**31)), link=dice.choice((0, 1, 113)))]
+    now, parts = (
+        dice.randrange(2**32),
+        [pcap_head(order, magic, minor=minor, snap=dice.choice((0, 96, 65_535, 2**31)), link=dice.choice((0, 1, 113)))],
+    )
     for _ in range(dice.randrange(40) if count is None else count):
         frame = frame_by(dice, most)
         length = len(frame) + dice.choice((0, 0, 0, 1000))
@@ -83,7 +85,9 @@ def options_by(dice, order):
     """Options of an interface."""
     parts = [b""]
     if dice.random() < 0.6:
-        parts.append(option(9, bytes((dice.choice((3, 6, 6, 9, 9, 0, 12, 19, 20, 0x80, 0x8A, 0x9E, 0xA0, 0xA2, 0xA3, 0xBF, 0xC0, 0xFF)),)), order))
+        parts.append(
+            option(9, bytes((dice.choice((3, 6, 6, 9, 9, 0, 12, 19, 20, 0x80, 0x8A, 0x9E, 0xA0, 0xA2, 0xA3, 0xBF, 0xC0, 0xFF)),)), order)
+        )
     if dice.random() < 0.3:
         parts.append(option(14, pack(order + "q", dice.choice((0, 3600, -7200, 2**33, -(2**63), 2**63 - 1))), order))
     if dice.random() < 0.5:

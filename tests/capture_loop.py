@@ -75,6 +75,8 @@ def proved(form, begin, state, proof):
         if seems is None or (second is not None and abs(seems[1] - second) > DAY):
             return False
         behind, second = seems
+        if not count and behind - at >= proof:
+            return False
         at, count, kind = behind, count + 1, form.kind(behind, kind)
     return True
 
@@ -135,7 +137,7 @@ class Pcapng:
     def __init__(self, data):
         self.data = data
 
-    def read(self, at, packets, state):
+    def read(self, at, packets, state):  # noqa: PLR0911 - each end is one of the definition
         data = self.data
         order, interfaces = state or ("<", [])
         if at + 8 > len(data):

@@ -79,7 +79,8 @@ def read_in_pieces(path, cuts, **more):
         cuts = cuts or capture.cuts(5)
         bounds = [*zip(cuts, [*cuts[1:], None], strict=True)]
         pieces = [read_piece(capture, first, until, **more) for first, until in bounds]
-        for (got, end), (_, until) in zip(pieces, bounds, strict=True):
+        for piece, (_, until) in zip(pieces, bounds, strict=True):
+            got, end = piece
             if ends and ends[-1].ended is not Ended.COMPLETE:
                 break
             if ends and until is not None and ends[-1].next >= until:
@@ -118,8 +119,8 @@ def compare(dice, data, path, figures):
             random_cuts = [cut & ~3 for cut in random_cuts]
         true_cuts = sorted(dice.sample([packet.place for packet in plain.packets], min(3, len(plain.packets))))
         begin = 0 if data[:4] == b"\n\r\r\n" else 24
-        for name, cuts in (("guessed", None), ("random", random_cuts), ("true", true_cuts)):
-            cuts = cuts and (begin, *sorted({cut for cut in cuts if cut > begin}))
+        for name, drawn in (("guessed", None), ("random", random_cuts), ("true", true_cuts)):
+            cuts = drawn and (begin, *sorted({cut for cut in drawn if cut > begin}))
             got, redone = read_in_pieces(path, cuts, window=dice.choice((64, 1000, 1 << 20)), resync=again)
             found += differs(f"{name} pieces {cuts}, resync {again}", got, wanted)
             figures[f"{name} pieces read again"] = figures.get(f"{name} pieces read again", 0) + redone
@@ -139,4 +140,33 @@ def against_loop(seed, count=10):
                 data = spoil(dice, data)
             with small(dice):
                 found += [f"file {number}: {each}" for each in compare(dice, data, Path(folder, "capture"), figures)]
+    return found, figures
+
+
+def cut_and_flipped(seed, share=1.0):
+    """A proof: of one small file, every truncation, and every byte of a header changed in several ways."""
+    dice, found, figures = random.Random(seed), [], {"files": 0}
+    data = capture_by(dice, 12, most=24)
+    begin = 0 if data[:4] == b"\n\r\r\n" else 24
+    headers = {*range(begin, min(begin + 28, len(data)))} if begin == 0 else {*range(24)}
+    plain = read_plainly(data)
+    for packet in plain.packets:
+        headers.update(range(packet.place, min(packet.place + 28, len(data))))
+    spoilt = [(f"cut at {size}", data[:size]) for size in range(len(data))]
+    for at in sorted(headers):
+        for change in (0xFF, 0x01, 0x80, 1 << dice.randrange(8)):
+            changed = bytearray(data)
+            changed[at] ^= change
+            spoilt.append((f"byte {at} ^ {change:#x}", bytes(changed)))
+    with tempfile.TemporaryDirectory() as folder, small(dice, 100):
+        path = Path(folder, "capture")
+        for name, each in spoilt:
+            if dice.random() > share:
+                continue
+            path.write_bytes(each)
+            again = dice.random() < 0.2
+            plain = read_plainly(each, resync=again, proof=100)
+            wanted = plain and ([tuple(packet) for packet in plain.packets], plain.ended, plain.next, plain.skipped)
+            found += differs(f"{name}, resync {again}", read_whole(path, window=dice.choice((1, 100, 1000)), resync=again), wanted)
+            figures["files"] += 1
     return found, figures

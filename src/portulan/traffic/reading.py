@@ -54,8 +54,8 @@ class PieceEnd(Record):
     after: Section | None = None
     """pcapng: what the blocks behind it depend on."""
     broken_at: int | None = None
-    """Where compressed data is broken or ends too soon: the offset in the compressed file, rounded up to what was read at once. `ended` says of the records what it
-    says of any: TRUNCATED in the middle of one."""
+    """Where compressed data is broken or ends too soon: the offset in the compressed file, rounded up to what was read at once. `ended` is then
+    not COMPLETE."""
 
 
 def meets(before: PieceEnd, after: PieceEnd) -> bool:
@@ -184,6 +184,7 @@ class _Piece:
             elif self.at_end and self.have and taken.end < stop:
                 ended = Ended.TRUNCATED
             elif self.at_end and not self.have:
+                ended = Ended.TRUNCATED if self._broken_at is not None else ended
                 break
             if ended is not Ended.COMPLETE:
                 if not (resync and self._find()):
@@ -195,8 +196,12 @@ class _Piece:
         passed = sum(each.last + 1 - each.first for each in self.skipped)
         return PieceEnd(
             self.first, self.base, ended, None if ended is Ended.COMPLETE else self.base, tuple(self.skipped), self.packets,
-            self.base - self.first - passed, self.before, self.reader.state, getattr(self.source, "broken_at", None),
+            self.base - self.first - passed, self.before, self.reader.state, self._broken_at,
         )  # fmt: skip
+
+    @property
+    def _broken_at(self) -> int | None:
+        return self.source.broken_at
 
     def _find(self) -> bool:
         """Go on where records can be proved again, if anywhere."""
@@ -252,7 +257,7 @@ def _allocate(size: int) -> NDArray[np.uint8]:
 def _read_begin(source: CaptureFile | CaptureStream) -> bytes:
     begun = bytearray(HEAD)
     got = source.fill(memoryview(begun), 0)
-    broken_at = getattr(source, "broken_at", None)
+    broken_at = source.broken_at
     if got < HEAD and broken_at is not None:
         raise BadInput("capture.compression-broken", name=source.name, format=source.compression, offset=broken_at)
     return bytes(begun[:got])

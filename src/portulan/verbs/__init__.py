@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from portulan.verbs.reach import passage as passage
     from portulan.verbs.reach import reach as reach
     from portulan.verbs.registry import update_registry as update_registry
+    from portulan.verbs.scanners import scanners as scanners
     from portulan.verbs.stop import stop as stop
     from portulan.verbs.trace import trace as trace
     from portulan.verbs.traffic import read_flows as read_flows
@@ -62,6 +63,7 @@ _HOMES = {
     "reach": "reach",
     "release": "lease",
     "update_registry": "registry",
+    "scanners": "scanners",
     "stop": "stop",
     "read_flows": "traffic",
     "trace": "trace",
@@ -72,7 +74,7 @@ _HOMES = {
     "why": "why",
 }
 __all__ = [
-    "audit", "chart", "common", "compare_host", "conflicts", "diff", "free", "hold", "lease", "lease_for", "leases", "lookup", "matrix", "note", "passage", "ping", "port_map", "reach", "read_flows", "release", "stop", "trace", "traffic", "traffic_of", "update_registry", "wait_open", "who",
+    "audit", "chart", "common", "compare_host", "conflicts", "diff", "free", "hold", "lease", "lease_for", "leases", "lookup", "matrix", "note", "passage", "ping", "port_map", "reach", "read_flows", "release", "scanners", "stop", "trace", "traffic", "traffic_of", "update_registry", "wait_open", "who",
     "why",
 ]  # fmt: skip
 

@@ -68,7 +68,7 @@ class PcapngReader:
 
     def find(self, buffer: NDArray[np.uint8], low: int, have: int, *, at_end: bool, ahead: int = AHEAD) -> tuple[int, int]:
         """Where from `low` on a chain of blocks can be proved, or -1; and up to where that is sure."""
-        seem = seem_pcapng(self.order, buffer, have, lambda at, size, order: _can_be(buffer, at, size, order))
+        seem = seem_pcapng(self.order, buffer, have, lambda at, size, order: _can_be(buffer, at, size, order), at_end=at_end)
         return find(seem, low, have, at_end=at_end, ahead=ahead, head=12, kind_at=kind_at(buffer, have))
 
     def _order_at(self, buffer: NDArray[np.uint8], at: int, have: int) -> str | None:
@@ -98,11 +98,9 @@ class PcapngReader:
     def _bad(self, words: Numbers, index: Column, kinds: Numbers, sizes: Column) -> NDArray[np.bool_]:
         """Blocks whose lengths agree and that all the same can not be."""
         held = (kinds == ENHANCED) | (kinds == OBSOLETE)
-        bad: NDArray[np.bool_] = held.copy()
+        bad: NDArray[np.bool_] = held & (self._numbers(words[5:], index) > sizes - LEAST[ENHANCED])
         if held.all():
-            bad = self._numbers(words[5:], index) > sizes - 32
             return bad
-        bad[held] = self._numbers(words[5:], index[held]) > sizes[held] - 32
         for kind in (SECTION, INTERFACE, SIMPLE):
             bad |= (kinds == kind) & (sizes < LEAST[kind])
         sections = np.flatnonzero(kinds == SECTION)
@@ -120,7 +118,7 @@ class PcapngReader:
         for row in control.tolist():
             if kinds[row] == SECTION:
                 known.begin(row)
-            else:
+            elif known.room():
                 at = int(offsets[row])
                 known.add(row, parse_interface(memoryview(buffer)[at : at + int(sizes[row])], self.order))  # type: ignore[arg-type]
         self.interfaces = known.current()
@@ -174,11 +172,14 @@ class _Interfaces:
         self.base = len(self.numbers)
         self.changes.append((row, self.base, 0))
 
+    def room(self) -> bool:
+        """Whether the section may have one more."""
+        return len(self.numbers) - self.base < MOST_INTERFACES
+
     def add(self, row: int, interface: Interface) -> None:
         """An interface description."""
-        if len(self.numbers) - self.base < MOST_INTERFACES:
-            self.numbers.append(self._number(interface))
-            self.changes.append((row, self.base, len(self.numbers) - self.base))
+        self.numbers.append(self._number(interface))
+        self.changes.append((row, self.base, len(self.numbers) - self.base))
 
     def current(self) -> list[Interface]:
         """Of the section that is going on."""

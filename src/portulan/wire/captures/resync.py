@@ -1,8 +1,8 @@
 """Where a chain of records can be proved again behind damage.
 
 A place is one if records follow one another from there on, each of which can be one and agrees with the one before, for PROOF bytes, which is more than
-a packet that carries a capture in it holds; or to the very end of the file; or to a last record that is cut off, if there are some before it. The earliest
-such place is taken. Which it is depends on the bytes alone, not on how much of them is looked at at once.
+a packet that carries a capture in it holds; or to the very end of the file; or to a last record that is cut off, if there are some before it. The first record alone
+does not prove itself: it is shorter than that. The earliest such place is taken. Which it is depends on the bytes alone, not on how much of them is looked at at once.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def _earliest(
                 far, count = known[0], known[1] + 1
         reach[at, kind] = far, count, second
         ends = file_end is not None and (far == file_end or (far > file_end - head and count > _SOME))
-        if begins and at < high and (far - at >= PROOF or ends):
+        if begins and at < high and behind - at < PROOF and (far - at >= PROOF or ends):
             best = at
     return best
 
@@ -110,7 +110,9 @@ def seem_pcap(head: Pcap, buffer: NDArray[np.uint8], have: int) -> Callable[[int
     return seem
 
 
-def seem_pcapng(order: str, buffer: NDArray[np.uint8], have: int, sound: Callable[[int, int, str], bool]) -> Callable[[int, int], Iterable[Seeming]]:
+def seem_pcapng(
+    order: str, buffer: NDArray[np.uint8], have: int, sound: Callable[[int, int, str], bool], *, at_end: bool
+) -> Callable[[int, int], Iterable[Seeming]]:
     """Of a pcapng file: blocks whose lengths agree. `sound(at, size, order)`: whether what is in one can be."""
     memory = memoryview(buffer)  # type: ignore[arg-type]
 
@@ -130,7 +132,7 @@ def seem_pcapng(order: str, buffer: NDArray[np.uint8], have: int, sound: Callabl
                     section = int(kinds[rows[row]]) == SECTION
                     if section and section_order(memory, place) != way:
                         continue
-                    if behind > have or sound(place, behind - place, way):
+                    if at_end if behind > have else sound(place, behind - place, way):
                         yield Seeming(place, behind, way, begins=section or way == order)
 
     return seem
