@@ -9,7 +9,6 @@ which a tool gets all of them.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import re
 import signal
@@ -22,34 +21,16 @@ from pathlib import Path
 from portulan.system.linux.links import read_interfaces
 from portulan.system.sandbox import Sandbox
 from portulan.system.sandbox.root import PrivateRoot, open_root
-from timing import ROOT
+from timing import ROOT, user_install
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from portulan.system.sandbox.host import Host
 
 RATES = [round(20_000 * 1.25**step) for step in range(22)]
 """Frames a second, 20,000 to 2.2 million."""
 ASKED = {"tshark -q -z conv,tcp": 2.0, "tcpdump -w /dev/null": 1.0}
-OURS = """
-import signal, sys, json
-from portulan.traffic.live import Listening
-from portulan.traffic.table import FlowTable
-stop = []
-signal.signal(signal.SIGINT, lambda *_: stop.append(1))
-table = FlowTable(1_000_000)
-with Listening(["eth0"]) as ear:
-    print("ready", file=sys.stderr, flush=True)
-    while not stop:
-        for batch in ear.batches(0.1):
-            table.add(batch)
-    for batch in ear.rest():
-        table.add(batch)
-    flows = table.flows()
-    print(json.dumps({"packets": int(flows.forward.packets.sum() + flows.reverse.packets.sum()), "dropped": ear.dropped, "flows": len(flows.place)}))
-"""
 
 
 class Tool:
@@ -79,14 +60,13 @@ class Tool:
 
     def got(self, out: str, error: str) -> int:
         """What it says it got."""
-        if self.name.startswith("tcpdump"):
-            captured = int((re.search(r"(\d+) packets captured", error) or [0, 0])[1])
-            return captured
         if self.name.startswith("tshark"):
-            captured = sum(int(line.split()[7 if len(line.split()) > 8 else 6]) for line in out.splitlines() if "<->" in line)
+            # Frames to the left, bytes, frames to the right, bytes, and all frames: numbers alone, or with a unit behind the bytes.
+            conversations = [re.sub(r" (bytes|kB|MB)\b", "", line).split() for line in out.splitlines() if "<->" in line]
             dropped = re.search(r"(\d+) packets? dropped", error)
-            return captured - (int(dropped[1]) if dropped else 0)
-        return int(json.loads(out)["packets"])
+            return sum(int(words[7].replace(",", "")) for words in conversations) - (int(dropped[1]) if dropped else 0)
+        found = re.search(r"([\d,]+) packets?", out) if self.name.startswith("portulan") else re.search(r"(\d+) packets? captured", error)
+        return int(found[1].replace(",", "")) if found else 0
 
 
 class Scene:
@@ -139,7 +119,7 @@ def main() -> None:
     os.chdir(ROOT)
     root, compiler = (open_root(ROOT / ".cache" / "roots" / name) for name in ("watchers", "bench"))
     tools = [
-        Tool("portulan, by flow", [sys.executable, "-c", OURS], "ready"),
+        Tool("portulan traffic", [str(user_install()), "traffic", "-i", "eth0"], "Listening on"),
         Tool("tcpdump -w /dev/null", ["tcpdump", "-i", "eth0", "-n", "-w", "/dev/null"], "listening on", root),
         Tool("tshark -q -z conv,tcp", ["tshark", "-i", "eth0", "-n", "-q", "-z", "conv,tcp"], "Capturing on", root),
     ]

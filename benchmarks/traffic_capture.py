@@ -18,10 +18,20 @@ _CHUNK = 1 << 18
 _BEGIN_S = 1_700_000_000
 _REQUESTS = {
     80: b"GET / HTTP/1.1\r\nHost: www.example.org\r\nAccept: */*\r\n\r\n",
-    443: bytes.fromhex("160301004a010000460303") + bytes(32) + bytes.fromhex("00000613011302c02b0100001700000010000e00000b") + b"example.org" + bytes(0),
+    443: bytes.fromhex("160301004a010000460303")
+    + bytes(32)
+    + bytes.fromhex("00000613011302c02b0100001700000010000e00000b")
+    + b"example.org"
+    + bytes(0),
     22: b"SSH-2.0-OpenSSH_9.2\r\n",
     25: b"EHLO mail.example.org\r\n",
 }
+_ANSWERS = {
+    80: b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n", 443: bytes.fromhex("160303004a020000460303"), 8443: bytes.fromhex("160303004a020000460303"),
+    22: b"SSH-2.0-dropbear_2022\r\n", 25: b"250-mail.example.org\r\n250 SIZE 1000\r\n",
+}  # fmt: skip
+_QUIC = bytes.fromhex("c300000001080102030405060708081112131415161718")
+_NTP = bytes.fromhex("2300060000000000")
 _DNS = bytes.fromhex("123401000001000000000000") + b"\x03www\x07example\x03org\x00\x00\x01\x00\x01"
 DOORS = ((6, 443, 0.46), (6, 80, 0.14), (6, 22, 0.04), (6, 25, 0.03), (6, 8443, 0.03), (17, 53, 0.14), (17, 443, 0.12), (17, 123, 0.04))
 """Transport, port, share of flows."""
@@ -89,7 +99,7 @@ def _templates(dice: np.random.Generator, door: NDArray[np.int64]) -> tuple[NDAr
                 at = 14 + (4 if tagged else 0)
                 frame[:, :12] = (2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2)
                 ethertype = (0x08, 0x00) if version == 4 else (0x86, 0xDD)
-                frame[:, 12 : at] = (0x81, 0x00, 0, 77, *ethertype) if tagged else ethertype
+                frame[:, 12:at] = (0x81, 0x00, 0, 77, *ethertype) if tagged else ethertype
                 base = (10, 172) if way == 0 else (172, 10)
                 if version == 4:
                     frame[:, at], frame[:, at + 8], frame[:, at + 9] = 0x45, 64, transport[rows]
@@ -117,7 +127,13 @@ def _put(frame: NDArray[np.uint8], at: int, value: I8, size: int, first: int | N
 
 
 def _chunk(
-    dice: np.random.Generator, tables: tuple[NDArray[np.uint8], NDArray[np.int64]], door: I8, number: I8, nth: I8, when: NDArray[np.float64], odd: NDArray[np.bool_]
+    dice: np.random.Generator,
+    tables: tuple[NDArray[np.uint8], NDArray[np.int64]],
+    door: I8,
+    number: I8,
+    nth: I8,
+    when: NDArray[np.float64],
+    odd: NDArray[np.bool_],
 ) -> tuple[bytes, int]:
     """Some packets as records, and their bytes on the wire."""
     headers, kinds = tables
@@ -125,7 +141,11 @@ def _chunk(
     tcp = np.array([transport == 6 for transport, *_ in DOORS])[door[number]]
     tcp_way = np.where(nth < 4, np.array([0, 1, 0, 0])[np.minimum(nth, 3)], dice.integers(0, 2, count))
     way = np.where(tcp, tcp_way, nth & 1)
-    payload = np.where(tcp, np.where(nth < 3, 0, np.where(way == 1, dice.choice([0, 0, 600, 1400], count), dice.choice([0, 0, 120], count))), dice.choice([45, 90, 350], count))
+    payload = np.where(
+        tcp,
+        np.where(nth < 3, 0, np.where(way == 1, dice.choice([0, 0, 600, 1400], count), dice.choice([0, 0, 120], count))),
+        dice.choice([45, 90, 350], count),
+    )
     payload[(nth == 3) & tcp] = 90
     kind = kinds[number]
     network = np.where(kind >= 10, 18, 14)
@@ -136,9 +156,16 @@ def _chunk(
     start = np.cumsum(size + 16) - size
     data = np.zeros(int((size + 16).sum()) + 128, np.uint8)
     seconds = when.astype(np.int64)
-    record = np.stack((seconds + _BEGIN_S, ((when - seconds) * 1e6).astype(np.int64), size, size), 1).astype("<u4").view(np.uint8).reshape(-1, 16)
+    record = (
+        np.stack((seconds + _BEGIN_S, ((when - seconds) * 1e6).astype(np.int64), size, size), 1)
+        .astype("<u4")
+        .view(np.uint8)
+        .reshape(-1, 16)
+    )
     data[start[:, None] + np.arange(60)] = headers[way, number][:, :60]
-    data[(start + 60)[:, None] + np.arange(22)] = np.where(((header > 60) & ~odd)[:, None], headers[way, number][:, 60:82], data[(start + 60)[:, None] + np.arange(22)])
+    data[(start + 60)[:, None] + np.arange(22)] = np.where(
+        ((header > 60) & ~odd)[:, None], headers[way, number][:, 60:82], data[(start + 60)[:, None] + np.arange(22)]
+    )
     data[(start - 16)[:, None] + np.arange(16)] = record  # last: what was written behind a short frame goes
     total = header - network - np.where(six, 40, 0) + payload
     at = start + network + np.where(six, 4, 2)
@@ -150,11 +177,14 @@ def _chunk(
     flags = np.where(nth < 3, np.array([2, 18, 16])[np.minimum(nth, 2)], 24)
     data[transport_at[tcp] + 13] = flags[tcp]
     for index, (transport, port, _) in enumerate(DOORS):
-        words = _REQUESTS.get(port, b"") if transport == 6 else _DNS if port == 53 else b""
+        words = _REQUESTS.get(port, _REQUESTS[443]) if transport == 6 else {53: _DNS, 443: _QUIC, 123: _NTP}[port]
         rows = np.flatnonzero(~odd & (door[number] == index) & (nth == (3 if transport == 6 else 0)))
         fits = np.frombuffer(words[:90].ljust(45, b"\0")[: 90 if transport == 6 else 45], np.uint8)
         if len(rows) and words:
             data[(start + header)[rows][:, None] + np.arange(len(fits))] = fits
+        rows = np.flatnonzero(~odd & (door[number] == index) & (way == 1) & (payload >= 45))
+        fits = np.frombuffer(_ANSWERS[port][:45], np.uint8) if transport == 6 else fits[:45]
+        data[(start + header)[rows][:, None] + np.arange(len(fits))] = fits
     rows = np.flatnonzero(odd)
     data[start[rows] + 12], data[start[rows] + 13] = 0x08, 0x06
     return data[: int((size + 16).sum())].tobytes(), int(size.sum())

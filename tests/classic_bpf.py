@@ -51,7 +51,9 @@ def run(steps, packet):
         elif code == 0x05:
             at += operand
         elif code in (0x15, 0x25, 0x35, 0x45):
-            holds = {0x15: accumulator == operand, 0x25: accumulator > operand, 0x35: accumulator >= operand, 0x45: accumulator & operand}[code]
+            holds = {0x15: accumulator == operand, 0x25: accumulator > operand, 0x35: accumulator >= operand, 0x45: accumulator & operand}[
+                code
+            ]
             at += if_true if holds else if_false
         else:
             assert code == 0x06, hex(code)

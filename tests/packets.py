@@ -5,10 +5,25 @@ from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 
 import numpy as np
+
 from portulan.traffic.batch import SLACK, Batch
 
-ETHERNET, RAW, NULL, LOOP, SLL, SLL2, PPP, PPPOE_LINK, C_HDLC, IPV4_LINK, IPV6_LINK, ENC = 1, 101, 0, 108, 113, 276, 9, 51, 104, 228, 229, 109
+ETHERNET, RAW, NULL, LOOP, SLL, SLL2, PPP, PPPOE_LINK, C_HDLC, IPV4_LINK, IPV6_LINK, ENC = (
+    1,
+    101,
+    0,
+    108,
+    113,
+    276,
+    9,
+    51,
+    104,
+    228,
+    229,
+    109,
+)
 TCP, UDP, SCTP, DCCP, UDPLITE = 6, 17, 132, 33, 136
+VXLAN = 4789
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,19 +101,32 @@ PROTOCOL = 0x2_0000
 FRAME = -1
 
 
+WORDS = (
+    b"GET / HTTP/1.1\r\nHost: example.org\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n", b"SSH-2.0-OpenSSH_9.2\r\n",
+    bytes.fromhex("123401000001000000000000") + b"\x07example\x03org\x00\x00\x01\x00\x01",
+)  # fmt: skip
+"""What payloads may begin with."""
+
+
 # Transports
 
 
 def transport(dice, protocol, payload, *, options=0, says_length=True):
     """A segment or datagram; the addresses come later."""
-    source, destination = dice.randrange(65536), dice.choice([53, 80, 443, 4789 + 1, 5060, dice.randrange(65536)])
-    if destination in {4789, 3544, 2152, 8472}:
+    source, destination = (dice.choice([53, 443, 40_000, 40_001, dice.randrange(65536)]) for _ in range(2))
+    if destination == VXLAN:
         destination = 443
+    if payload and dice.random() < 0.5:
+        payload = (dice.choice(WORDS) + payload)[: max(len(payload), 40)]
     ports = struct.pack(">HH", source, destination)
     flags = 0
     if protocol == TCP:
         flags = dice.randrange(256)
-        header = ports + struct.pack(">IIBBHHH", dice.getrandbits(32), dice.getrandbits(32), (5 + options) << 4, flags, 1024, 0, 0) + b"\x01" * 4 * options
+        header = (
+            ports
+            + struct.pack(">IIBBHHH", dice.getrandbits(32), dice.getrandbits(32), (5 + options) << 4, flags, 1024, 0, 0)
+            + b"\x01" * 4 * options
+        )
     elif protocol == UDP:
         header = ports + struct.pack(">HH", 8 + len(payload) if says_length else 0, 0)
     elif protocol == SCTP:
@@ -108,7 +136,14 @@ def transport(dice, protocol, payload, *, options=0, says_length=True):
     else:
         header = ports + struct.pack(">HH", 8, 0)
     truth = Truth(
-        source="", destination="", transport=protocol, source_port=source, destination_port=destination, flags=flags, payload=len(payload), payload_at=len(header)
+        source="",
+        destination="",
+        transport=protocol,
+        source_port=source,
+        destination_port=destination,
+        flags=flags,
+        payload=len(payload),
+        payload_at=len(header),
     )
     least = {TCP: 20, SCTP: 12, DCCP: 12}.get(protocol, 8)
     return Layer(
@@ -152,7 +187,7 @@ def icmp_error(dice, version):
 
 def address(dice, version):
     """Some address; few of them, so that flows meet again."""
-    return f"10.0.{dice.randrange(2)}.{dice.randrange(1, 20)}" if version == 4 else f"2001:db8::{dice.randrange(1, 20):x}"
+    return f"10.0.{dice.randrange(2)}.{dice.randrange(1, 3)}" if version == 4 else f"2001:db8::{dice.randrange(1, 4):x}"
 
 
 def packed(text):
@@ -172,9 +207,13 @@ def network(dice, version, above, *, plain=False, total=None):
         later = fragment & 0x1FFF
         kind = 0x0800
     else:
-        extensions, number, later, final = ([], above.kind & 255, 0, destination) if plain else _extensions(dice, above.kind & 255, destination)
+        extensions, number, later, final = (
+            ([], above.kind & 255, 0, destination) if plain else _extensions(dice, above.kind & 255, destination)
+        )
         chain = b"".join(extensions)
-        header = struct.pack(">IHBB", 0x6000_0000 | dice.getrandbits(20), len(chain) + len(above.data) if total is None else total, number, 64)
+        header = struct.pack(
+            ">IHBB", 0x6000_0000 | dice.getrandbits(20), len(chain) + len(above.data) if total is None else total, number, 64
+        )
         header += packed(source) + packed(destination) + chain
         names = ["ipv6", *(["extensions"] if extensions else []), *(["routing"] if final != destination else [])]
         destination = final
@@ -186,7 +225,14 @@ def network(dice, version, above, *, plain=False, total=None):
     layer = replace(above, truth=addressed(above.truth), inner_truth=addressed(above.inner_truth))
     if later:
         layer = replace(
-            layer, truth=None, inner_truth=None, reason="later-fragment", inner_reason="later-fragment", known_at=0, inner_known_at=0, refused=None
+            layer,
+            truth=None,
+            inner_truth=None,
+            reason="later-fragment",
+            inner_reason="later-fragment",
+            known_at=0,
+            inner_known_at=0,
+            refused=None,
         )
     layer = layer.under(header, kind, "/".join(names))
     return layer, (source, destination)
@@ -194,7 +240,7 @@ def network(dice, version, above, *, plain=False, total=None):
 
 def _extensions(dice, last, destination):
     """(headers, first protocol, whether a later fragment, final destination)."""
-    kinds = dice.sample([0, 60, 43, 51, 135, 44], dice.choice([0, 0, 1, 2, 3]))
+    kinds = dice.sample([0, 60, 43, 51, 44], dice.choice([0, 0, 1, 2, 3]))
     kinds.sort(key=lambda kind: (kind != 0, kind == 44))
     found, later, final = [], 0, destination
     for place, kind in enumerate(kinds):
@@ -214,8 +260,8 @@ def _extensions(dice, last, destination):
             found.append(struct.pack(">BBHII", following, 4, 0, 1, 2) + bytes(12))
         else:
             units = dice.randrange(3)
-            found.append(struct.pack(">BB", following, units) + b"\x01" + bytes([5 + 8 * units - 2 if 0 < 5 + 8 * units else 0]) + bytes(4 + 8 * units))
-            found[-1] = found[-1][: 8 + 8 * units]
+            room = 6 + 8 * units
+            found.append(struct.pack(">BBBB", following, units, 1, room - 2) + bytes(room - 2))
     return found, kinds[0] if kinds else last, later, final
 
 
@@ -247,9 +293,11 @@ def tunnelled(dice, layer_of):
         frame = ethernet(dice, packet)
         frame = frame.under(struct.pack(">II", 0x0800_0000, 5 << 8), FRAME, kind)
         source = dice.randrange(1024, 65536)
-        truth = Truth(source="", destination="", transport=UDP, source_port=source, destination_port=4789, payload=len(frame.data), payload_at=0)
+        truth = Truth(
+            source="", destination="", transport=UDP, source_port=source, destination_port=VXLAN, payload=len(frame.data), payload_at=0
+        )
         frame = replace(frame, truth=truth, reason=None, known_at=0, whole_at=0)
-        moved = frame.under(struct.pack(">HHHH", source, 4789, 8 + len(frame.data), 0), PROTOCOL | UDP, "udp")
+        moved = frame.under(struct.pack(">HHHH", source, VXLAN, 8 + len(frame.data), 0), PROTOCOL | UDP, "udp")
         return replace(moved, known_at=4, whole_at=8, flags_at=0, inner_from=16, names=moved.names[1:]), outer, kind
     return replace(moved, known_at=0, names=moved.names[1:]), outer, kind
 
@@ -262,10 +310,29 @@ def ethernet(dice, layer, *, padding=b""):
     return layer.under(dice.randbytes(12) + struct.pack(">H", layer.kind), FRAME, "ethernet", padding=padding)
 
 
-def tags(dice, layer):
+def tags(dice, layer):  # noqa: C901, PLR0912 - one branch a stack
     """Tags, labels and sessions below Ethernet, some of them."""
     kind = layer.kind
-    which = dice.choice(["none", "none", "vlan", "qinq", "old-qinq", "mpls", "mpls-ethernet", "pppoe", "snap", "fabricpath", "pbb", "etag", "vlan-pppoe"])
+    which = dice.choice(
+        [
+            "none",
+            "none",
+            "vlan",
+            "qinq",
+            "old-qinq",
+            "mpls",
+            "mpls-ethernet",
+            "pppoe",
+            "snap",
+            "fabricpath",
+            "pbb",
+            "etag",
+            "vntag",
+            "macsec",
+            "nsh",
+            "vlan-pppoe",
+        ]
+    )
     if which in {"vlan", "vlan-pppoe", "qinq", "old-qinq"}:
         if which == "vlan-pppoe" and kind in {0x0800, 0x86DD}:
             layer = _pppoe(layer)
@@ -287,6 +354,15 @@ def tags(dice, layer):
         layer = ethernet(dice, layer).under(struct.pack(">H", 1 << 6 | 32), 0x8903, which)
     elif which == "pbb":
         layer = ethernet(dice, layer).under(struct.pack(">I", 5000), 0x88E7, which)
+    elif which == "vntag":
+        layer = layer.under(struct.pack(">IH", 5, kind), 0x8926, which)
+    elif which == "macsec":
+        channel = dice.random() < 0.5
+        layer = layer.under(
+            struct.pack(">BBI", 0x20 * channel, 0, 7) + bytes(8 * channel) + struct.pack(">H", kind), 0x88E5, which, padding=bytes(16)
+        )
+    elif which == "nsh" and kind in {0x0800, 0x86DD}:
+        layer = layer.under(struct.pack(">HBBI", 0x0FC6, 1, 1 if kind == 0x0800 else 2, 5 << 8 | 255) + bytes(16), 0x894F, which)
     elif which == "etag":
         layer = layer.under(struct.pack(">IHH", 5, 0, kind), 0x893F, which)
     return ethernet(dice, layer)
@@ -298,7 +374,7 @@ def _pppoe(layer):
     return layer.under(struct.pack(">BBHH", 0x11, 0, 3, len(layer.data)), 0x8864, "pppoe")
 
 
-def linked(dice, layer):
+def linked(dice, layer):  # noqa: C901, PLR0911 - one branch a link type
     """(link type, the whole frame)."""
     number = {0x0800: 2, 0x86DD: dice.choice([10, 24, 28, 30])}.get(layer.kind)
     choices = [ETHERNET] * 4 + [SLL, SLL2, C_HDLC]

@@ -2,6 +2,7 @@
 
 import http.client
 import socket
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -64,10 +65,22 @@ def talkers():
         pytest.skip(f"no private root with peer programs: {error}")
 
 
+def greet(here, address, port, dice):
+    """Each way to greet the port's service, from a socket of its own."""
+    for turn in range(ways(port)):
+        with here.enter(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+            asking.settimeout(1.0)
+            asking.connect((address, port))
+            asking.send(hello(port, dice.getrandbits(64), turn))
+            with suppress(OSError):
+                asking.recv(4096)
+
+
 @pytest.mark.prove
 def test_real_servers_of_datagrams(sandbox, talkers, tmp_path, dice, samples):
     names = dice.sample(sorted(SAID), samples(3, len(SAID)))
-    host = sandbox.host("names-01", root=talkers)
+    here, host = sandbox.host("here"), sandbox.host("names-01", root=talkers)
+    sandbox.link(here, host)
     capture = tmp_path / "udp.pcap"
     for talker in TALKERS:
         if talker.name in names:
@@ -76,17 +89,8 @@ def test_real_servers_of_datagrams(sandbox, talkers, tmp_path, dice, samples):
         for port in SAID[name]:
             host.wait_for_port(port, transport="udp", timeout_s=40)
     with kept(host, capture):
-        for name in names:
-            for port in SAID[name]:
-                for turn in range(ways(port)):
-                    with host.enter(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
-                        asking.settimeout(1.0)
-                        asking.connect(("127.0.0.1", port))
-                        asking.send(hello(port, dice.getrandbits(64), turn))
-                        try:
-                            asking.recv(4096)
-                        except OSError:
-                            pass
+        for port in (port for name in names for port in SAID[name]):
+            greet(here, host.address, port, dice)
     answer = traffic([str(capture)], top=100)
     found = {row.port: set(row.protocols) for row in answer.ports}
     for name in names:

@@ -96,6 +96,7 @@ ENVELOPES: dict[str, tuple[type, dict[str, Any]]] = {
         Scanner,
         {
             "judged": int, "benign": int, "undecided": int, "cannot_judge": int, "forgotten": int, "began_at": datetime | None, "ended_at": datetime | None,
+            "origins": tuple[Origin, ...],
         },
     ),
     "lookup": (Entry, {"unknown": tuple[str, ...]}),

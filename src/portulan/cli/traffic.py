@@ -66,7 +66,15 @@ def run(options: argparse.Namespace, face: Face) -> int:
     _check(options)
     path = target_of(options.plot) if options.plot is not None else None  # a wrong name is said before anything is read
     if not options.read:
-        return listen(options, face, lambda answer: tell(options, face, answer, path))
+        cap = None if options.cap is None else whole(options.cap, "--cap")
+        return listen(
+            options,
+            face,
+            lambda answer: tell(options, face, answer, path),
+            bucket_s=seconds(options.bucket),
+            top=whole(options.top, "--top"),
+            cap=cap,
+        )
     answer = _read(options, face)
     tell(options, face, answer, path)
     return 0
@@ -130,6 +138,7 @@ def seconds(text: str | None) -> float | None:
 
 def tell(options: argparse.Namespace, face: Face, answer: Traffic, path: Path | None = None) -> None:
     """The answer in the form that was asked for; the picture beside it."""
+    from portulan.cli import lines
     from portulan.cli.traffic_tables import items, show, spreadsheet
     from portulan.text.traffic import missing
 
@@ -138,7 +147,8 @@ def tell(options: argparse.Namespace, face: Face, answer: Traffic, path: Path | 
     if options.json or (options.jsonl and not options.read):  # live it is told whole, again and again
         face.envelope(ENVELOPES[options.by], items(answer, options.by), missing=missing(face.voice, answer), extra=summary(answer))
     elif options.jsonl and options.read:
-        _lines(face, answer, options.by)
+        lines.rows(face, items(answer, options.by))
+        lines.last(face, ENVELOPES[options.by], missing=missing(face.voice, answer), extra=summary(answer))
     elif options.csv:
         headers, rows = spreadsheet(answer, options.by)
         face.csv(headers, rows)
@@ -153,18 +163,6 @@ def summary(answer: Traffic) -> dict[str, object]:
         "origins": answer.origins, "packets": answer.packets, "bytes": answer.bytes, "flows": answer.flows, "began_at": answer.began_at, "ended_at": answer.ended_at,
         "aside": answer.aside, "cap": answer.cap,
     }  # fmt: skip
-
-
-def _lines(face: Face, answer: Traffic, by: str) -> None:
-    """A row a line, then the summary."""
-    from portulan.cli.envelope import as_row, as_rows, encode
-    from portulan.cli.traffic_tables import items
-    from portulan.text.traffic import missing
-
-    for row in as_rows(items(answer, by)):
-        face.bytes(encode(row))
-    facts = {name: as_row(value) for name, value in summary(answer).items()}
-    face.bytes(encode({"summary": {**facts, "missing": missing(face.voice, answer)}}))
 
 
 def draw(face: Face, answer: Traffic, path: Path) -> None:

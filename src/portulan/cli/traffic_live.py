@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from io import StringIO
 from time import monotonic
 
 from portulan.cli.face import Face
 from portulan.cli.screen import QUIT, Screen, fit
+from portulan.cli.stopping import Stop
 from portulan.errors import BadInput, CannotTell
 from portulan.text.traffic import amount, door, headline, holders, origin_lines, says, service_name
 from portulan.text.traffic_live import kept, listening, missing, notes, untold
+from portulan.text.voice import mark
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
-    from types import FrameType
 
     from portulan.model.traffic import PortTraffic, Traffic
     from portulan.text.voice import Voice
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 _PAGE_S = 0.5
 _STEP_S = 0.25
+_REST = 8
 _LEAST_S = 0.1
+_DIGITS = 9
 _ORDERS: dict[str, Callable[[PortTraffic], tuple[float | str, int]]] = {
     "b": lambda row: (-row.bytes, 0),
     "r": lambda row: (-(row.bytes_per_s or 0.0), -row.bytes),
@@ -56,41 +58,57 @@ def arguments(parser: argparse._ActionsContainer, voice: Voice) -> None:
     parser.add_argument("--sample", metavar="N", help=voice.say("look at one packet in N, by chance"))
     parser.add_argument("--promiscuous", action="store_true", help=voice.say("hear what is for other hosts too, on one interface"))
     parser.add_argument("--no-processes", action="store_true", help=voice.say("do not ask whose the flows are"))
-    parser.add_argument("--jsonl", action="store_true", help=voice.say("one JSON object a line, again and again while packets pass"))
+    parser.add_argument("--jsonl", action="store_true", help=voice.say("one JSON object a line: each row of a file; or all, again and again while packets pass"))
 
 
-def run(options: argparse.Namespace, face: Face, show: Callable[[Traffic], None]) -> int:
+def run(
+    options: argparse.Namespace,
+    face: Face,
+    show: Callable[[Traffic], None],
+    *,
+    bucket_s: float | None = None,
+    top: int = 10,
+    cap: int | None = None,
+) -> int:
     """Listen until q, Ctrl-C or the end of --duration. `show` prints an answer in the form that was asked for. Raises BadInput, CannotTell."""
     if sys.platform != "linux":
         raise CannotTell("traffic.linux-only")
     duration_s, interval_s = _seconds(options, "duration"), _seconds(options, "interval") or 1.0
     sample = options.sample or "1"
-    if not (sample.isascii() and sample.isdigit() and 1 <= int(sample) < 1 << 31):
+    if not (sample.isascii() and sample.isdigit() and len(sample) <= _DIGITS and int(sample)):
         raise BadInput("traffic.sample", text=sample)
     on_screen = face.out.isatty() and sys.stdin is not None and sys.stdin.isatty() and not (
         options.json or options.jsonl or getattr(options, "csv", False) or options.write == "-"
     )  # fmt: skip
     screen = Screen(face) if on_screen else None
+    if options.write == "-":
+        face.out = face.err  # the packets have standard output to themselves
     from portulan.verbs.traffic_live import TrafficWatch
 
     watch = TrafficWatch(
         options.interface, ports=options.ports, filter=options.filter, sample=int(sample), write=options.write,
-        processes=not options.no_processes, promiscuous=options.promiscuous, inner=getattr(options, "inner", False), drop_rights=True,
+        processes=not options.no_processes, promiscuous=options.promiscuous, inner=getattr(options, "inner", False), drop_rights=True, files_later=getattr(options, "plot", None) is not None,
+        bucket_s=bucket_s, top=top, **({} if cap is None else {"cap": cap}),
     )  # fmt: skip
     end_s = None if duration_s is None else monotonic() + duration_s
-    stop = _Stop()
+    stop, gone = Stop(), None
     with watch:
-        if screen is not None:
-            _live(watch, screen, stop, end_s)
-        else:
-            if not options.json and not options.jsonl:
-                face.note(listening(face.voice, (one.name for one in watch.listening.interfaces), watch.listening.left_out))
-            _count(watch, stop, end_s, interval_s if options.jsonl else None, show)
+        try:
+            if screen is not None:
+                _live(watch, screen, stop, end_s)
+            else:
+                if not options.json and not options.jsonl:
+                    face.note(listening(face.voice, (one.name for one in watch.listening.interfaces), watch.listening.left_out))
+                _count(watch, stop, end_s, interval_s if options.jsonl else None, show)
+        except CannotTell as error:  # the interface is no more: what was counted is told all the same
+            gone = error
         with stop:
             answer = watch.finish()
     show(answer)
     if not options.json and not options.jsonl:
         _last_words(face, watch, answer, options.write)
+    if gone is not None:
+        raise gone
     return 0
 
 
@@ -107,31 +125,11 @@ def _seconds(options: argparse.Namespace, name: str) -> float | None:
     return value
 
 
-class _Stop:
-    """Ctrl-C and SIGTERM end the counting, never a packet that is being written. A context manager."""
-
-    def __init__(self) -> None:
-        self.asked = False
-
-    def __enter__(self) -> _Stop:
-        self._before = {number: signal.signal(number, self._ask) for number in (signal.SIGINT, signal.SIGTERM)}
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def _ask(self, number: int, _: FrameType | None) -> None:
-        if self.asked:  # asked twice: whatever is being done takes too long
-            signal.signal(number, signal.SIG_DFL)
-        self.asked = True
-
-
 def _left(end_s: float | None, most_s: float) -> float:
     return most_s if end_s is None else max(0.0, min(most_s, end_s - monotonic()))
 
 
-def _count(watch: TrafficWatch, stop: _Stop, end_s: float | None, interval_s: float | None, show: Callable[[Traffic], None]) -> None:
+def _count(watch: TrafficWatch, stop: Stop, end_s: float | None, interval_s: float | None, show: Callable[[Traffic], None]) -> None:
     """Until it is stopped, telling all of it at intervals, if there are any."""
     next_s = monotonic() + (interval_s or 0.0)
     with stop:
@@ -174,7 +172,7 @@ class View:
             [self._row(voice, row) for row in rows],
             [voice.say(each) for each in _HEADERS], shrink=(0, 5, 6), right=(2, 3, 4),
         )  # fmt: skip
-        for line in (*origin_lines(voice, answer.origins), *missing(voice, self.watch.missing)):
+        for line in (*origin_lines(voice, answer.origins), *missing(voice, answer.missing)):
             paper.paragraph(line, " ")
         return text.getvalue().split("\n")[:-1]
 
@@ -193,10 +191,10 @@ class View:
         return f"{voice.say('paused: counting goes on')} · {keys}" if self.paused else keys
 
 
-_HEADERS = ("SERVICE", "PORT", "RATE", "BYTES", "FLOWS", "PROCESSES", "IS")
+_HEADERS = (mark("SERVICE"), mark("PORT"), mark("RATE"), mark("BYTES"), mark("FLOWS"), mark("HELD BY"), mark("SAYS / IS"))
 
 
-def _live(watch: TrafficWatch, screen: Screen, stop: _Stop, end_s: float | None) -> None:
+def _live(watch: TrafficWatch, screen: Screen, stop: Stop, end_s: float | None) -> None:
     """Until q, or it is stopped."""
     view, face = View(watch), screen.face
     with screen, stop:  # in this order: on the way out of the screen, no packet is cut either
@@ -204,11 +202,13 @@ def _live(watch: TrafficWatch, screen: Screen, stop: _Stop, end_s: float | None)
         next_s = 0.0
         while not (view.quit or stop.asked) and (end_s is None or monotonic() < end_s):
             if monotonic() >= next_s:
-                next_s = monotonic() + _PAGE_S
+                begun_s = monotonic()
                 width = screen.size()[0]
                 if not view.paused or not lines:
                     lines = view.page(face, watch.now(), width=width)
                 screen.draw(lines, fit(view.bottom(face.voice), width))
+                # A page of very many flows takes its time, in which nobody reads what comes: it is drawn less often then.
+                next_s = monotonic() + max(_PAGE_S, _REST * (monotonic() - begun_s))
             watch.step(_left(end_s, _STEP_S))
             view.press(screen.keys())
 
@@ -216,7 +216,7 @@ def _live(watch: TrafficWatch, screen: Screen, stop: _Stop, end_s: float | None)
 def _last_words(face: Face, watch: TrafficWatch, answer: Traffic, path: str | None) -> None:
     for line in notes(face.voice, answer):
         face.paragraph(line, " ")
-    for line in missing(face.voice, watch.missing):
+    for line in missing(face.voice, answer.missing):
         face.paragraph(face.voice.say("Not told: {what}.", what=line), " ")
     if path is not None and path != "-" and watch.file is not None:
         face.note(kept(face.voice, path, watch.file.packets))

@@ -35,22 +35,29 @@ def show(face: Face, answer: Traffic, *, by: str, top: int, names: Mapping[str, 
 
     for text in wrap(words.headline(face.voice, answer), face.width - 2):
         face.line(" " + face.style(text, "bold"))
-    _TABLES[by](face, answer, top, names)
-    for text in (*words.origin_lines(face.voice, answer.origins), *words.aside_lines(face.voice, answer)):
+    notes = [
+        *_TABLES[by](face, answer, top, names),
+        *words.origin_lines(face.voice, answer.origins),
+        *words.aside_lines(face.voice, answer),
+    ]
+    if notes:
+        face.line()
+    for text in notes:
         face.paragraph(text, " ")
 
 
-def _ports(face: Face, answer: Traffic, top: int, names: Mapping[str, str]) -> None:
-    _doors(face, answer.ports, answer.bytes, top, names)
+def _ports(face: Face, answer: Traffic, top: int, names: Mapping[str, str]) -> list[str]:
+    return _doors(face, answer.ports, answer.bytes, top, names)
 
 
-def _services(face: Face, answer: Traffic, top: int, names: Mapping[str, str]) -> None:
-    _doors(face, by_service(answer.ports), answer.bytes, top, names)
+def _services(face: Face, answer: Traffic, top: int, names: Mapping[str, str]) -> list[str]:
+    return _doors(face, by_service(answer.ports), answer.bytes, top, names)
 
 
-def _doors(face: Face, rows: Sequence[PortTraffic], all_bytes: int, top: int, names: Mapping[str, str]) -> None:
+def _doors(face: Face, rows: Sequence[PortTraffic], all_bytes: int, top: int, names: Mapping[str, str]) -> list[str]:
+    """The table; what is to be said below it."""
     if not rows:
-        return
+        return []
     voice, wide = face.voice, face.width >= WIDE
     held = any(row.processes is not None for row in rows)
     headers = [voice.say("SERVICE"), voice.say("PORT"), voice.say("SHARE"), voice.say("BYTES"), voice.say("FLOWS")]
@@ -74,15 +81,11 @@ def _doors(face: Face, rows: Sequence[PortTraffic], all_bytes: int, top: int, na
         return ("red",) if lines[row].short and column == len(headers) - 1 else ()
 
     face.table(shown, headers, shrink=shrink, right=right, styles=styles)
-    if len(rows) > top:
-        rest = rows[top:]
-        count = voice.count("… {n} more port", "… {n} more ports", len(rest))
-        face.line(f" {count}: {words.amount(sum(row.bytes for row in rest))}")
+    rest = [(row.bytes - sum(mark.bytes for mark in row.marks)) for row in rows[top:] if row.flows > sum(mark.flows for mark in row.marks)]
+    if rest:
+        face.line(f" {words.more_rows(voice, len(rest))}: {words.amount(sum(rest))}")
     marked = [line for line in lines if line.short]
-    for line in marked if not fits else ():
-        face.paragraph(line.cells[-1], " ")
-    if marked:
-        face.paragraph(words.legend(voice), " ")
+    return [*(line.cells[-1] for line in marked if not fits), *([words.legend(voice)] if marked else [])]
 
 
 def _fits(rows: Sequence[Sequence[str]], headers: Sequence[str], width: int) -> bool:
@@ -120,7 +123,7 @@ def _lines(face: Face, row: PortTraffic, all_bytes: int, names: Mapping[str, str
     return found
 
 
-def _hosts(face: Face, answer: Traffic, top: int, names: Mapping[str, str]) -> None:
+def _hosts(face: Face, answer: Traffic, top: int, names: Mapping[str, str]) -> list[str]:
     voice = face.voice
     headers = [
         voice.say("HOST"),
@@ -140,9 +143,10 @@ def _hosts(face: Face, answer: Traffic, top: int, names: Mapping[str, str]) -> N
     ]  # fmt: skip
     if rows:
         face.table(rows, headers, shrink=(0,), right=(1, 2, 3, 4, 5, 6))
+    return []
 
 
-def _flows(face: Face, answer: Traffic, top: int, names: Mapping[str, str]) -> None:
+def _flows(face: Face, answer: Traffic, top: int, names: Mapping[str, str]) -> list[str]:
     voice, wide = face.voice, face.width >= WIDE
     headers = [voice.say("FROM"), voice.say("TO"), voice.say("ASKED"), voice.say("ANSWERED"), voice.say("TIME"), voice.say("SAYS")]
     if wide:
@@ -163,9 +167,10 @@ def _flows(face: Face, answer: Traffic, top: int, names: Mapping[str, str]) -> N
         enough = _fits([(*row[:-1], row[-1][:6]) for row in rows], headers, face.width)
         shrink = (len(headers) - 1,) if enough else (0, 1, len(headers) - 1)
         face.table(rows, headers, shrink=shrink, right=(3, 4, 5, 6) if wide else (2, 3, 4))
+    return []
 
 
-def _times(face: Face, answer: Traffic, top: int, names: Mapping[str, str]) -> None:  # noqa: ARG001 - as the others
+def _times(face: Face, answer: Traffic, top: int, names: Mapping[str, str]) -> list[str]:  # noqa: ARG001 - as the others
     """A line for each stretch of time: how much, a bar, and the largest service."""
     voice = face.voice
     stretches: dict[object, list[int]] = {}
@@ -177,7 +182,7 @@ def _times(face: Face, answer: Traffic, top: int, names: Mapping[str, str]) -> N
         if one.port is not None and one.bytes > largest.get(one.begins_at, (0, ""))[0]:
             largest[one.begins_at] = one.bytes, f"{words.service_name(one.service)} {words.door(one.transport, one.port)}"
     if not stretches:
-        return
+        return []
     most = max(sums[1] for sums in stretches.values())
     room = max(8, min(40, face.width - 62))
     form = "%H:%M:%S" if answer.buckets[0].seconds >= 1 else "%H:%M:%S.%f"
@@ -192,6 +197,7 @@ def _times(face: Face, answer: Traffic, top: int, names: Mapping[str, str]) -> N
     ]  # fmt: skip
     headers = [voice.say("UTC"), voice.say("PACKETS"), voice.say("BYTES"), voice.say("RATE"), "", voice.say("MOST OF IT")]
     face.table(rows, headers, shrink=(4, 5), right=(1, 2, 3))
+    return []
 
 
 _TABLES = {"port": _ports, "service": _services, "host": _hosts, "flow": _flows, "time": _times}

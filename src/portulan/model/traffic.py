@@ -196,3 +196,5 @@ class Traffic(Record):
     packets_per_s: float | None = None
     """Live: of late."""
     bytes_per_s: float | None = None
+    missing: tuple[str, ...] = ()
+    """Live: codes of what could not be had: `short-lived` (the processes of connections that were over in a moment), `sock_diag.missing`, …"""

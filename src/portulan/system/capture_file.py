@@ -8,6 +8,7 @@ import stat
 from contextlib import suppress
 
 from portulan.errors import BadInput, CannotTell, NotPermitted, failed
+from portulan.wire.captures.magic import compression_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ _INPUT = 1 << 17
 """Compressed bytes that are read at once."""
 _OUTPUT = 1 << 20
 """Bytes that are decompressed at once, however few they come from."""
+_ZSTD_INPUT = 1 << 11
+"""Bytes that are given to zstd at once: it hands back all that they hold, which may be 128 KiB for each four of them."""
 _MOST_ZSTD_WINDOW = 1 << 27
 """Memory that a zstd frame may ask for: what `zstd` itself allows."""
 
@@ -38,6 +41,7 @@ class CaptureFile:
     """A regular file that is not compressed, read at any place."""
 
     compression = None
+    broken_at: int | None = None
 
     def __init__(self, descriptor: int, name: str, size: int) -> None:
         self._descriptor, self.name, self.size = descriptor, name, size
@@ -70,23 +74,31 @@ class CaptureStream:
     def __init__(self, descriptor: int, name: str, begun: bytes, compression: str | None) -> None:
         """`begun`: bytes that were read of it already."""
         self._descriptor, self.name, self.compression = descriptor, name, compression
-        self._begun = begun
         self.broken_at: int | None = None
         """Where in the compressed data it is broken: nothing can be read behind it."""
         self.at = 0
         """How many bytes were handed on."""
-        self._rest = memoryview(b"")
+        self._rest = memoryview(begun)
+        """Of the stream itself, read and not used yet."""
+        self._piece = memoryview(b"")
+        """Of what came out of it."""
         self._pieces = _PIECES[compression](self) if compression else None
 
     def read_raw(self, size: int) -> bytes:
-        """Bytes as they come, at most so many; none at the end. Raises MachineFailed."""
-        if self._begun:
-            part, self._begun = self._begun[:size], self._begun[size:]
-            return part
-        try:
-            return os.read(self._descriptor, size)
-        except OSError as error:
-            raise failed("read", self.name, error) from error
+        """So many bytes, fewer at the end, of what may be compressed. Raises MachineFailed."""
+        parts = []
+        while size:
+            if not self._rest:
+                try:
+                    self._rest = memoryview(os.read(self._descriptor, _INPUT))
+                except OSError as error:
+                    raise failed("read", self.name, error) from error
+                if not self._rest:
+                    break
+            parts.append(self._rest[:size])
+            self._rest = self._rest[size:]
+            size -= len(parts[-1])
+        return b"".join(parts)
 
     def fill(self, memory: memoryview, at: int) -> int:
         """Read bytes until memory is full or the stream ends; gives how many. `at`: where in the stream it is. Raises MachineFailed."""
@@ -101,16 +113,21 @@ class CaptureStream:
         return done
 
     def _some(self, memory: memoryview) -> int:
-        if self._pieces is None and not self._begun:
+        if self._pieces is not None:
+            if not self._piece:
+                self._piece = memoryview(next(self._pieces, b""))
+            rest = self._piece
+        elif not (rest := self._rest):
             try:
                 return os.readv(self._descriptor, [memory])
             except OSError as error:
                 raise failed("read", self.name, error) from error
-        if not self._rest:
-            self._rest = memoryview(self.read_raw(len(memory)) if self._pieces is None else next(self._pieces, b""))
-        got = min(len(self._rest), len(memory))
-        memory[:got] = self._rest[:got]
-        self._rest = self._rest[got:]
+        got = min(len(rest), len(memory))
+        memory[:got] = rest[:got]
+        if self._pieces is not None:
+            self._piece = rest[got:]
+        else:
+            self._rest = rest[got:]
         return got
 
     def close(self) -> None:
@@ -165,32 +182,30 @@ def _to_the_fault(member: object, data: bytes) -> Iterator[bytes]:
 
 
 def _unzstd(stream: CaptureStream) -> Iterator[bytes]:
-    """What zstd frames one behind the other hold (RFC 8878 3.1), in pieces."""
+    """What zstd frames one behind the other hold (RFC 8878 3.1), in pieces. What comes behind them is not looked at."""
     import zstandard
 
-    class _Raw:
-        count = 0
-
-        def read(self, size: int) -> bytes:
-            data = stream.read_raw(size)
-            self.count += len(data)
-            return data
-
-    raw = _Raw()
-    reader = zstandard.ZstdDecompressor(max_window_size=_MOST_ZSTD_WINDOW).stream_reader(
-        raw,  # type: ignore[arg-type]
-        read_size=_INPUT,
-        read_across_frames=True,
-    )
-    while True:
+    frame, behind, begun = None, 0, b""
+    while data := begun or stream.read_raw(_ZSTD_INPUT):
+        begun = b""
         try:
-            piece = reader.read(_OUTPUT)
+            if frame is None:
+                while len(data) < 4 and (more := stream.read_raw(4 - len(data))):
+                    data += more
+                if behind and compression_of(data) != "zstd":
+                    return
+                frame = zstandard.ZstdDecompressor(max_window_size=_MOST_ZSTD_WINDOW).decompressobj()
+            piece = frame.decompress(data)
         except zstandard.ZstdError:
-            stream.broken_at = raw.count
+            stream.broken_at = behind
             return
-        if not piece:
-            return
-        yield piece
+        if piece:
+            yield piece
+        if frame.eof:
+            begun, frame = frame.unused_data, None
+        behind += len(data) - len(begun)
+    if frame is not None:
+        stream.broken_at = behind
 
 
 _PIECES: dict[str, Callable[[CaptureStream], Iterator[bytes]]] = {"gzip": _gunzip, "zstd": _unzstd}
@@ -198,8 +213,6 @@ _PIECES: dict[str, Callable[[CaptureStream], Iterator[bytes]]] = {"gzip": _gunzi
 
 def open_capture_file(path: str) -> CaptureFile | CaptureStream:
     """What is captured in a file, `-` for standard input; what is compressed comes decompressed. Raises BadInput, NotPermitted, CannotTell, MachineFailed."""
-    from portulan.wire.captures.magic import compression_of
-
     name = path
     try:
         descriptor = os.dup(0) if path == "-" else os.open(path, os.O_RDONLY | os.O_CLOEXEC)

@@ -6,7 +6,7 @@ import os
 from time import time_ns as clock_ns
 
 from portulan.errors import BadInput, MachineFailed, failed
-from portulan.wire.pcapng_blocks import build_interface, build_section, build_statistics, packet_blocks
+from portulan.wire.captures.write import build_interface, build_packets, build_section, build_statistics
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,8 +60,7 @@ class PacketFile:
         places = np.array([self._numbers[number] for number in numbers.tolist()])
         for place, count in zip(places.tolist(), np.bincount(which).tolist(), strict=True):
             self._counts[place] += count
-        columns = zip(*(each.tolist() for each in (places[which], time_ns, start, captured, length)), strict=True)
-        self._write(b"".join(packet_blocks(buffer.data, columns)))
+        self._write(build_packets(buffer, places[which], time_ns, start, captured, length))
         self.packets += len(start)
 
     def close(self, dropped: Iterable[tuple[int, int]] = ()) -> None:
@@ -76,7 +75,7 @@ class PacketFile:
             os.close(self._descriptor)
             self._descriptor = -1
 
-    def _write(self, data: bytes) -> None:
+    def _write(self, data: bytes | bytearray) -> None:
         left = memoryview(data)
         self.bytes += len(left)
         try:

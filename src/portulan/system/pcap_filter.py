@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _NAMES = ("libpcap.so.0.8", "libpcap.so.1", "libpcap.so", "libpcap.A.dylib")
 _LONGEST = 1 << 16
+_WHOLE = 1 << 18
 _UNKNOWN_NETWORK = 0xFFFF_FFFF
 _DLT = {1: 1, 101: 12}
 """LINKTYPE -> libpcap's own number of it on this system (pcap/dlt.h)."""
@@ -57,7 +58,7 @@ def _library() -> ctypes.CDLL:
 def _of_link(library: ctypes.CDLL, link: int) -> Iterator[ctypes.c_void_p]:
     import ctypes
 
-    handle = library.pcap_open_dead(_DLT.get(link, link), 1 << 18)
+    handle = library.pcap_open_dead(_DLT.get(link, link), _WHOLE)
     if not handle:
         raise CannotTell("traffic.no-libpcap")
     handle = ctypes.c_void_p(handle)
@@ -78,7 +79,7 @@ def _on_interface(library: ctypes.CDLL, interface: str) -> Iterator[ctypes.c_voi
         raise CannotTell("traffic.filter-interface", interface=interface, reason=_text(message.value))
     handle = ctypes.c_void_p(handle)
     try:
-        library.pcap_set_snaplen(handle, 64)
+        library.pcap_set_snaplen(handle, _WHOLE)
         library.pcap_set_buffer_size(handle, 1 << 16)
         if library.pcap_activate(handle) < 0:
             raise CannotTell("traffic.filter-interface", interface=interface, reason=_text(library.pcap_geterr(handle)))

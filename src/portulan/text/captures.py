@@ -9,7 +9,7 @@ SENTENCES: dict[str, str] = {
     "capture.folder": mark("{name} is a folder: a file of captured packets was expected."),
     "capture.forbidden": mark("{name} may not be read by this user."),
     "capture.unreadable": mark("{name} cannot be read: {reason}."),
-    "capture.empty": mark("{name} is empty: nothing was captured in it, not even that."),
+    "capture.empty": mark("{name} is empty: there is no capture in it."),
     "capture.not-one": mark(
         "{name} is not a file of captured packets: pcap or pcapng was expected, as it is or compressed by gzip or zstd."
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from portulan.model.scanner import Kind, Outcome, Scanner, Scanners, Tried, Verdict
 from portulan.text.clean import clean
-from portulan.text.traffic import length_of, span
+from portulan.text.traffic import length_of, origin_lines, span
 from portulan.text.voice import Voice, mark
 
 TYPE_CHECKING = False
@@ -27,28 +27,34 @@ KINDS: dict[Kind, str] = {
     Kind.DISTRIBUTED: mark("several sources together"),
     Kind.BACKSCATTER: mark("answers to packets that were sent in this address's name"),
 }
+NO_OWN = mark("What this host has open could not be asked: contacts are judged by the answers they get.")
 
 
 def headline(voice: Voice, answer: Scanners) -> str:
     """The answer in one sentence."""
     found = sum(one.verdict is Verdict.SCANNER for one in answer.rows)
     if found:
-        first = voice.count("{n} source was trying the doors.", "{n} sources were trying the doors.", found)
-    elif answer.judged or not answer.cannot_judge:
-        first = voice.say("Nobody was seen trying the doors.")
-    else:
-        first = voice.say("That cannot be judged: only one direction of the traffic was captured.")
+        return voice.count("{n} source was trying the doors.", "{n} sources were trying the doors.", found)
+    if answer.judged or not answer.cannot_judge:
+        return voice.say("Nobody was seen trying the doors.")
+    return voice.say("That cannot be judged: only one direction of the traffic was captured.")
+
+
+def counts(voice: Voice, answer: Scanners) -> str | None:
+    """`14 sources were judged · 12 are harmless`; None where that says nothing new."""
+    if answer.judged <= sum(one.verdict is Verdict.SCANNER for one in answer.rows):
+        return None
     seen = [voice.count("{n} source was judged", "{n} sources were judged", answer.judged)]
     if answer.benign:
         seen.append(voice.count("{n} is harmless", "{n} are harmless", answer.benign))
     if answer.undecided:
         seen.append(voice.count("{n} made too few contacts to tell", "{n} made too few contacts to tell", answer.undecided))
-    return f"{first} {' · '.join(seen)}" if answer.judged else first
+    return " · ".join(seen)
 
 
 def doubts(voice: Voice, answer: Scanners) -> list[str]:
-    """What could not be judged, a sentence each."""
-    lines = []
+    """What could not be read or judged, a sentence each."""
+    lines = origin_lines(voice, answer.origins)
     if answer.cannot_judge and (answer.judged or answer.rows):
         lines.append(
             voice.count(
@@ -88,7 +94,14 @@ def what_it_did(voice: Voice, one: Scanner) -> str:
         )  # fmt: skip
     if one.kind is Kind.HORIZONTAL or (one.hosts > 1 and ports <= 2):
         hosts = voice.count("{n} host", "{n} hosts", one.hosts)
-        tried = voice.say("tried {ports} of {hosts} in {time}", ports=_listed(voice, one.ports, one.more_ports), hosts=hosts, time=time)
+        tried = voice.count(
+            "tried port {ports} of {hosts} in {time}",
+            "tried ports {ports} of {hosts} in {time}",
+            ports,
+            ports=_listed(voice, one.ports, one.more_ports),
+            hosts=hosts,
+            time=time,
+        )
     elif one.hosts > 1:
         hosts = voice.count("{n} host", "{n} hosts", one.hosts)
         tried = voice.count("tried {n} port of {hosts} in {time}", "tried {n} ports of {hosts} in {time}", ports, hosts=hosts, time=time)
@@ -122,7 +135,7 @@ def kind(voice: Voice, one: Scanner) -> str:
 
 def missing(voice: Voice, answer: Scanners) -> list[str]:
     """What keeps the answer from being whole, for the envelope."""
-    return doubts(voice, answer) if answer.forgotten or answer.cannot_judge else []
+    return doubts(voice, answer)
 
 
 def _listed(voice: Voice, ports: Sequence[str], more: int) -> str:

@@ -29,7 +29,7 @@ WAYS_OUT: dict[str, str] = {
 ASIDE: dict[str, str] = {
     "not-ip": mark("no IP (ARP, spanning tree and the like)"),
     "icmp": mark("ICMP"),
-    "later-fragment": mark("later fragments, whose ports stand in the first"),
+    "later-fragment": mark("later fragments (the ports stand in the first)"),
     "no-ports": mark("protocols without ports"),
     "tunnel": mark("inside a tunnel (--inner looks in)"),
     "cut-short": mark("cut before their ports"),
@@ -57,7 +57,8 @@ def amount(count: float) -> str:
 
 def share(part: float) -> str:
     """`71 %`, `<1 %` for what is little but something."""
-    return "<1 %" if 0 < part < 0.005 else f"{part:.0%}".replace("%", " %")
+    text = f"{part:.0%}"
+    return "<1 %" if part > 0 and text == "0%" else text.replace("%", " %")
 
 
 def rate(voice: Voice, count: float, seconds: float) -> str:
@@ -66,7 +67,9 @@ def rate(voice: Voice, count: float, seconds: float) -> str:
 
 
 def span(voice: Voice, seconds: float) -> str:
-    """How long, as people say it: `0.4 s`, `62 min`, `5.2 h`, `12 days`."""
+    """How long, as people say it: `38 ms`, `0.4 s`, `62 min`, `5.2 h`, `12 days`."""
+    if seconds < 0.0995:
+        return voice.say("{time} ms", time=f"{seconds * 1000:.0f}")
     if seconds < 9.95:
         return voice.say("{n} s", n=f"{seconds:.1f}")
     if seconds < 120:
@@ -84,6 +87,9 @@ def length_of(began: datetime | None, ended: datetime | None) -> float:
 
 
 # The answer
+
+LIKELY = frozenset(("rtp",))
+"""What first bytes make likely, not certain: shown with a question mark."""
 
 
 def headline(voice: Voice, answer: Traffic) -> str:
@@ -108,7 +114,7 @@ def service_name(name: str | None) -> str:
 def says(protocols: Mapping[str, int], flows: int, left_out: Mapping[str, int]) -> str:
     """What the flows that are not marked say they are, the commonest first: `tls`, `tls 9,120 · quic 88`; empty where none says."""
     found = {name: count - left_out.get(name, 0) for name, count in protocols.items()}
-    ranked = sorted(((-count, name) for name, count in found.items() if count > 0))
+    ranked = sorted(((-count, f"{name}?" if name in LIKELY else name) for name, count in found.items() if count > 0))
     if len(ranked) == 1 and -ranked[0][0] >= flows:
         return ranked[0][1]
     parts = [f"{name} {-count:,}" for count, name in ranked[:_FEW]]
@@ -135,6 +141,11 @@ def mark_line(voice: Voice, one: Mark, transport: str, port: int | None, names: 
     if one.flows > 1:
         text += " " + voice.count("and {n} more", "and {n} more", one.flows - 1)
     return text
+
+
+def more_rows(voice: Voice, count: int) -> str:
+    """Rows that are not shown."""
+    return voice.count("… {n} more row", "… {n} more rows", count)
 
 
 def legend(voice: Voice) -> str:
@@ -207,7 +218,7 @@ def aside_lines(voice: Voice, answer: Traffic) -> list[str]:
     lines = []
     others = sorted((one for one in answer.aside if one.code != _PAST and one.packets), key=lambda one: -one.packets)
     if others:
-        reasons = " · ".join(f"{_reason(voice, one)} {one.packets:,}" for one in others)
+        reasons = " · ".join(f"{one.packets:,} {_reason(voice, one)}" for one in others)
         count = sum(one.packets for one in others)
         lines.append(voice.count("{n} packet has no port: {reasons}", "{n} packets have no port: {reasons}", count, reasons=reasons))
     past = sum(one.packets for one in answer.aside if one.code == _PAST)
@@ -241,6 +252,10 @@ def missing(voice: Voice, answer: Traffic) -> list[str]:
             lines.append(voice.say("{n} packets of {name} were not read in time", name=name, n=f"{one.dropped:,}"))
     if any(one.code == _PAST and one.packets for one in answer.aside):
         lines.append(voice.say("flows beyond the first {cap} are in no row", cap=f"{answer.cap:,}"))
+    if answer.missing:
+        from portulan.text.traffic_live import missing as could_not_be_had
+
+        lines += could_not_be_had(voice, answer.missing)
     return lines
 
 

@@ -76,7 +76,7 @@ def missing(voice: Voice, codes: Iterable[str]) -> list[str]:
 SENTENCES: dict[str, str] = {
     "traffic.forbidden": mark("listening to packets needs {needs}."),
     "traffic.filter": mark(
-        "{text} is not a filter in tcpdump's language: {reason} (what was expected is like `tcp port 443 and host 192.0.2.1`)."
+        "{text} is not a filter in tcpdump's language: {reason}. Something like `tcp port 443 and host 192.0.2.1` was expected."
     ),
     "traffic.no-libpcap": mark("filters in tcpdump's language are read by libpcap, which is not installed."),
     "traffic.filter-interface": mark("libpcap cannot read the filter for the interface {interface}: {reason}."),

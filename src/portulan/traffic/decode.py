@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from portulan.model.record import Record
-from portulan.traffic.gather import u8_at, u16_at, words_at
+from portulan.traffic.gather import distinct, u8_at, u16_at, words_at
 from portulan.traffic.keys import CODE_AT, codes_of
 from portulan.traffic.layers import CODES_OF_REASONS, Frames, Kind, Reason, walk
 from portulan.traffic.links import BEGINNINGS, ETHERNET
@@ -175,7 +175,7 @@ def _fast_six(buffer: Bytes, start: I8, captured: I8, length: I8, row: I8, *, in
 def _beginnings(link: I8) -> I8:
     """What stands first in frames of these link types."""
     kind = np.full(len(link), Kind.ASIDE | Reason.UNKNOWN_LINK, np.int64)
-    for number in np.unique(link).tolist():
+    for number in distinct(link).tolist():
         if number in BEGINNINGS:
             kind[link == number] = BEGINNINGS[number]
     return kind

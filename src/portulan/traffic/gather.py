@@ -49,3 +49,9 @@ def u16_at(buffer: Bytes, position: I8) -> I8:
 def u32_at(buffer: Bytes, position: I8) -> I8:
     """Four bytes each, in network order."""
     return u16_at(buffer, position) << 16 | u16_at(buffer, position + 2)
+
+
+def distinct(numbers: I8) -> I8:
+    """The different ones, ascending. Numpy's own `unique` loads masked arrays first, which takes as long as a small capture does."""
+    ordered = np.sort(numbers)
+    return ordered[np.append(True, ordered[1:] != ordered[:-1])] if len(ordered) else ordered

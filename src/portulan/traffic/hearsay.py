@@ -6,7 +6,7 @@ import numpy as np
 
 from portulan.model.record import Record
 from portulan.model.traffic import PROTOCOLS
-from portulan.traffic.fold import mixed
+from portulan.traffic.fold import grouped, mixed
 from portulan.traffic.recognise import recognise
 
 TYPE_CHECKING = False
@@ -49,7 +49,9 @@ class Known:
         known = (then < when) | (then == when) & (self._place[slots] < place)
         for word, mine in zip(self._keys[:-1], keys[:-1], strict=True):
             known &= word[slots] == mine
-        return np.logical_and(known, self._keys[-1][slots] == keys[-1] | _TAKEN)
+        last: NDArray[np.bool_] = self._keys[-1][slots] == keys[-1] | _TAKEN
+        both: NDArray[np.bool_] = known & last
+        return both
 
     def note(self, keys: Keys, slots: I8, when: I8, place: I8) -> None:
         """These have spoken."""
@@ -111,10 +113,24 @@ class Kept:
         self._held += other._held
         self._shorten()
 
-    def words(self) -> dict[bytes, tuple[int, bytes]]:
-        """By key (`name_key`): protocol and payload."""
+    def of(self, keys: Keys, said_ns: I8, said_place: I8) -> dict[bytes, tuple[int, bytes]]:
+        """By key, as bytes: protocol and payload, of those that are the first of their direction in this table; one may have been the first of a part only."""
         self._shorten()
-        return {key: (code, payload) for _, _, key, code, payload in self._held}
+        held = [one for one in self._held if len(one[2]) == 8 * len(keys)]
+        if not held or not len(said_ns):
+            return {}
+        raw = np.frombuffer(b"".join(key for _, _, key, _, _ in held), np.uint64).reshape(-1, len(keys))
+        order, begin = grouped([np.concatenate((word, raw[:, place])) for place, word in enumerate(keys)])
+        row = np.repeat(order[begin], np.diff(begin, append=len(order)))
+        mine = (order >= len(said_ns)) & (row < len(said_ns))
+        found = {}
+        for index, when, place in zip(
+            (order[mine] - len(said_ns)).tolist(), said_ns[row[mine]].tolist(), said_place[row[mine]].tolist(), strict=True
+        ):
+            one = held[index]
+            if one[:2] == (when, place):
+                found[one[2]] = one[3], one[4]
+        return found
 
 
 class Hearsay:

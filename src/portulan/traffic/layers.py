@@ -11,6 +11,8 @@ from enum import IntEnum
 
 import numpy as np
 
+from portulan.traffic.gather import distinct
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -111,6 +113,11 @@ class Frames:
         self.aside(less[until[~enough] > self.stated[less]], Reason.MALFORMED)
         return rows[enough]
 
+    def bound(self, rows: I8, stated: I8) -> None:
+        """What a header says of its packet's end holds where it is nearer than what held before (a link may pad, a snapshot may cut)."""
+        self.stated[rows] = np.minimum(self.stated[rows], stated)
+        self.end[rows] = np.minimum(self.end[rows], stated)
+
     def move(self, rows: I8, by: I8 | int, kind: I8 | int) -> None:
         """Past so many bytes, to what stands next."""
         self.at[rows] += by
@@ -129,7 +136,7 @@ def walk(frames: Frames, steps: Mapping[int, Step]) -> None:
         if alike.all():
             groups = [(first, live)]
         else:
-            groups = [(kind, live[kinds == kind]) for kind in np.unique(kinds).tolist()]
+            groups = [(kind, live[kinds == kind]) for kind in distinct(kinds).tolist()]
         for kind, rows in groups:
             step = steps.get(kind)
             if step is not None:

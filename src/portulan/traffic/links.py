@@ -94,6 +94,37 @@ def bridge_port(frames: Frames, rows: I8) -> None:
     frames.move(rows, 8, u16_at(frames.buffer, frames.at[rows] + 6))
 
 
+def virtual_port(frames: Frames, rows: I8) -> None:
+    """Cisco's VN-Tag."""
+    rows = frames.there(rows, 6)
+    frames.move(rows, 6, u16_at(frames.buffer, frames.at[rows] + 4))
+
+
+def secured(frames: Frames, rows: I8) -> None:
+    """IEEE 802.1AE that vouches for a frame without hiding it: neither E nor C is set. Flags, short length, number, maybe a channel; then the type."""
+    rows = frames.there(rows, 6)
+    flags = u8_at(frames.buffer, frames.at[rows])
+    hidden = flags & 0x8C > 0
+    frames.aside(rows[hidden], Reason.NOT_IP)
+    rows, flags = rows[~hidden], flags[~hidden]
+    frames.at[rows] += np.where(flags & 0x20 > 0, 14, 6)
+    rows = frames.there(rows, 2)
+    frames.move(rows, 2, u16_at(frames.buffer, frames.at[rows]))
+
+
+def service(frames: Frames, rows: I8) -> None:
+    """Network Service Header (RFC 8300): its length in words of 4 bytes, and what comes next."""
+    rows = frames.there(rows, 8)
+    at = frames.at[rows]
+    size = (u8_at(frames.buffer, at + 1) & 0x3F) << 2
+    following = u8_at(frames.buffer, at + 3)
+    kind = np.full(len(rows), Kind.ASIDE | Reason.NOT_IP, np.int64)
+    for number, ethertype in ((1, IPV4), (2, IPV6), (3, Kind.ETHERNET), (5, 0x8847)):
+        kind[(following == number) & (size >= 8)] = ethertype
+    frames.move(rows, np.maximum(size, 8), kind)
+    frames.there(rows[kind < Kind.ASIDE], 0)
+
+
 def llc(frames: Frames, rows: I8) -> None:
     """IEEE 802.2: SNAP for everything that has an ethertype; IP has a number of its own that few use."""
     rows = frames.there(rows, 3)
@@ -126,7 +157,10 @@ def pppoe(frames: Frames, rows: I8) -> None:
     rows = frames.there(rows, 6)
     data = u16_at(frames.buffer, frames.at[rows]) == 0x1100
     frames.aside(rows[~data], Reason.NOT_IP)
-    frames.move(rows[data], 6, Kind.PPP)
+    rows = rows[data]
+    at = frames.at[rows]
+    frames.bound(rows, at + 6 + u16_at(frames.buffer, at + 4))
+    frames.move(rows, 6, Kind.PPP)
 
 
 def ppp(frames: Frames, rows: I8) -> None:
@@ -182,6 +216,6 @@ def bridged(frames: Frames, rows: I8) -> None:
 STEPS: dict[int, Step] = {
     Kind.ETHERNET: ethernet, Kind.LOOPBACK: loopback, Kind.ENCAPSULATED: encapsulated, Kind.COOKED: cooked, Kind.COOKED2: cooked2, Kind.EITHER: either,
     Kind.LLC: llc, Kind.SNAP: snap, Kind.CISCO_HDLC: cisco_hdlc, Kind.PPP: ppp, Kind.PPPOE: pppoe, Kind.UNDER_LABELS: under_labels,
-    0x8100: vlan, 0x88A8: vlan, 0x9100: vlan, 0x9200: vlan, 0x893F: bridge_port, 0x8864: pppoe, 0x880B: ppp, 0x8847: label, 0x8848: label,
+    0x8100: vlan, 0x88A8: vlan, 0x9100: vlan, 0x9200: vlan, 0x893F: bridge_port, 0x8926: virtual_port, 0x88E5: secured, 0x894F: service, 0x8864: pppoe, 0x880B: ppp, 0x8847: label, 0x8848: label,
     0x8903: fabric_path, 0x88E7: backbone, 0x6558: bridged,
 }  # fmt: skip

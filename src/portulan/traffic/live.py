@@ -35,7 +35,7 @@ WHOLE, HEADS = 1 << 18, 1024
 _ON_TOP = ("vlan", "macvlan", "ipvlan", "macsec")
 """Kinds of interfaces whose packets pass the one below them too."""
 _MOST_LEFT_OUT = 1000
-_PAUSE_S = 0.01
+_PAUSE_S = 0.025
 """Batches come no faster than that: a batch costs something, however little is in it."""
 _LOOK_S = 0.5
 """How often it is asked whether the interfaces are still there."""

@@ -20,12 +20,6 @@ _ERSPAN = 0x88BE
 _SHORT = 0x600
 
 
-def _bound(frames: Frames, rows: I8, stated: I8) -> None:
-    """What a header says of its packet's end holds where it is nearer than what held before (a link may pad, a snapshot may cut)."""
-    frames.stated[rows] = np.minimum(frames.stated[rows], stated)
-    frames.end[rows] = np.minimum(frames.end[rows], stated)
-
-
 def _protocol(number: I8) -> I8:
     kind: I8 = np.bitwise_or(number, np.int64(Kind.PROTOCOL))
     return kind
@@ -41,7 +35,7 @@ def ipv4(frames: Frames, rows: I8) -> None:
     if wrong.any():
         frames.aside(rows[wrong], Reason.MALFORMED)
         rows, at, header, total = (column[~wrong] for column in (rows, at, header, total))
-    _bound(frames, rows, np.where(total > 0, at + total, frames.stated[rows]))
+    frames.bound(rows, np.where(total > 0, at + total, frames.stated[rows]))
     frames.version[rows], frames.network[rows], frames.destination[rows] = 4, at, at + 16
     enough = frames.there(rows, header)
     if len(enough) < len(rows):
@@ -61,7 +55,7 @@ def ipv6(frames: Frames, rows: I8) -> None:
         frames.aside(rows[wrong], Reason.MALFORMED)
         rows, at = rows[~wrong], at[~wrong]
     payload = u16_at(frames.buffer, at + 4)
-    _bound(frames, rows, np.where(payload > 0, at + 40 + payload, frames.stated[rows]))
+    frames.bound(rows, np.where(payload > 0, at + 40 + payload, frames.stated[rows]))
     frames.version[rows], frames.network[rows], frames.destination[rows] = 6, at, at + 24
     frames.move(rows, 40, _protocol(u8_at(frames.buffer, at + 6)))
 

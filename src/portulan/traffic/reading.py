@@ -15,6 +15,7 @@ from portulan.traffic.batch import SLACK, Batch
 from portulan.wire.captures.magic import HEAD, LARGEST_RECORD, Pcap, parse_head
 from portulan.wire.captures.pcap import PcapReader
 from portulan.wire.captures.pcapng import PcapngReader
+from portulan.wire.captures.resync import AHEAD, CHUNK
 from portulan.wire.captures.section import Section
 
 TYPE_CHECKING = False
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 WINDOW = 32 << 20
 _LEAST_WINDOW = 64
+GLANCE = 1 << 20
+"""Bytes looked at for a guess of where a piece begins, and for what the first blocks say."""
 _BEYOND = 1 << 18
 """How far behind the end of a piece is read at once: its last record ends there."""
 
@@ -51,8 +54,8 @@ class PieceEnd(Record):
     after: Section | None = None
     """pcapng: what the blocks behind it depend on."""
     broken_at: int | None = None
-    """Where compressed data is broken or ends too soon: the offset in the compressed file, rounded up to what was read at once. `ended` says of the records what it
-    says of any: TRUNCATED in the middle of one."""
+    """Where compressed data is broken or ends too soon: the offset in the compressed file, rounded up to what was read at once. `ended` is then
+    not COMPLETE."""
 
 
 def meets(before: PieceEnd, after: PieceEnd) -> bool:
@@ -73,6 +76,7 @@ class Capture:
         self.size: int | None = source.size
         """Bytes; None: it can be read once only, from its beginning: a pipe, or a compressed file."""
         self._ending: PieceEnd | None = None
+        self._early_state: Section | None = None
 
     def __enter__(self) -> Capture:
         return self
@@ -92,8 +96,31 @@ class Capture:
 
     def cuts(self, pieces: int) -> tuple[int, ...]:
         """Where to cut the file into so many pieces, or fewer. The first is where its first record begins, the others are guesses."""
-        del pieces
-        return (self._head.first,)
+        found = [self._head.first]
+        if isinstance(self._source, CaptureFile):
+            length = self._source.size - self._head.first
+            buffer = _allocate(GLANCE)
+            for piece in range(1, pieces):
+                at = self._head.first + length * piece // pieces & ~3
+                have = self._source.fill(memoryview(buffer)[:GLANCE], at)  # type: ignore[arg-type]
+                place, _ = self._reader(self._early() if self.format == "pcapng" else None).find(
+                    buffer, 0, have, at_end=have < GLANCE, ahead=GLANCE >> 1
+                )
+                if place >= 0 and at + place > found[-1]:
+                    found.append(at + place)
+        return tuple(found)
+
+    def _reader(self, state: Section | None) -> PcapReader | PcapngReader:
+        return PcapReader(self._head) if isinstance(self._head, Pcap) else PcapngReader(state)
+
+    def _early(self) -> Section:
+        """What the first blocks say: later pieces take it for granted, until that is proved."""
+        if self._early_state is None:
+            buffer, reader = _allocate(GLANCE), PcapngReader()
+            have = self._source.fill(memoryview(buffer)[:GLANCE], 0)  # type: ignore[arg-type]
+            reader.take(buffer, 0, have, have)
+            self._early_state = reader.state
+        return self._early_state
 
     def batches(
         self,
@@ -108,11 +135,11 @@ class Capture:
 
         `state`: what the piece before knew at its end (`PieceEnd.after`), where the cut is not one of `cuts`. Raises MachineFailed.
         """
-        del resync
         self._ending = None
         first = self._head.first if first is None else first
-        reader = PcapReader(self._head) if isinstance(self._head, Pcap) else PcapngReader(state)
-        return _Piece(self._source, reader, self._begun, first, until, window).read(self)
+        if state is None and first > self._head.first and self.format == "pcapng":
+            state = self._early()
+        return _Piece(self._source, self._reader(state), self._begun, first, until, window).read(self, resync=resync)
 
 
 class _Piece:
@@ -135,14 +162,15 @@ class _Piece:
         self.room = max(window, _LEAST_WINDOW)
         self.base, self.have, self.at_end = first, 0, False
         self.packets = 0
+        self.skipped: list[Skipped] = []
         if isinstance(source, CaptureStream):  # what told the format was read already
             begun = begun[first:]
             self.buffer[: len(begun)] = memoryview(begun)
             self.have = len(begun)
 
-    def read(self, capture: Capture) -> Iterator[Batch]:
+    def read(self, capture: Capture, *, resync: bool) -> Iterator[Batch]:
         """Batches; then how it ended is told to the capture."""
-        ended, at = Ended.COMPLETE, None
+        ended = Ended.COMPLETE
         while self.until is None or self.base < self.until:
             self._fill()
             stop = self.have if self.until is None else min(self.have, self.until - self.base)
@@ -150,38 +178,65 @@ class _Piece:
             if len(taken.packets.place):
                 self.packets += len(taken.packets.place)
                 yield self._batch(taken)
-            if not taken.sound:
-                self._move(taken.end)
-                ended, at = Ended.DAMAGED, self.base
-                break
-            whole = taken.end == self.have or (self.until is not None and self.base + taken.end >= self.until)
-            if self.at_end and not whole:
-                self._move(taken.end)
-                ended, at = Ended.TRUNCATED, self.base
-                break
             self._move(taken.end)
-            if self.at_end and not self.have:
+            if not taken.sound:
+                ended = Ended.DAMAGED
+            elif self.at_end and self.have and taken.end < stop:
+                ended = Ended.TRUNCATED
+            elif self.at_end and not self.have:
+                ended = Ended.TRUNCATED if self._broken_at is not None else ended
                 break
-        broken_at = getattr(self.source, "broken_at", None)
-        capture._ending = PieceEnd(  # noqa: SLF001
-            self.first, self.base, ended, at, (), self.packets, self.base - self.first, self.before, self.reader.state, broken_at
-        )
+            if ended is not Ended.COMPLETE:
+                if not (resync and self._find()):
+                    break
+                ended = Ended.COMPLETE
+        capture._ending = self._end(ended)  # noqa: SLF001
+
+    def _end(self, ended: Ended) -> PieceEnd:
+        passed = sum(each.last + 1 - each.first for each in self.skipped)
+        return PieceEnd(
+            self.first, self.base, ended, None if ended is Ended.COMPLETE else self.base, tuple(self.skipped), self.packets,
+            self.base - self.first - passed, self.before, self.reader.state, self._broken_at,
+        )  # fmt: skip
+
+    @property
+    def _broken_at(self) -> int | None:
+        return self.source.broken_at
+
+    def _find(self) -> bool:
+        """Go on where records can be proved again, if anywhere."""
+        damaged = self.base
+        low = 1
+        if self.room < AHEAD + CHUNK:
+            self._grow(AHEAD + CHUNK)
+        while True:
+            self._read_to(self.room)
+            place, sure = self.reader.find(self.buffer, low, self.have, at_end=self.at_end)
+            if place >= 0:
+                self._move(place)
+                self.skipped.append(Skipped(damaged, self.base - 1))
+                return True
+            if self.at_end:
+                self.base = damaged
+                return False
+            self._move(sure)
+            low = 0
 
     def _fill(self) -> None:
-        wanted = self.room if self.until is None else min(self.room, max(self.until - self.base + _BEYOND, 2 * self.have))
         if self.have == self.room:  # a record longer than all of it
-            self._grow()
-            wanted = self.room
+            self._grow(min(2 * self.room, 2 * LARGEST_RECORD))
+        self._read_to(self.room if self.until is None else min(self.room, max(self.until - self.base + _BEYOND, 2 * self.have)))
+
+    def _read_to(self, wanted: int) -> None:
         if not self.at_end and self.have < wanted:
             got = self.source.fill(memoryview(self.buffer)[self.have : wanted], self.base + self.have)  # type: ignore[arg-type]
             self.at_end = got < wanted - self.have
             self.have += got
 
-    def _grow(self) -> None:
-        self.room = min(2 * self.room, LARGEST_RECORD * 2)
-        larger = _allocate(self.room)
+    def _grow(self, room: int) -> None:
+        larger = _allocate(room)
         larger[: self.have] = self.buffer[: self.have]
-        self.buffer = larger
+        self.buffer, self.room = larger, room
 
     def _move(self, end: int) -> None:
         """What was read goes; what was not comes to the front."""
@@ -202,7 +257,7 @@ def _allocate(size: int) -> NDArray[np.uint8]:
 def _read_begin(source: CaptureFile | CaptureStream) -> bytes:
     begun = bytearray(HEAD)
     got = source.fill(memoryview(begun), 0)
-    broken_at = getattr(source, "broken_at", None)
+    broken_at = source.broken_at
     if got < HEAD and broken_at is not None:
         raise BadInput("capture.compression-broken", name=source.name, format=source.compression, offset=broken_at)
     return bytes(begun[:got])

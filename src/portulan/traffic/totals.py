@@ -8,6 +8,7 @@ from portulan.model.record import Record
 from portulan.model.traffic import PROTOCOLS
 from portulan.traffic.flows import Flows
 from portulan.traffic.fold import grouped
+from portulan.traffic.gather import distinct
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ def hosts(flows: Flows) -> Hosts:
     )
     number = np.empty(len(order), np.int64)
     number[order] = np.repeat(np.arange(len(begin)), np.diff(begin, append=len(order)))
-    seen = np.unique(number << 24 | np.concatenate((door, door[other]))) >> 24
+    seen = distinct(number << 24 | np.concatenate((door, door[other]))) >> 24
     where = np.lexsort((*reversed([word[order[begin]].byteswap() for word in keys]), -all_bytes))
     return Hosts(
         address[order[begin]][where], packets[where], all_bytes[where], sent[where], np.diff(begin, append=len(order))[where],

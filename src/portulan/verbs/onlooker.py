@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 _NUMBERS = {Transport.TCP: 6, Transport.UDP: 17, Transport.UDPLITE: 136}
 _MOST_NAMES = 4096
 _LOOK_S = 0.25
-"""Without events: how often the sockets are looked at again, at most, while there are flows of unknown processes."""
+"""Without events: how often the sockets are looked at again, at most, while packets come; and how long nothing is asked after a long look."""
+_REST = 4
 _ADDRESSES_S = 5.0
 _REASONS = {Ownership.FORBIDDEN: "forbidden", Ownership.KERNEL: "kernel", Ownership.HIDDEN: "hidden"}
 _LOOPBACK = sixteen(bytes(4))[:12] + b"\x7f"
@@ -67,6 +68,7 @@ class Onlooker:
         except PortulanError:
             self.close()
             raise
+        self._next_look_s = 0.0
 
     def close(self) -> None:
         """Watch no more."""
@@ -75,12 +77,12 @@ class Onlooker:
 
     def look(self) -> None:
         """Ask for all sockets and their holders. Raises CannotTell, MachineFailed."""
-        at_ns = time_ns()
+        at_ns, begun_s = time_ns(), monotonic()
         for part in self._machine.survey(Selection(every_state=True)):
             self.own = next((space.inode for space in part.namespaces if space.own), self.own)
             for row in part.rows:
                 self._found(part, row, at_ns)
-        self._next_look_s = monotonic() + _LOOK_S
+        self._next_look_s = monotonic() + max(_LOOK_S, _REST * (monotonic() - begun_s))
 
     def _found(self, part: Survey, row: Row, at_ns: int) -> None:
         transport = _NUMBERS.get(row.transport)
@@ -94,9 +96,11 @@ class Onlooker:
         elif row.netns == self.own and (why := _REASONS.get(Ownership(part.unheld.get(row.cookie, Ownership.UNKNOWN)))):
             self._reasons[transport, row.port] = why
 
-    def catch_up(self) -> None:
-        """Take in what has happened since."""
+    def catch_up(self, *, busy: bool = True) -> None:
+        """Take in what has happened since; where nobody tells, look again, if packets came (`busy`)."""
         if self.events is None:
+            if busy and monotonic() >= self._next_look_s:
+                self.look()
             return
         behind_ns = time_ns() - monotonic_ns()
         for one in self.events.read():

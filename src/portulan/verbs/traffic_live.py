@@ -31,12 +31,12 @@ if TYPE_CHECKING:
     Wanted = tuple[tuple[int | None, int, int], ...]
 
 _NUMBERS = {"tcp": 6, "udp": 17, "sctp": 132, "dccp": 33, "udplite": 136}
-_ASKED_AT_ONCE = 2_000
-"""Flows whose processes are asked for while it runs, the largest first; all of them at the end."""
+_ASKED_AT_ONCE, _ASKED_AT_END = 2_000, 200_000
+"""Flows whose processes are asked for while it runs, and at the end, the largest first: 10 us each."""
 NOT_ASKED = "not-asked"
 _SHORTEST_S = 0.2
 """Rates are of a stretch of time at least that long."""
-_CAP_DAC_READ_SEARCH, _CAP_SYS_PTRACE = 2, 19
+_CAP_DAC_OVERRIDE, _CAP_DAC_READ_SEARCH, _CAP_SYS_PTRACE = 1, 2, 19
 """What it takes to see whose a socket is, where the kernel does not tell as it happens."""
 
 
@@ -46,13 +46,13 @@ class TrafficWatch:
     def __init__(
         self, interfaces: Sequence[str] = (), *, ports: Iterable[str] = (), filter: str | None = None, sample: int = 1,  # noqa: A002 - tcpdump's word
         write: str | None = None, processes: bool = True, promiscuous: bool = False, inner: bool = False, bucket_s: float | None = None,
-        top: int = 10, cap: int = CAP, drop_rights: bool = False,
+        top: int = 10, cap: int = CAP, drop_rights: bool = False, files_later: bool = False,
     ) -> None:  # fmt: skip
         """On these interfaces, or all.
 
         `ports`: only flows with one of these at either end. `filter`: only packets that an expression in tcpdump's language matches. `sample`: look at one packet
         in so many. `write`: keep the packets in this file (pcapng), whole. `processes`: tell whose they are. `drop_rights`: give up, for good, what is not
-        needed once all is open: for programs that do nothing else. The others as in `verbs.traffic`.
+        needed once all is open: for programs that do nothing else; `files_later`: but for the right to write anybody's files. The others as in `verbs.traffic`.
         Raises BadInput, CannotTell, NotPermitted, MachineFailed.
         """
         wanted = [(numbers, transports, text) for text in ports for numbers, transports in (resolve_ports(text),)]
@@ -76,7 +76,7 @@ class TrafficWatch:
             self._onlooker = self._look(opened) if processes else None
             self._opened = opened.pop_all()
         if drop_rights:
-            self._drop()
+            self._drop(files_later=files_later)
         self.reset()
 
     def _look(self, opened: ExitStack) -> Onlooker | None:
@@ -90,7 +90,7 @@ class TrafficWatch:
             self.missing.append("short-lived")
         return onlooker
 
-    def _drop(self) -> None:
+    def _drop(self, *, files_later: bool) -> None:
         if sys.platform != "linux":
             return
         from portulan.system.linux.procfs import effective_capabilities
@@ -98,6 +98,7 @@ class TrafficWatch:
 
         polls = self._onlooker is not None and self._onlooker.events is None
         keep = (1 << _CAP_DAC_READ_SEARCH | 1 << _CAP_SYS_PTRACE) if polls else 0
+        keep |= 1 << _CAP_DAC_OVERRIDE if files_later else 0
         with suppress(OSError):  # a confined process may not even give up
             drop_rights(effective_capabilities() & keep)
 
@@ -122,10 +123,11 @@ class TrafficWatch:
 
     def step(self, most_s: float) -> None:
         """Count what comes within that time. Raises CannotTell when the interfaces are gone, MachineFailed when the file cannot be written."""
+        before = self.listening.packets
         for batch in self.listening.batches(most_s):
             self._take(batch)
         if self._onlooker is not None:
-            self._onlooker.catch_up()
+            self._onlooker.catch_up(busy=self.listening.packets > before)
 
     def _take(self, batch: Batch) -> None:
         if self.file is not None and batch.interface is not None:
@@ -144,7 +146,7 @@ class TrafficWatch:
         return self.now(every=True)
 
     def now(self, *, every: bool = False) -> Traffic:
-        """All that was counted so far. `every`: ask for the process of each flow, not of the largest alone."""
+        """All that was counted so far. `every`: ask for the processes of very many flows, not of the largest alone."""
         flows, times = self.table.finish()
         said = traffic_of(
             flows, times=times, origins=(self._origin(),), packets=self.table.packets, bytes_=self.table.bytes,
@@ -154,7 +156,7 @@ class TrafficWatch:
         if self._wanted:
             flows = picked(flows, with_ports(flows, self._wanted))
         if self._onlooker is not None:
-            said = _with_processes(said, flows, self._onlooker, len(flows.place) if every else _ASKED_AT_ONCE)
+            said = _with_processes(said, flows, self._onlooker, _ASKED_AT_END if every else _ASKED_AT_ONCE)
         return self._with_rates(said)
 
     def _origin(self) -> Origin:
@@ -185,7 +187,7 @@ class TrafficWatch:
             for row in said.ports for rate in (self._rates.get((row.transport, row.port), (None, None)),)
         )  # fmt: skip
         every = self._rates.get(("", None), (None, None))
-        return said._replace(ports=ports, packets_per_s=every[0], bytes_per_s=every[1])
+        return said._replace(ports=ports, packets_per_s=every[0], bytes_per_s=every[1], missing=tuple(self.missing))
 
 
 def _with_processes(said: Traffic, flows: Flows, onlooker: Onlooker, most: int) -> Traffic:

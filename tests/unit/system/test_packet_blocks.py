@@ -10,7 +10,9 @@ BLOCK = 1 << 15
 TAGGED, TPID_KNOWN, MERGED = 1 << 4, 1 << 6, 1 << 8
 
 
-def put_packet(memory, at, frame, *, hardware=1, network=14, kind=0, interface=3, protocol=0x0800, status=0, tag=0, tpid=0, length=None, time=(5, 7)):
+def put_packet(
+    memory, at, frame, *, hardware=1, network=14, kind=0, interface=3, protocol=0x0800, status=0, tag=0, tpid=0, length=None, time=(5, 7)
+):
     """As tpacket_rcv writes it; returns where the next begins."""
     mac = 86
     size = (mac + len(frame) + 7) // 8 * 8

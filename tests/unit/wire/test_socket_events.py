@@ -24,7 +24,19 @@ def test_a_record_in_both_families():
     data = memoryview(b"12345678" + record(2) + record(10))
     assert size == len(record(2))
     four, six = parse(data, 8), parse(data, 8 + size)
-    assert four == (Event.CONNECT, 77, 6, bytes(10) + b"\xff\xff\xc0\0\2\2", 40000, bytes(10) + b"\xff\xff\xc0\0\2\1", 443, 1234, "curl", 4026531840, 99)
+    assert four == (
+        Event.CONNECT,
+        77,
+        6,
+        bytes(10) + b"\xff\xff\xc0\0\2\2",
+        40000,
+        bytes(10) + b"\xff\xff\xc0\0\2\1",
+        443,
+        1234,
+        "curl",
+        4026531840,
+        99,
+    )
     assert (six.address, six.peer) == (bytes(15) + b"\2", bytes(15) + b"\1")
 
 

@@ -1,8 +1,8 @@
 import pytest
-from classic_bpf import Passing, run
 from hypothesis import given
 from hypothesis import strategies as st
 
+from classic_bpf import Passing, run
 from portulan.errors import ParseError
 from portulan.wire.socket_filter import (
     MOST_STEPS,

@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 
 STRIDE = 48 << 10
 """One cursor for so many bytes."""
-_FEW = 12
+FEW = 12
 """Cursors below which a loop is faster than columns."""
+STEPS = 16
+"""Records that cursors go between two looks at who has come to its end."""
 _SHIFTS = np.array([0, 8, 16, 24], np.uint32)
 _32 = np.uint32(32)
 
@@ -114,46 +116,62 @@ def _guess_starts(window: Window, start: int, stop: int) -> list[int]:
 
 
 def _march(window: Window, starts: Offsets, stop: int) -> tuple[list[Offsets], list[Offsets], Offsets]:
-    """All cursors go on until each comes to the start of the next. Gives places, the cursor of each, and where each cursor landed."""
-    form = window.form
-    words = window.buffer.view("<u4")
-    here, after = words[form.length_at // 4 :], words[form.length_at // 4 + 1 :]
-    swap, extra = form.order == ">", form.extra
-    count = len(starts)
-    cursors, who, ends = starts, np.arange(count), np.append(starts[1:], stop)
-    lands = np.full(count, -1, np.int64)
+    """All cursors go on until each comes to the start of the next. Gives places, the cursor of each, and where each cursor landed.
+
+    They go some steps before it is looked who has come to its end: what it found beyond is then left out.
+    """
+    last = window.have - window.form.head
+    cursors, who, ends = starts, np.arange(len(starts)), np.append(starts[1:], min(stop, last + 1))
+    lands = np.full(len(starts), -1, np.int64)
     places: list[Offsets] = []
     owners: list[Offsets] = []
-    last = window.have - form.head
-    while len(cursors) > _FEW:
-        if cursors[-1] > last:  # only the last cursor can come to the end of the window
-            lands[who[-1]] = cursors[-1]
-            cursors, who, ends = cursors[:-1], who[:-1], ends[:-1]
-            continue
-        places.append(cursors)
-        owners.append(who)
-        index = cursors >> 2
-        size = here.take(index)
-        if not form.blocks:
-            shift = _SHIFTS.take(cursors & 3)
-            size = size >> shift | after.take(index) << (_32 - shift)
-        landed = (size.byteswap() if swap else size) + cursors
-        if extra:
-            landed += extra
-        going = landed < ends
-        if form.blocks:
-            going &= landed > cursors  # a length of 0 would stand still
-        if going.all():
-            cursors = landed
+    while len(cursors) > FEW:
+        board = _steps(window, cursors)
+        inside = board[:-1] < ends
+        ahead = board[-1]
+        owner = np.broadcast_to(who, inside.shape)
+        if inside[-1].all():
+            places.append(board[:-1].ravel())
+            owners.append(owner.ravel())
         else:
-            done = ~going
-            lands[who[done]] = landed[done]
-            cursors, who, ends = landed[going], who[going], ends[going]
+            places.append(board[:-1][inside])
+            owners.append(owner[inside])
+        going = (ahead < ends) & (ahead > board[-2])  # a length of 0 stands still
+        if going.all():
+            cursors = ahead
+            continue
+        done = np.flatnonzero(~going)
+        lands[who[done]] = board[inside[:, done].sum(0), done]
+        cursors, who, ends = ahead[going], who[going], ends[going]
     for at, cursor, end in zip(cursors.tolist(), who.tolist(), ends.tolist(), strict=True):
         found, lands[cursor], _ = window.plain(at, end)
         places.append(np.array(found, np.int64))
         owners.append(np.full(len(found), cursor))
     return places, owners, lands
+
+
+def _steps(window: Window, cursors: Offsets) -> NDArray[np.int64]:
+    """Where each cursor is after 0, 1, … STEPS records. One that is past the end reads anything, and only goes further."""
+    form = window.form
+    words = window.buffer.view("<u4")
+    here, after = words[form.length_at // 4 :], words[form.length_at // 4 + 1 :]
+    board = np.empty((STEPS + 1, len(cursors)), np.int64)
+    board[0] = cursors
+    index = np.empty(len(cursors), np.int64)
+    for step in range(STEPS):
+        row, following = board[step], board[step + 1]
+        np.right_shift(row, 2, out=index)
+        size = here.take(index, mode="clip")
+        if not form.blocks:
+            shift = _SHIFTS.take(row & 3)
+            size >>= shift
+            size |= after.take(index, mode="clip") << (_32 - shift)
+        if form.order == ">":
+            size.byteswap(inplace=True)
+        np.add(size, row, out=following)
+        if form.extra:
+            following += form.extra
+    return board
 
 
 def _prove(
@@ -190,13 +208,14 @@ def _prove(
 def _judge(window: Window, offsets: Offsets, end: int) -> Walk:
     """Cursors do not look at what lengths they follow: the first that can not be ends the chain."""
     form = window.form
-    size = np.diff(offsets, append=end)
+    behind = np.append(offsets[1:], end)
+    size = behind - offsets
     bad = (size < form.least) | (size > form.most)
     if form.blocks:
         bad |= size & 3 != 0
-        whole = np.flatnonzero(~bad & (offsets + size <= window.have))
-        trailer = window.buffer.view(form.order + "u4").take((offsets[whole] + size[whole] >> 2) - 1)
-        bad[whole] = trailer != size[whole]
+        whole = len(offsets) - (end > window.have)  # all are there that something follows
+        trailer = window.buffer.view("<u4").take((behind[:whole] >> 2) - 1, mode="clip")
+        bad[:whole] |= (trailer.byteswap() if form.order == ">" else trailer) != size[:whole]
     if bad.any():
         first = int(bad.argmax())
         return Walk(offsets[:first], int(offsets[first]), sound=False)
@@ -213,7 +232,7 @@ def _whole(window: Window, offsets: Offsets, end: int, *, sound: bool) -> Walk:
 
 def agree(window: Window, at: int, fits: Callable[[int, int], bool]) -> bool:
     """Whether a few records in a row, as far as they are there, seem to be some: lengths that can be, and `fits(at, size)`."""
-    for _ in range(3):
+    for _ in range(2):
         if at > window.have - window.form.head:
             return True
         size = window.size(at)

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 SECOND = 10**9
 MOST_SECONDS = (1 << 63) // SECOND - 1
 """Beyond these, either way, a time has no room in 64 bits of nanoseconds: it is put there."""
-MOST_OFFSET = 1 << 40
-"""if_tsoffset beyond this, either way, puts any time beyond what has room."""
 
 
 def rate_of(resolution: int) -> int:
@@ -33,9 +31,20 @@ def nanoseconds(ticks: Ticks, rate: int, offset_s: NDArray[np.int64] | int) -> N
         return (ticks * np.uint64(SECOND // rate)).view(np.int64)
     seconds = ticks // np.uint64(rate)
     part = _part(ticks - seconds * np.uint64(rate), rate)
-    whole = np.minimum(seconds, np.uint64(MOST_OFFSET)).view(np.int64) + offset_s
-    total: NDArray[np.int64] = np.clip(whole, -MOST_SECONDS, MOST_SECONDS) * SECOND + part.view(np.int64)
+    total: NDArray[np.int64] = _moved(seconds, np.asarray(offset_s, np.int64)) * SECOND + part.view(np.int64)
     return total
+
+
+def _moved(seconds: Ticks, offset_s: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Seconds with what is to be added, within what has room: neither need have room itself."""
+    back = offset_s < 0
+    size = np.where(back, 0 - offset_s, offset_s).view(np.uint64)  # 0 - -2^63 is 2^63 as an unsigned number
+    most = np.uint64(MOST_SECONDS)
+    forth = np.minimum(seconds, most) + np.minimum(size, most)
+    before = back & (seconds < size)
+    moved = np.minimum(np.where(before, size - seconds, np.where(back, seconds - size, forth)), most).view(np.int64)
+    signed: NDArray[np.int64] = np.where(before, -moved, moved)
+    return signed
 
 
 def _part(ticks: Ticks, rate: int) -> Ticks:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from struct import Struct
+from struct import Struct, pack
 
 import numpy as np
 
 from portulan.wire.captures.chain import Form, Window, walk
 from portulan.wire.captures.gather import words_at
 from portulan.wire.captures.packets import Packets, Taken
+from portulan.wire.captures.resync import AHEAD, find, seem_pcap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,15 +33,20 @@ class PcapReader:
         self.head = head
         self.form = Form(head.order, head.captured_at, head.header, head.header, head.header, head.limit + head.header, blocks=False)
         self._four = Struct(head.order + "IIII").unpack_from
-        self._pattern = b""
+        self._upper = 0
 
     def take(self, buffer: NDArray[np.uint8], start: int, stop: int, have: int) -> Taken:
         """Records that begin in [start, stop) and are there as a whole; `have` bytes of the buffer are of the file."""
         window = Window(self.form, buffer, have, self._guess)
         if have - start >= self.form.head:  # times of a capture have the upper half of their seconds in common for 18 hours
-            self._pattern = buffer[start : start + 4].tobytes()[slice(2, 4) if self.form.order == "<" else slice(0, 2)]
+            self._upper = self._four(window.memory, start)[0] >> 16
         offsets, end, sound = walk(window, start, stop)
         return Taken(self._packets(buffer, offsets, end), end, sound)
+
+    def find(self, buffer: NDArray[np.uint8], low: int, have: int, *, at_end: bool, ahead: int = AHEAD) -> tuple[int, int]:
+        """Where from `low` on a chain of records can be proved, or -1; and up to where that is sure."""
+        header = self.head.header
+        return find(seem_pcap(self.head, buffer, have), low, have, at_end=at_end, ahead=ahead, head=header, kind_at=lambda _, kind: kind)
 
     def _packets(self, buffer: NDArray[np.uint8], offsets: NDArray[np.int64], end: int) -> Packets:
         head = self.head
@@ -63,9 +69,16 @@ class PcapReader:
         return Packets(offsets + head.header, captured, length.view(np.int64), seconds.view(np.int64), head.link, offsets)
 
     def _guess(self, window: Window, low: int, high: int) -> int:
-        memory, pattern = window.memory, self._pattern
+        for upper in (self._upper, self._upper + 1 & 0xFFFF):
+            at = self._seek(window, low, high, pack(self.form.order + "H", upper))
+            if at >= 0:
+                self._upper = upper
+                return at
+        return -1
+
+    def _seek(self, window: Window, low: int, high: int, pattern: bytes) -> int:
+        memory, left = window.memory, _TRIES
         back = 2 if self.form.order == "<" else 0
-        left = _TRIES
         for part in range(low, high, _STEP):
             piece = bytes(memory[part : min(part + _STEP, high) + back + 1])
             at = piece.find(pattern)
@@ -81,7 +94,7 @@ class PcapReader:
     def _agree(self, window: Window, at: int) -> bool:
         """Whether a few records in a row, as far as they are there, seem to be some."""
         form, most, last = self.form, 10**9 // self.head.tick_ns, window.have - self.form.head
-        for _ in range(3):
+        for _ in range(2):
             if at > last:
                 return True
             _, part, captured, length = self._four(window.memory, at)

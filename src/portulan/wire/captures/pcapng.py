@@ -10,6 +10,7 @@ from portulan.wire.captures.chain import STRIDE, Form, Window, agree, walk
 from portulan.wire.captures.clock import nanoseconds
 from portulan.wire.captures.magic import HEAD, LARGEST_RECORD, ORDER_MARK, SECTION, section_order
 from portulan.wire.captures.packets import Packets, Taken
+from portulan.wire.captures.resync import AHEAD, find, kind_at, seem_pcapng
 from portulan.wire.captures.section import MOST_INTERFACES, UNKNOWN, Interface, Section, parse_interface
 
 TYPE_CHECKING = False
@@ -49,33 +50,33 @@ class PcapngReader:
         parts: list[Packets] = []
         end, sound, reach = start, True, stop - start
         while sound and end < stop and have - end >= 8:
-            if not self._turn(buffer, end, have):
-                sound = section_order(memoryview(buffer), end) is not None if have - end >= 12 else True  # type: ignore[arg-type]
+            order = self._order_at(buffer, end, have)
+            if not order:
+                sound = order is None
                 break
-            part = self._section(buffer, end, min(stop, end + reach), have)
-            parts.append(part.packets)
-            came, (_, end, sound) = end, part
+            self.order = order
+            came = end
+            packets, end, sound = self._section(buffer, end, min(stop, end + reach), have)
+            parts.append(packets)
+            if not sound:
+                order = self._order_at(buffer, end, have)
+                sound, reach = order is None or order not in ("", self.order), STRIDE
             if end == came:
                 break
-            if not sound and self._another_order(buffer, end, have):
-                sound, reach = True, STRIDE
             reach *= 4
         return Taken(_joined(parts), end, sound)
 
-    def _turn(self, buffer: NDArray[np.uint8], at: int, have: int) -> bool:
-        """Take on the byte order of the section that begins there, if one does; False: it does not say."""
+    def find(self, buffer: NDArray[np.uint8], low: int, have: int, *, at_end: bool, ahead: int = AHEAD) -> tuple[int, int]:
+        """Where from `low` on a chain of blocks can be proved, or -1; and up to where that is sure."""
+        seem = seem_pcapng(self.order, buffer, have, lambda at, size, order: _can_be(buffer, at, size, order), at_end=at_end)
+        return find(seem, low, have, at_end=at_end, ahead=ahead, head=12, kind_at=kind_at(buffer, have))
+
+    def _order_at(self, buffer: NDArray[np.uint8], at: int, have: int) -> str | None:
+        """The byte order of the block there: its own if it begins a section. Empty: that does not say; None: it is not all there."""
         memory = memoryview(buffer)  # type: ignore[arg-type]
         if unpack_from("<I", memory, at)[0] != SECTION:
-            return True
-        order = section_order(memory, at) if have - at >= 12 else None
-        if order is None:
-            return False
-        self.order = order
-        return True
-
-    def _another_order(self, buffer: NDArray[np.uint8], at: int, have: int) -> bool:
-        memory = memoryview(buffer)  # type: ignore[arg-type]
-        return have - at >= 12 and unpack_from("<I", memory, at)[0] == SECTION and section_order(memory, at) not in (None, self.order)
+            return self.order
+        return (section_order(memory, at) or "") if have - at >= 12 else None
 
     def _section(self, buffer: NDArray[np.uint8], start: int, stop: int, have: int) -> Taken:
         """Blocks of one byte order: to the first section of another, and then that is not sound."""
@@ -97,11 +98,9 @@ class PcapngReader:
     def _bad(self, words: Numbers, index: Column, kinds: Numbers, sizes: Column) -> NDArray[np.bool_]:
         """Blocks whose lengths agree and that all the same can not be."""
         held = (kinds == ENHANCED) | (kinds == OBSOLETE)
-        bad: NDArray[np.bool_] = held.copy()
+        bad: NDArray[np.bool_] = held & (self._numbers(words[5:], index) > sizes - LEAST[ENHANCED])
         if held.all():
-            bad = self._numbers(words[5:], index) > sizes - 32
             return bad
-        bad[held] = self._numbers(words[5:], index[held]) > sizes[held] - 32
         for kind in (SECTION, INTERFACE, SIMPLE):
             bad |= (kinds == kind) & (sizes < LEAST[kind])
         sections = np.flatnonzero(kinds == SECTION)
@@ -119,7 +118,7 @@ class PcapngReader:
         for row in control.tolist():
             if kinds[row] == SECTION:
                 known.begin(row)
-            else:
+            elif known.room():
                 at = int(offsets[row])
                 known.add(row, parse_interface(memoryview(buffer)[at : at + int(sizes[row])], self.order))  # type: ignore[arg-type]
         self.interfaces = known.current()
@@ -173,11 +172,14 @@ class _Interfaces:
         self.base = len(self.numbers)
         self.changes.append((row, self.base, 0))
 
+    def room(self) -> bool:
+        """Whether the section may have one more."""
+        return len(self.numbers) - self.base < MOST_INTERFACES
+
     def add(self, row: int, interface: Interface) -> None:
         """An interface description."""
-        if len(self.numbers) - self.base < MOST_INTERFACES:
-            self.numbers.append(self._number(interface))
-            self.changes.append((row, self.base, len(self.numbers) - self.base))
+        self.numbers.append(self._number(interface))
+        self.changes.append((row, self.base, len(self.numbers) - self.base))
 
     def current(self) -> list[Interface]:
         """Of the section that is going on."""
@@ -214,6 +216,17 @@ class _Interfaces:
     def snap(self, which: Column | int) -> Column:
         """Most bytes captured of a packet."""
         return np.array([one.snap or LARGEST_RECORD for one in self.distinct], np.int64)[which]
+
+
+def _can_be(buffer: NDArray[np.uint8], at: int, size: int, order: str) -> bool:
+    """Of one block whose lengths agree: what `_bad` says of many."""
+    memory = memoryview(buffer)  # type: ignore[arg-type]
+    (kind,) = unpack_from(order + "I", memory, at)
+    if size < LEAST.get(kind, 12):
+        return False
+    if kind in (ENHANCED, OBSOLETE):
+        return bool(unpack_from(order + "I", memory, at + 20)[0] <= size - 32)
+    return kind != SECTION or (section_order(memory, at) == order and unpack_from(order + "H", memory, at + 12)[0] == 1)
 
 
 def _joined(parts: list[Packets]) -> Packets:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from struct import unpack_from
 
 from portulan.model.record import Record
-from portulan.wire.captures.clock import MOST_OFFSET, rate_of
+from portulan.wire.captures.clock import rate_of
 
 MOST_INTERFACES = 65_536
 """Of one section. Packets of later ones are of an unknown interface."""
@@ -50,6 +50,6 @@ def parse_interface(block: memoryview, order: str) -> Interface:
         if code == _RESOLUTION and size == 1:
             resolution = block[at]
         elif code == _OFFSET and size == 8:
-            offset_s = max(-MOST_OFFSET, min(unpack_from(order + "q", block, at)[0], MOST_OFFSET))
+            offset_s = unpack_from(order + "q", block, at)[0]
         at += size + 3 & ~3
     return Interface(link, snap, rate_of(resolution), offset_s)
