@@ -1,5 +1,6 @@
 import fcntl
 import os
+import re
 import signal
 import socket
 import struct
@@ -433,6 +434,19 @@ def test_an_interface_that_goes_away(pair):
     assert process.returncode == 3
     assert f"{DATAGRAMS}/udp" in out, "what was counted is told"
     assert "eth0 is gone" in error
+
+
+def test_what_was_lost_stands_in_the_file(pair, watchers, tmp_path):
+    first, second = pair
+    path = tmp_path / "kept.pcapng"
+    with second.enter(), TrafficWatch(["eth0"], write=str(path), processes=False) as watch:
+        send(first, second.address, 45_000, sizes=[1000])
+        watch.step(0.2)
+        answer = watch.finish()
+    assert answer.origins[0].dropped > 1000
+    said = second.run(["capinfos", "-M", str(path)], root=watchers).stdout
+    assert f"Number of packets in file = {answer.packets}" in re.sub(r"Number of packets: +", "Number of packets in file = ", said)
+    assert path.read_bytes()[-60:].count(answer.origins[0].dropped.to_bytes(8, sys.byteorder)) == 1
 
 
 def test_packets_to_a_pipe(pair, watchers):

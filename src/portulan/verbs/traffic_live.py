@@ -143,6 +143,9 @@ class TrafficWatch:
             self._take(batch)
         if self._onlooker is not None:
             self._onlooker.catch_up()
+        heard = self.listening.interfaces
+        if self.file is not None and len(heard) == 1:  # of several, nobody knows which one lost how many
+            self.file.lost(heard[0].number, self.listening.dropped)
         return self.now(every=True)
 
     def now(self, *, every: bool = False) -> Traffic:
