@@ -192,7 +192,8 @@ def test_interfaces_that_are_not_there(pair):
             heard(ear)
             (number,) = (one.number for one in ear.interfaces)
             set_up(second.netlink, number, up=False)
-            heard(ear)
+            heard(ear, 0.7)
+            assert ear.off == ["eth0"]
             with pytest.raises(CannotTell) as raised:
                 Listening(["eth0"])
             assert raised.value.code == "traffic.interface-down"

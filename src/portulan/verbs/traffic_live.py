@@ -190,7 +190,12 @@ class TrafficWatch:
             for row in said.ports for rate in (self._rates.get((row.transport, row.port), (None, None)),)
         )  # fmt: skip
         every = self._rates.get(("", None), (None, None))
-        return said._replace(ports=ports, packets_per_s=every[0], bytes_per_s=every[1], missing=tuple(self.missing))
+        return said._replace(
+            ports=ports,
+            packets_per_s=every[0],
+            bytes_per_s=every[1],
+            missing=(*self.missing, *(["interface-off"] if self.listening.off else [])),
+        )
 
 
 def _with_processes(said: Traffic, flows: Flows, onlooker: Onlooker, most: int) -> Traffic:
