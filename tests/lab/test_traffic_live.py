@@ -450,6 +450,19 @@ def test_what_was_lost_stands_in_the_file(pair, watchers, tmp_path):
     assert path.read_bytes()[-60:].count(answer.origins[0].dropped.to_bytes(8, sys.byteorder)) == 1
 
 
+def test_a_disk_that_fills(sandbox, peers, tmp_path):
+    first, second = sandbox.host("first"), sandbox.host("second", root=peers)
+    sandbox.link(first, second)
+    words = f"mount -t tmpfs -o size=256k none {tmp_path} && exec {PORTULAN} traffic -i eth0 -w {tmp_path}/kept --no-processes"
+    process = second.start(["sh", "-c", words], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert "Listening on eth0." in process.stderr.readline()
+    send(first, second.address, 1000, sizes=[1000])
+    out, error = process.communicate(timeout=30)
+    assert process.returncode == 4
+    assert f"{DATAGRAMS}/udp" in out
+    assert "No space left" in error
+
+
 def test_packets_to_a_pipe(pair, watchers):
     first, second = pair
     process = second.start(
