@@ -1,5 +1,6 @@
 import fcntl
 import os
+import re
 import signal
 import socket
 import struct
@@ -191,7 +192,8 @@ def test_interfaces_that_are_not_there(pair):
             heard(ear)
             (number,) = (one.number for one in ear.interfaces)
             set_up(second.netlink, number, up=False)
-            heard(ear)
+            heard(ear, 0.7)
+            assert ear.off == ["eth0"]
             with pytest.raises(CannotTell) as raised:
                 Listening(["eth0"])
             assert raised.value.code == "traffic.interface-down"
@@ -433,6 +435,32 @@ def test_an_interface_that_goes_away(pair):
     assert process.returncode == 3
     assert f"{DATAGRAMS}/udp" in out, "what was counted is told"
     assert "eth0 is gone" in error
+
+
+def test_what_was_lost_stands_in_the_file(pair, watchers, tmp_path):
+    first, second = pair
+    path = tmp_path / "kept.pcapng"
+    with second.enter(), TrafficWatch(["eth0"], write=str(path), processes=False) as watch:
+        send(first, second.address, 45_000, sizes=[1000])
+        watch.step(0.2)
+        answer = watch.finish()
+    assert answer.origins[0].dropped > 1000
+    said = second.run(["capinfos", "-M", str(path)], root=watchers).stdout
+    assert f"Number of packets in file = {answer.packets}" in re.sub(r"Number of packets: +", "Number of packets in file = ", said)
+    assert path.read_bytes()[-60:].count(answer.origins[0].dropped.to_bytes(8, sys.byteorder)) == 1
+
+
+def test_a_disk_that_fills(sandbox, peers, tmp_path):
+    first, second = sandbox.host("first"), sandbox.host("second", root=peers)
+    sandbox.link(first, second)
+    words = f"mount -t tmpfs -o size=256k none {tmp_path} && exec {PORTULAN} traffic -i eth0 -w {tmp_path}/kept --no-processes"
+    process = second.start(["sh", "-c", words], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert "Listening on eth0." in process.stderr.readline()
+    send(first, second.address, 1000, sizes=[1000])
+    out, error = process.communicate(timeout=30)
+    assert process.returncode == 4
+    assert f"{DATAGRAMS}/udp" in out
+    assert "No space left" in error
 
 
 def test_packets_to_a_pipe(pair, watchers):

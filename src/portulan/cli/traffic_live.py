@@ -9,7 +9,7 @@ from time import monotonic
 from portulan.cli.face import Face
 from portulan.cli.screen import QUIT, Screen, fit
 from portulan.cli.stopping import Stop
-from portulan.errors import BadInput, CannotTell
+from portulan.errors import BadInput, CannotTell, MachineFailed
 from portulan.text.traffic import amount, door, headline, holders, origin_lines, says, service_name
 from portulan.text.traffic_live import kept, listening, missing, notes, untold
 from portulan.text.voice import mark
@@ -91,7 +91,8 @@ def run(
         bucket_s=bucket_s, top=top, **({} if cap is None else {"cap": cap}),
     )  # fmt: skip
     end_s = None if duration_s is None else monotonic() + duration_s
-    stop, gone = Stop(), None
+    stop = Stop()
+    gone: CannotTell | MachineFailed | None = None
     with watch:
         try:
             if screen is not None:
@@ -100,8 +101,10 @@ def run(
                 if not options.json and not options.jsonl:
                     face.note(listening(face.voice, (one.name for one in watch.listening.interfaces), watch.listening.left_out))
                 _count(watch, stop, end_s, interval_s if options.jsonl else None, show)
-        except CannotTell as error:  # the interface is no more: what was counted is told all the same
+        except (CannotTell, MachineFailed) as error:  # no interface any more, or a full disk: what was counted is told all the same
             gone = error
+            if isinstance(error, MachineFailed):
+                watch.file = None
         with stop:
             answer = watch.finish()
     show(answer)

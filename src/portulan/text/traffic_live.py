@@ -25,6 +25,7 @@ UNTOLD: dict[str, str] = {
 """Why no process is named for a flow, by its code."""
 MISSING: dict[str, str] = {
     "short-lived": mark("which processes had connections that were over in a moment: following them needs CAP_BPF and CAP_PERFMON"),
+    "interface-off": mark("what would pass, were every interface that was asked for switched on"),
     "sock_diag.missing": mark("which processes the flows belong to: this kernel cannot list its sockets"),
 }
 """What could not be had at all, by its code."""

@@ -80,6 +80,8 @@ class Listening:
         self.packets = self.bytes = self.merged = 0
         self.gone: list[str] = []
         """Named interfaces that are no more."""
+        self.off: list[str] = []
+        """Named interfaces that are switched off."""
         self._next_look_s = monotonic() + _LOOK_S
         self._last_s = 0.0
 
@@ -165,6 +167,7 @@ class Listening:
         for number, one in self.heard.items():
             if number not in now and one.name not in self.gone:
                 self.gone.append(one.name)
+        self.off = [one.name for number, one in self.heard.items() if number in now and not now[number].up]
         if not self.heard.keys() & now.keys():
             raise CannotTell("traffic.interface-gone", names=", ".join(self.gone), packets=self.packets)
 

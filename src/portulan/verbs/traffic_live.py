@@ -143,6 +143,9 @@ class TrafficWatch:
             self._take(batch)
         if self._onlooker is not None:
             self._onlooker.catch_up()
+        heard = self.listening.interfaces
+        if self.file is not None and len(heard) == 1:  # of several, nobody knows which one lost how many
+            self.file.lost(heard[0].number, self.listening.dropped)
         return self.now(every=True)
 
     def now(self, *, every: bool = False) -> Traffic:
@@ -187,7 +190,12 @@ class TrafficWatch:
             for row in said.ports for rate in (self._rates.get((row.transport, row.port), (None, None)),)
         )  # fmt: skip
         every = self._rates.get(("", None), (None, None))
-        return said._replace(ports=ports, packets_per_s=every[0], bytes_per_s=every[1], missing=tuple(self.missing))
+        return said._replace(
+            ports=ports,
+            packets_per_s=every[0],
+            bytes_per_s=every[1],
+            missing=(*self.missing, *(["interface-off"] if self.listening.off else [])),
+        )
 
 
 def _with_processes(said: Traffic, flows: Flows, onlooker: Onlooker, most: int) -> Traffic:
