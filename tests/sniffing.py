@@ -31,7 +31,7 @@ def kept(host, path, interface=""):
                     if done.is_set():
                         return
                     continue
-                if interface == "lo" and place[2] == OUTGOING:  # there everything is seen twice
+                if place[0] == "lo" and place[2] == OUTGOING:  # there everything is seen twice
                     continue
                 now = time.time_ns()
                 file.write(struct.pack("<IIII", now // 10**9, now % 10**9 // 1000, len(data), len(data)) + data)
