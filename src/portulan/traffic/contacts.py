@@ -34,7 +34,7 @@ FIN, SYN, RST, PSH, ACK, URG = 1, 2, 4, 8, 16, 32
 OPENS, ACCEPTS, RESETS = 1, 2, 4
 _LEAST_INIT_ACK = 24
 """RFC 9260: an INIT ACK has at least 20 bytes and a cookie; an ABORT has four and a cause."""
-_TRACEROUTE = 33434, 33534
+TRACEROUTE = 33434, 33534
 """Where traceroute sends datagrams that nobody should answer."""
 _SYSTEM = 1024
 
@@ -180,7 +180,6 @@ def _contacts(flows: Flows, sides: _Sides, strange: Bools, lone_ack: Bools, tcp:
     accepted &= ~strange & ~lone_ack
     at_ns = _times(to.first_ns)
     back_ns = np.maximum(_times(back.first_ns), at_ns)
-    ignored = (flows.transport == UDP) & ~came_back & (sides.port >= _TRACEROUTE[0]) & (sides.port <= _TRACEROUTE[1])
     went_on = tcp & ~strange & ~lone_ack & ~came_back & ((to.flags & ACK) > 0)
     return Contacts(
         source=sides.source,
@@ -196,7 +195,7 @@ def _contacts(flows: Flows, sides: _Sides, strange: Bools, lone_ack: Bools, tcp:
         strange=strange,
         closed_ns=np.where(tcp & ((to.opened & RESETS) > 0), np.maximum(_times(to.last_ns), at_ns), NEVER),
         spoke=to.payload > 0,
-        went_on=went_on | ignored,
+        went_on=went_on,
         doubtful=(flows.transport != TCP) | lone_ack,
     )
 

@@ -15,7 +15,7 @@ import numpy as np
 from portulan.model.record import Record
 from portulan.model.scanner import Outcome, Scanners, Verdict
 from portulan.traffic.backscatter import Backscatter
-from portulan.traffic.contacts import NEVER, TCP, UDP, Contacts, Replies, append, cut, join, networks, nobody, sort_out
+from portulan.traffic.contacts import NEVER, TCP, TRACEROUTE, UDP, Contacts, Replies, append, cut, join, networks, nobody, sort_out
 from portulan.traffic.novelty import Met, mix
 from portulan.traffic.sightings import instant, of_replies, of_source, of_street
 from portulan.traffic.sources import Contact, Sources
@@ -296,7 +296,8 @@ class Doorkeeper:
         outcome = np.where(
             heard, np.where(rows.answer_ns <= rows.refuse_ns, _ANSWERED, _REFUSED), np.where(rows.icmp > 0, _REFUSED, _SILENT)
         )
-        outcome[~heard & rows.went_on] = _UNSEEN
+        if not self.settings.both_ways:
+            outcome[~heard & rows.went_on] = _UNSEEN
         own = np.isin(mix(salt, _OWN, rows.destination), self._own_addresses) & ((rows.transport == TCP) | (rows.transport == UDP))
         doors = mix(salt, _OWN, rows.destination, rows.transport, rows.port)
         is_open = own & np.isin(doors, self._own_open)
@@ -307,15 +308,15 @@ class Doorkeeper:
         known_ns[answered] += grace_ns
         # Where nothing shows that answers would be seen, silence waits until something does.
         mute = (outcome == _SILENT) & ~sure
+        excused = is_open | ((rows.transport == UDP) & (rows.port >= TRACEROUTE[0]) & (rows.port <= TRACEROUTE[1]))
         for begin_ns, end_ns in self._gaps:
-            outcome[mute & (rows.at_ns <= end_ns) & (late >= begin_ns)] = _UNSEEN
-        mute &= outcome == _SILENT
+            excused |= (rows.at_ns <= end_ns) & (late >= begin_ns)
         known_ns[mute] = np.maximum(known_ns[mute], self._both_ways_ns)
         known_ns[sure] = rows.at_ns[sure]
         if not grace_ns:  # the end: ICMP said it, whenever
             told = ~heard & (outcome == _REFUSED)
             known_ns[told] = rows.at_ns[told]
-        return _Outcomes(known_ns, outcome, sure, is_open & (outcome == _SILENT), abandoned)
+        return _Outcomes(known_ns, outcome, sure, excused & mute, abandoned)
 
     def _walk(self, rows: Contacts, found: _Outcomes) -> Iterator[Scanner]:
         salt, nets = self.settings.salt, networks(rows.destination)

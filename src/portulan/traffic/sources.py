@@ -32,7 +32,7 @@ class Contact(Record):
     sure: bool
     """A failure whatever the answer: the door is one that is closed, or nobody honest asks like this."""
     excused: bool
-    """No answer from a door that is open: the packet was lost."""
+    """No answer that says nothing: from a door that is open (the packet was lost), while packets were missed, to a traceroute."""
     abandoned: bool
     """Answered, and ended by the source with a reset at once, without a word: it wanted to know, not to talk."""
     learns: bool
@@ -117,13 +117,13 @@ class Source:
 
     def _counts(self, contact: Contact) -> bool:
         """Whether a contact without an answer says anything."""
+        if contact.excused:
+            return False
         if contact.outcome is Outcome.UNSEEN:
             self.unseen += 1
             return contact.sure
-        if contact.excused:
-            return False
-        # Of a source of which only one direction is seen, silence is what would be seen anyhow.
-        one_way = self.unseen and not self.answered
+        # Of a source of which only one direction is seen, silence is what would be seen anyhow. A few such contacts are not enough: they can be feigned.
+        one_way = self.unseen * 2 >= self.contacts and not self.answered
         return contact.sure or contact.outcome is Outcome.REFUSED or not one_way
 
     def _keep(self, contact: Contact, steps: Steps) -> None:

@@ -249,10 +249,17 @@ def test_a_capture_of_one_direction_cannot_be_judged():
 
 
 def test_a_source_of_which_one_direction_is_seen_cannot_be_judged():
-    packets = [packet for packet in ports(connection) if packet.source == THEM] + ports(silent, numbers=range(300, 320))
+    packets = [packet for packet in ports(connection) if packet.source == THEM] + ports(silent, numbers=range(300, 306))
     answer = judge(HEARD, packets)
     assert not answer.rows
     assert answer.cannot_judge == 1
+
+
+@pytest.mark.parametrize(
+    "feigned", [datagram(0, THEM, US, 33434), [*silent(0, THEM, US, 7), *silent(0.001, THEM, US, 7, flags=ACK)]], ids=["traceroute", "ack"]
+)
+def test_a_scanner_cannot_pretend_that_it_is_seen_one_way(feigned):
+    assert only(judge(HEARD, feigned, ports(silent))).sources == (THEM,)
 
 
 def test_answers_alone_are_no_backscatter_where_one_direction_is_seen():
