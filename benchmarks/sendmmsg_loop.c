@@ -1,7 +1,7 @@
 /* How many SYNs a second this kernel takes from a C program: as many frames as asked, each with another port and source port, by sendmmsg() on a packet
- * socket that bypasses queueing disciplines. Used by bench_scan.py.
+ * socket that bypasses queueing disciplines. Used by bench_scan.py and bench_traffic_live.py.
  *
- *   sendmmsg_loop INTERFACE SOURCE-MAC TARGET-MAC SOURCE-ADDRESS TARGET-ADDRESS COUNT        prints the seconds it took
+ *   sendmmsg_loop INTERFACE SOURCE-MAC TARGET-MAC SOURCE-ADDRESS TARGET-ADDRESS COUNT [RATE]  prints the seconds it took
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -14,7 +14,7 @@
 #include <time.h>
 #include <linux/if_ether.h>
 
-enum { BATCH = 1024, SIZE = 58, IP = 14, TCP = 34 };
+enum { BATCH = 1024, PACED = 32, SIZE = 58, IP = 14, TCP = 34 };
 static unsigned char frames[65536][SIZE];
 static struct mmsghdr messages[65536];
 static struct iovec parts[65536];
@@ -58,10 +58,19 @@ static void build(unsigned char *frame, char **words, unsigned port)
     put_sum(tcp + 16, sum(tcp, 24) + sum(ip + 12, 8) + 6 + 24);
 }
 
+static double since(const struct timespec *begun)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec - begun->tv_sec + (now.tv_nsec - begun->tv_nsec) / 1e9;
+}
+
 int main(int count, char **words)
 {
-    if (count != 7)
+    if (count != 7 && count != 8)
         return 2;
+    double rate = count == 8 ? atof(words[7]) : 0;
+    int batch = rate ? PACED : BATCH;
     int one = 1, wanted = atoi(words[6]), done = 0, out = socket(AF_PACKET, SOCK_RAW, 0);
     struct sockaddr_ll there = {.sll_family = AF_PACKET, .sll_ifindex = if_nametoindex(words[1])};
     setsockopt(out, SOL_PACKET, PACKET_QDISC_BYPASS, &one, sizeof one);
@@ -72,18 +81,19 @@ int main(int count, char **words)
         parts[i] = (struct iovec){frames[i], SIZE};
         messages[i].msg_hdr = (struct msghdr){.msg_iov = &parts[i], .msg_iovlen = 1};
     }
-    struct timespec begun, ended;
+    struct timespec begun;
     clock_gettime(CLOCK_MONOTONIC, &begun);
     while (done < wanted) {
-        int from = done & 65535, most = wanted - done < BATCH ? wanted - done : BATCH;
+        int from = done & 65535, most = wanted - done < batch ? wanted - done : batch;
         if (most > 65536 - from)
             most = 65536 - from;
         int sent = sendmmsg(out, messages + from, most, 0);
         if (sent < 0)
             return perror("sendmmsg"), 1;
         done += sent;
+        while (rate && since(&begun) < done / rate)
+            ;
     }
-    clock_gettime(CLOCK_MONOTONIC, &ended);
-    printf("%.6f\n", ended.tv_sec - begun.tv_sec + (ended.tv_nsec - begun.tv_nsec) / 1e9);
+    printf("%.6f\n", since(&begun));
     return 0;
 }

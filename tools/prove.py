@@ -175,6 +175,59 @@ PROOFS = (
         "Of the very probes that mtr sends (captured), on paths with losses, our loss, mean, least, greatest, deviation and jitter are those that mtr prints: losses within one probe, the others within 0.3 ms and "
         "what mtr was woken late by, as its greatest shows.",
     ),
+    Proof(
+        "captures", 400, "proofs_captures:against_loop",
+        "Captures drawn by lot (pcap in all dialects, pcapng with sections of both byte orders, interfaces of any clock that come at any place, packets in all three forms, packets that look "
+        "like records), two of three of them spoilt (bytes changed, lost, added, lengths that land anywhere, cut off), read with windows from 1 byte on, in pieces that begin where it was guessed, at "
+        "records, or anywhere, with and without going on behind damage: each packet's bytes, length, time, interface and place, how the file ends and where, and what was passed over are those of a plain loop.",
+    ),
+    Proof(
+        "captures-cut", 60, "proofs_captures:cut_and_flipped",
+        "Of a small capture every truncation, and every byte of a header changed in four ways, reads as the plain loop reads it.",
+    ),
+    Proof(
+        "traffic-stacks", 400, "proofs_traffic:stacks",
+        "Packets of every stack of headers that is read (Ethernet with VLAN tags, QinQ, MPLS, PPPoE, SNAP, FabricPath, 802.1ah, 802.1BR; SLL, SLL2, raw IP, loopback, PPP; IPv4 options and "
+        "fragments, IPv6 extension and routing headers; GRE, VXLAN, IP in IP, 6in4, MPLS in IP, from outside and inside; TCP, UDP, SCTP, DCCP, UDP-Lite, ICMP errors), a fifth of them cut anywhere, are "
+        "told as they were made: addresses, ports, flags, payload, flows, what ICMP refused, and why the others have no ports.",
+    ),
+    Proof(
+        "traffic-laws", 400, "proofs_traffic:laws",
+        "The table of flows is the same in whatever batches packets come, in whatever order, in however many tables that are merged, with whatever hash (one of 0 bits too), and it is that of a plain loop.",
+    ),
+    Proof(
+        "traffic-caps", 400, "proofs_traffic:caps",
+        "With a cap, no more flows than that are told apart, and every packet is counted once: with a flow, by a reason, or as past the cap.",
+    ),
+    Proof(
+        "traffic-truncations", 200, "proofs_traffic:damage",
+        "Every truncation of packets of every stack, and every byte of their headers changed: each is told or counted aside, and nothing is believed that is not there.",
+    ),
+    Proof(
+        "traffic-pieces", 200, "proofs_traffic:pieces",
+        "Several files are one capture, in any order; read in pieces that begin at true or false guesses, by workers of which some fail, they give what one process reads.",
+    ),
+    Proof(
+        "traffic-processes", 50, "proofs_traffic_live:processes",
+        "While four programs make 240 connections to ports of three servers, most of them over in less than a millisecond (TCP and UDP, both IP versions; ended by either "
+        "side, by a reset, by half, or refused), `portulan traffic` names the process of each flow, on the host that asks and on the one that answers, and nobody else; "
+        "no packet that the interface counted is missing.",
+    ),
+    Proof(
+        "scanners", 64, "proofs_scanners:single",
+        "Each scan made for real, captured at its target, is reported by `portulan scanners`, and nobody else is: nmap (-sS -sT -sU -sF -sN -sX -sA -sW -sM -sY, -T2 to -T5, decoys, fragments, "
+        "a source port of 53, networks), masscan, zmap and our own (SYN, connect, UDP, a network), with a host that refuses and with one whose firewall drops; after six first contacts at most, judged by "
+        "answers alone and by what the host has open.",
+    ),
+    Proof(
+        "scanners-slow", 12, "proofs_scanners:slow",
+        "The same at the pace of -T1 (15 s), -T0 (five minutes) and one port a minute, by a clock that is not real: recorded contacts are played again so far apart.",
+    ),
+    Proof(
+        "scanners-ordinary", 40, "proofs_scanners:ordinary",
+        "Of 1,000 clients of a busy server with 5 % dead ports, of the web, of a server that is down, of 300 behind one address, of peers of which most are gone, of logs, traces and what is "
+        "meant for all of a link, nobody is reported.",
+    ),
 )  # fmt: skip
 """In the order in which they run. Later ones are added here."""
 

@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.lab, pytest.mark.peer]
 NO = (
     "portulan 8443", "portulan lookup postgrse", "portulan why 80", "portulan why 40000", "portulan why 5001",
     "portulan why 443    # as an ordinary user", "portulan conflicts /srv/shop", "portulan reach 5000 --from everyone", "portulan audit",
-    "portulan trace db-01:5432", "portulan trace db-01:25", "portulan audit --policy /srv/portulan.toml --ignore cleartext.http",
+    "portulan trace db-01:5432", "portulan trace db-01:25", "portulan scanners --read /srv/night.pcapng --all", "portulan audit --policy /srv/portulan.toml --ignore cleartext.http",
 )  # fmt: skip
 """Examples whose answer is no."""
 
@@ -25,6 +25,7 @@ def normal(text):
     text = re.sub(r"\d+", "N", text)
     # How quick and how sure a round trip is depends on what else runs.
     text = re.sub(r" ± N\.N|< (?=N\.N ms)", "", text)
+    text = re.sub(r"(?<=in |· )N(\.N)? m?s\b", "TIME", text)
     # A connection's ephemeral port falls on another cell of the map each time.
     text = "\n".join(line for line in text.splitlines() if not re.match(r"\s*N[ |][-.:#o+ ]{64}", line))
     return re.sub(r"[ ]+", " ", text)

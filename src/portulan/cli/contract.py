@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import reduce
 from operator import or_
 from typing import Any, get_args, get_type_hints
@@ -25,11 +26,17 @@ from portulan.model.port import Port, Transport
 from portulan.model.reach import Outcome, Place, Way
 from portulan.model.scan import HostSeen, Pass, PortSeen, Shard
 from portulan.model.scan_diff import Difference, OneSided
+from portulan.model.scanner import Scanner
 from portulan.model.stop import Refusal, Step, Target, Verdict
+from portulan.model.traffic import Aside, Bucket, FlowRow, HostTraffic, Origin, PortTraffic
 from portulan.model.who import Remedy
 from portulan.model.why import Attempt, Cause, Caution, Holder, Suspect
 from portulan.model.why import Way as WayOut
 
+_TRAFFIC: dict[str, Any] = {
+    "origins": tuple[Origin, ...], "packets": int, "bytes": int, "flows": int, "began_at": datetime | None, "ended_at": datetime | None,
+    "aside": tuple[Aside, ...], "cap": int,
+}  # fmt: skip
 ENVELOPES: dict[str, tuple[type, dict[str, Any]]] = {
     "ls": (Endpoint, {"host": str, "source": str, "ephemeral": tuple[int, int] | None, "namespaces": tuple[Namespace, ...]}),
     "who": (
@@ -81,6 +88,17 @@ ENVELOPES: dict[str, tuple[type, dict[str, Any]]] = {
     ),
     "scan-host": (OneSided, {"host": str, "addresses": tuple[str, ...], "foreign": tuple[str, ...], "agreed": int, "passes": tuple[Pass, ...]}),
     "diff": (Difference, {"before": str, "after": str, "addresses": int, "skipped": tuple[str, ...]}),
+    "traffic": (PortTraffic, _TRAFFIC),
+    "traffic-hosts": (HostTraffic, _TRAFFIC),
+    "traffic-flows": (FlowRow, _TRAFFIC),
+    "traffic-time": (Bucket, _TRAFFIC),
+    "scanners": (
+        Scanner,
+        {
+            "judged": int, "benign": int, "undecided": int, "cannot_judge": int, "forgotten": int, "began_at": datetime | None, "ended_at": datetime | None,
+            "origins": tuple[Origin, ...],
+        },
+    ),
     "lookup": (Entry, {"unknown": tuple[str, ...]}),
     "map": (Stretch, {"host": str, "transport": Transport | None, "ephemeral": tuple[int, int] | None, "counts": dict[str, int]}),
     "lease": (Lease, {}),

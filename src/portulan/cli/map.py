@@ -20,6 +20,9 @@ EXAMPLES = (
     ("portulan map --transport udp", mark("UDP only")),
 )
 FORMATS = (".png", ".svg")
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from portulan.cli.map_font import FontFile
 
 
 def arguments(parser: argparse.ArgumentParser, voice: Voice) -> None:
@@ -36,7 +39,7 @@ def run(options: argparse.Namespace, face: Face) -> int:
     from portulan.verbs.map import port_map
 
     # A wrong name is said before the machine is asked.
-    path = _target(options.output) if options.output is not None else None
+    path = target_of(options.output) if options.output is not None else None
     drawn = port_map(options.transport, source=options.source)
     show(drawn, face, path, json=options.json)
     return 0
@@ -89,7 +92,7 @@ def _window(face: Face) -> tuple[int, int | None]:
     return face.width, None
 
 
-def _target(text: str) -> Path:
+def target_of(text: str) -> Path:
     """The file to write, its links followed. Raises BadInput for a name without a format that we can write."""
     path = Path(text)
     if path.suffix.lower() not in FORMATS:
@@ -105,22 +108,34 @@ def _save(drawn: PortMap, face: Face, path: Path) -> None:
         data = build_svg(drawn, face.voice)
     else:
         data = _png(drawn, face)
+    save(path, data, face)
+
+
+def save(path: Path, data: bytes, face: Face) -> None:
+    """Write a picture and say where it is. Raises BadInput."""
     _write(path, data)
     face.note(face.voice.say("Written: {path}", path=str(path)))
 
 
 def _png(drawn: PortMap, face: Face) -> bytes:
     """The PNG in the reader's language, or in English where no font has its characters."""
-    from portulan.cli.map_font import find_font
     from portulan.cli.map_png import build_png
 
+    voice, font = font_of(face)
+    return build_png(drawn, voice, font)
+
+
+def font_of(face: Face) -> tuple[Voice, FontFile | None]:
+    """The language for the words of a PNG and the font for them: English where no font has the reader's characters, which is said."""
+    from portulan.cli.map_font import find_font
+
     if face.voice.language != "ja":
-        return build_png(drawn, face.voice)
+        return face.voice, None
     font = find_font()
     if font is None:
         face.note(face.voice.say(words.ENGLISH_ONLY))
-        return build_png(drawn, Voice("en"))
-    return build_png(drawn, face.voice, font)
+        return Voice("en"), None
+    return face.voice, font
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -13,11 +13,13 @@ from portulan.model.port import port_class
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from PIL.Image import Image
     from PIL.ImageDraw import ImageDraw
 
     from portulan.cli.map_font import FontFile
-    from portulan.cli.map_shapes import Grid, Shape
+    from portulan.cli.map_shapes import Grid, Shape, Sheet
     from portulan.model.picture import PortMap
     from portulan.text.voice import Voice
 
@@ -27,22 +29,27 @@ _ANCHORS = {"start": "ls", "middle": "ms", "end": "rs"}
 
 def build_png(drawn: PortMap, voice: Voice, font: FontFile | None = None) -> bytes:
     """The picture as a PNG file, its words in `font` or else in Pillow's own (which is Latin only)."""
+    sheet = compose(drawn, voice)
+    return sheet_png(sheet, voice.language, font, [(_cells(drawn, grid), (grid.x, grid.y)) for grid in sheet.grids])
+
+
+def sheet_png(sheet: Sheet, language: str, font: FontFile | None, cells: Sequence[tuple[Image, tuple[int, int]]] = ()) -> bytes:
+    """A sheet as a PNG file; `cells` are its grids, drawn, and where they belong."""
     from io import BytesIO
 
     from PIL import Image, ImageDraw
     from PIL.PngImagePlugin import PngInfo
 
-    sheet = compose(drawn, voice)
     image = Image.new("RGB", (sheet.width, sheet.height), PAGE)
-    for grid in sheet.grids:
-        image.paste(_cells(drawn, grid), (grid.x, grid.y))
+    for drawn, place in cells:
+        image.paste(drawn, place)
     pen = ImageDraw.Draw(image)
     for shape in sheet.shapes:
         _draw(shape, pen, font)
     # For readers that cannot see the picture: the keywords are those of the PNG specification, section 11.3.3.2.
     notes = PngInfo()
-    notes.add_itxt("Title", sheet.title, voice.language)
-    notes.add_itxt("Description", sheet.description, voice.language)
+    notes.add_itxt("Title", sheet.title, language)
+    notes.add_itxt("Description", sheet.description, language)
     out = BytesIO()
     image.save(out, "PNG", optimize=True, pnginfo=notes)
     return out.getvalue()

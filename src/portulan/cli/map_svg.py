@@ -12,10 +12,10 @@ from portulan.text.map import describe
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from portulan.cli.map_palette import Colour
-    from portulan.cli.map_shapes import Grid, Shape
+    from portulan.cli.map_shapes import Grid, Shape, Sheet
     from portulan.model.picture import PortMap
     from portulan.text.voice import Voice
 
@@ -25,16 +25,25 @@ FONTS = "system-ui, 'Noto Sans', 'Noto Sans CJK JP', 'Hiragino Sans', 'Yu Gothic
 def build_svg(drawn: PortMap, voice: Voice) -> bytes:
     """The picture as an SVG file; the same values give the same bytes."""
     sheet = compose(drawn, voice)
+    cells = [
+        line
+        for grid in sheet.grids
+        for line in ('<g shape-rendering="crispEdges">', *_quiet_cells(drawn, grid), *_open_cells(drawn, grid, voice), "</g>")
+    ]
+    return sheet_svg(sheet, voice.language, cells)
+
+
+def sheet_svg(sheet: Sheet, language: str, cells: Sequence[str] = ()) -> bytes:
+    """A sheet as an SVG file; `cells` are its grids, drawn."""
     lines = [
         '<?xml version="1.0" encoding="UTF-8"?>',
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{sheet.width}" height="{sheet.height}" viewBox="0 0 {sheet.width} {sheet.height}"',
-        f'role="img" aria-labelledby="title description" xml:lang="{voice.language}" font-family="{FONTS}">',
+        f'role="img" aria-labelledby="title description" xml:lang="{language}" font-family="{FONTS}">',
         f'<title id="title">{_escape(sheet.title)}</title>',
         f'<desc id="description">{_escape(sheet.description)}</desc>',
         f'<rect width="{sheet.width}" height="{sheet.height}" fill="{hexadecimal(PAGE)}"/>',
+        *cells,
     ]
-    for grid in sheet.grids:
-        lines += ['<g shape-rendering="crispEdges">', *_quiet_cells(drawn, grid), *_open_cells(drawn, grid, voice), "</g>"]
     lines += [_shape(shape) for shape in sheet.shapes]
     return "\n".join([*lines, "</svg>", ""]).encode()
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from portulan.model.record import Record
+from portulan.model.traffic import Origin
 
 
 class Outcome(StrEnum):
@@ -103,3 +104,5 @@ class Scanners(Record):
     """Sources whose few contacts were let go to bound memory."""
     began_at: datetime | None
     ended_at: datetime | None
+    origins: tuple[Origin, ...] = ()
+    """What was read or heard, and how it ended."""

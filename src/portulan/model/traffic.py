@@ -8,9 +8,11 @@ from enum import StrEnum
 
 from portulan.model.record import Record
 
+_NOTHING: Mapping[str, int] = {}
 PROTOCOLS: tuple[str, ...] = (
     "unknown", "http", "tls", "ssh", "dns", "quic", "smtp", "ftp", "imap", "pop3", "mysql", "postgresql", "redis", "mqtt", "ntp", "stun", "rdp", "smb",
-    "bittorrent", "dhcp", "snmp", "sip", "rtp", "wireguard", "openvpn", "ldap", "kerberos",
+    "bittorrent", "dhcp", "snmp", "sip", "rtp", "wireguard", "openvpn", "ldap", "kerberos", "dtls", "ssdp", "rtsp", "tftp", "rpc", "radius", "ike", "syslog",
+    "vnc", "xmpp", "amqp", "mongodb", "mssql", "telnet", "bgp", "git", "rsync", "netbios", "irc", "memcached",
 )  # fmt: skip
 """What first bytes can tell. The order is that of the codes in columns: new ones come at the end."""
 
@@ -37,8 +39,16 @@ class Skipped(Record):
     last: int
 
 
+class Passed(Record):
+    """What came by one interface."""
+
+    name: str
+    packets: int
+    bytes: int
+
+
 class Origin(Record):
-    """A file, or an interface."""
+    """A file, or what was heard live."""
 
     name: str
     format: str
@@ -54,6 +64,10 @@ class Origin(Record):
     """Live: packets that the kernel could not hand over."""
     sampled: int = 1
     """Live: one packet of so many was looked at."""
+    interfaces: tuple[Passed, ...] = ()
+    """Live: each that was heard."""
+    merged: int = 0
+    """Live: packets that the kernel or the network card had put together of several, and that were counted as one."""
 
 
 class Aside(Record):
@@ -108,6 +122,11 @@ class PortTraffic(Record):
     marks: tuple[Mark, ...] = ()
     processes: tuple[Held, ...] | None = None
     """None: not known (a file)."""
+    untold: Mapping[str, int] = _NOTHING
+    """Live: flows of which no process is named, by reason: `not-local`, `nobody`, `forbidden`, `kernel`, `hidden`, `not-seen`, `not-asked`."""
+    packets_per_s: float | None = None
+    """Live: of late."""
+    bytes_per_s: float | None = None
 
 
 class HostTraffic(Record):
@@ -174,3 +193,8 @@ class Traffic(Record):
     aside: tuple[Aside, ...]
     cap: int
     """How many distinct flows are told apart at most; `past-the-cap` in `aside` counts the rest."""
+    packets_per_s: float | None = None
+    """Live: of late."""
+    bytes_per_s: float | None = None
+    missing: tuple[str, ...] = ()
+    """Live: codes of what could not be had: `short-lived` (the processes of connections that were over in a moment), `sock_diag.missing`, …"""

@@ -122,6 +122,11 @@ def _begin(stop: Any, parent: int) -> None:
             os._exit(1)
 
 
+def processors() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def unwanted() -> bool:
     """In a worker: whether nobody waits for what it does any more."""
     if _stop is not None:

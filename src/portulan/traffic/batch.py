@@ -30,3 +30,5 @@ class Batch(Record):
     """LINKTYPE of each, or of all (https://www.tcpdump.org/linktypes.html)."""
     place: NDArray[np.int64]
     """Where its record begins in its file, uncompressed: ascending and unique within the file, whatever reads it, in pieces of whatever size."""
+    interface: NDArray[np.int64] | None = None
+    """Live: the kernel's index of the interface that each came by. None: of a file."""

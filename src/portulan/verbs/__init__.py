@@ -33,8 +33,12 @@ if TYPE_CHECKING:
     from portulan.verbs.reach import passage as passage
     from portulan.verbs.reach import reach as reach
     from portulan.verbs.registry import update_registry as update_registry
+    from portulan.verbs.scanners import scanners as scanners
     from portulan.verbs.stop import stop as stop
     from portulan.verbs.trace import trace as trace
+    from portulan.verbs.traffic import read_flows as read_flows
+    from portulan.verbs.traffic import traffic as traffic
+    from portulan.verbs.traffic import traffic_of as traffic_of
     from portulan.verbs.who import who as who
     from portulan.verbs.why import why as why
 
@@ -59,14 +63,18 @@ _HOMES = {
     "reach": "reach",
     "release": "lease",
     "update_registry": "registry",
+    "scanners": "scanners",
     "stop": "stop",
+    "read_flows": "traffic",
     "trace": "trace",
+    "traffic": "traffic",
+    "traffic_of": "traffic",
     "wait_open": "ping",
     "who": "who",
     "why": "why",
 }
 __all__ = [
-    "audit", "chart", "common", "compare_host", "conflicts", "diff", "free", "hold", "lease", "lease_for", "leases", "lookup", "matrix", "note", "passage", "ping", "port_map", "reach", "release", "stop", "trace", "update_registry", "wait_open", "who",
+    "audit", "chart", "common", "compare_host", "conflicts", "diff", "free", "hold", "lease", "lease_for", "leases", "lookup", "matrix", "note", "passage", "ping", "port_map", "reach", "read_flows", "release", "scanners", "stop", "trace", "traffic", "traffic_of", "update_registry", "wait_open", "who",
     "why",
 ]  # fmt: skip
 

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _MAGIC = 0xEB9F
-_STRUCT, _UNION, _FUNCTION = 4, 5, 12
+_STRUCT, _UNION, _TYPEDEF, _FUNCTION = 4, 5, 8, 12
+TRACEPOINT = "btf_trace_"
+"""How the type begins that stands for a tracepoint."""
 # Bytes behind the 12-byte type record, by kind: fixed, or (negative) for each of the `vlen` members.
 _EXTRA = (0, 4, 0, 12, -12, -12, -8, 0, 0, 0, 0, 0, 0, -8, 4, -12, 0, 4, 0, -12)
 _SEE_THROUGH = (8, 9, 10, 11, 18)
@@ -25,7 +27,7 @@ _TRIPLE = Struct("<III").unpack_from
 def parse_btf(blob: bytes, structs: Mapping[str, Sequence[str]], functions: Sequence[str]) -> dict[str, int]:
     """`struct.member` -> byte offset (members of anonymous inner structs and unions included) and `function` -> BTF id.
 
-    What the kernel does not have is left out. Raises ParseError for anything that is not little-endian BTF.
+    `btf_trace_` and a tracepoint's name stand for its type. What the kernel does not have is left out. Raises ParseError for anything that is not little-endian BTF.
     """
     try:
         magic, _, _, header, types_at, types_length, text_at, text_length = unpack_from("<HBBIIIII", blob)
@@ -54,7 +56,7 @@ def _search(types: bytes, text: bytes, structs: Mapping[str, Sequence[str]], fun
         starts.append(at)
         if kind == _STRUCT and name in struct_names:
             places.setdefault(struct_names[name], at)
-        elif kind == _FUNCTION and name in function_names:
+        elif name in function_names and kind == (_TYPEDEF if function_names[name].startswith(TRACEPOINT) else _FUNCTION):
             found[function_names[name]] = len(starts) - 1
         more = extra[kind]
         at += 12 + (more if more >= 0 else -more * (info & 0xFFFF))

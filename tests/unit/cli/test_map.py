@@ -86,7 +86,7 @@ def test_a_file_and_json_at_once(face, tmp_path):
 def test_an_old_file_is_replaced_whole_through_its_link(face, tmp_path):
     (tmp_path / "real.svg").write_text("old")
     (tmp_path / "link.svg").symlink_to("real.svg")
-    command.show(sample(), face, command._target(str(tmp_path / "link.svg")), json=False)
+    command.show(sample(), face, command.target_of(str(tmp_path / "link.svg")), json=False)
     assert (tmp_path / "link.svg").is_symlink()
     ET.parse(tmp_path / "real.svg")
 

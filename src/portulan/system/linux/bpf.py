@@ -19,7 +19,7 @@ from portulan.wire.btf import parse_btf
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 CAP_SYS_ADMIN, CAP_PERFMON, CAP_BPF = 21, 38, 39
 _FIRST_PID_NAMESPACE = 0xEFFF_FFFC  # PROC_PID_INIT_INO, include/linux/proc_ns.h
@@ -40,35 +40,40 @@ def check() -> None:
         raise CannotTell("bpf.pid-namespace") from None
 
 
-def kernel_offsets() -> dict[str, int]:
-    """What the program must know of this kernel's structs, from a small cache of ours or from BTF (50-110 ms, once a kernel).
+def kernel_offsets(
+    structs: Mapping[str, Sequence[str]] = STRUCTS,
+    functions: Sequence[str] = (ITERATOR,),
+    needed: Sequence[str] = NEEDED,
+    name: str = "btf",
+) -> dict[str, int]:
+    """What a program must know of this kernel's structs, from a small cache of ours of that name or from BTF (50-110 ms, once a kernel).
 
     Raises CannotTell for a kernel without BTF, or whose BTF lacks what we need.
     """
     build = read_file("/sys/kernel/notes").hex()[-120:]  # ends with the build id
-    path = os.path.join(cache_folder(), "btf")
-    cached = _cached_offsets(path, build)
+    path = os.path.join(cache_folder(), name)
+    cached = _cached_offsets(path, build, needed)
     if cached is not None:
         return cached
     try:
         with open(_TYPES, "rb") as file:
-            offsets = parse_btf(file.read(), STRUCTS, (ITERATOR,))
+            offsets = parse_btf(file.read(), structs, functions)
     except (OSError, ParseError):
         raise CannotTell("bpf.no-btf") from None
-    if any(name not in offsets for name in NEEDED):
+    if any(each not in offsets for each in needed):
         raise CannotTell("bpf.old-kernel")
     fresh = f"{path}.{os.getpid()}"
     try:
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
         with open(fresh, "w", encoding="ascii") as file:
-            file.write("\n".join([build, *(f"{name} {value}" for name, value in offsets.items()), _seal(offsets)]))
+            file.write("\n".join([build, *(f"{each} {value}" for each, value in offsets.items()), _seal(offsets)]))
         os.replace(fresh, path)
     except OSError:
         pass  # nowhere to write: costs the parse again next time, nothing else
     return offsets
 
 
-def _cached_offsets(path: str, build: str) -> dict[str, int] | None:
+def _cached_offsets(path: str, build: str, needed: Sequence[str]) -> dict[str, int] | None:
     """The cache's content, if it is ours, whole, and of this kernel."""
     try:
         if os.stat(path).st_uid != os.geteuid():
@@ -78,7 +83,7 @@ def _cached_offsets(path: str, build: str) -> dict[str, int] | None:
     except (OSError, ValueError):
         return None
     whole = lines[0] == build and lines[-1] == _seal(offsets)
-    return offsets if whole and all(name in offsets for name in NEEDED) else None
+    return offsets if whole and all(name in offsets for name in needed) else None
 
 
 def _seal(offsets: Mapping[str, int]) -> str:

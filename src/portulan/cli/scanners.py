@@ -1,0 +1,175 @@
+"""`portulan scanners`: who is trying the doors, in captures or as it happens."""
+
+from __future__ import annotations
+
+from portulan.cli import lines
+from portulan.cli.face import Face
+from portulan.cli.stopping import Stop
+from portulan.errors import BadInput, CannotTell
+from portulan.model.scanner import Verdict
+from portulan.text.scanners import NO_OWN, missing
+from portulan.text.voice import Voice, mark
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+
+    from portulan.model.scanner import Scanner, Scanners
+
+NO = mark("somebody was trying the doors")
+EXAMPLES = (
+    ("sudo portulan scanners", mark("who is trying this host's doors, as it happens (Ctrl-C ends it)")),
+    ("portulan scanners --read office.pcap", mark("who tried them in a capture")),
+    ("sudo portulan scanners --jsonl >> scanners.jsonl", mark("a JSON object for each, when it is sure")),
+)
+_STEP_S, _LEAST_S = 0.5, 0.1
+_LEAST_ROOM = 30
+"""Columns for what a source did."""
+
+
+def arguments(parser: argparse.ArgumentParser, voice: Voice) -> None:
+    """The command's arguments."""
+    say = voice.say
+    parser.add_argument(
+        "-r", "--read", nargs="+", action="extend", default=[], metavar="FILE", help=say("pcap or pcapng, gz and zst too; several are one capture; -: standard input")
+    )  # fmt: skip
+    parser.add_argument("--resync", action="store_true", help=say("go on behind damage, where records can be proved again"))
+    parser.add_argument(
+        "-i", "--interface", action="append", default=[], metavar="NAME", help=say("listen on this interface (again for more); else on all")
+    )
+    parser.add_argument("--duration", metavar="SECONDS", help=say("listen so long; else until Ctrl-C"))
+    parser.add_argument("--all", action="store_true", help=say("every source's evidence: each door it tried, and how that ended"))
+    parser.add_argument("--jsonl", action="store_true", help=say("one JSON object a line, each source as soon as it is sure"))
+
+
+def run(options: argparse.Namespace, face: Face) -> int:
+    """Read or listen, and tell. 0: nobody; 1: somebody was trying the doors; 3: nothing could be judged."""
+    if options.json and options.jsonl:
+        raise BadInput("form.two", first="--json", second="--jsonl")
+    if options.read:
+        for name in ("interface", "duration"):
+            if getattr(options, name):
+                raise BadInput("traffic.file-and-wire", option=f"--{name}")
+        answer = _read(options, face)
+    else:
+        answer = _listen(options, face)
+    if options.json:
+        face.envelope("scanners", answer.rows, missing=missing(face.voice, answer), extra=summary(answer))
+    elif options.jsonl:
+        if options.read:
+            lines.rows(face, answer.rows)
+        lines.last(face, "scanners", missing=missing(face.voice, answer), extra=summary(answer))
+    else:
+        show(face, answer, every=options.all, shown=not options.read)
+    return status_of(answer)
+
+
+def summary(answer: Scanners) -> dict[str, object]:
+    """What the envelope tells beside its rows."""
+    return {name: value for name, value in answer._asdict().items() if name != "rows"}
+
+
+def _read(options: argparse.Namespace, face: Face) -> Scanners:
+    from portulan.cli.patience import Patience
+    from portulan.text.traffic import reading_line
+    from portulan.verbs.scanners import scanners
+
+    with Patience(face, lambda passed_s: reading_line(face.voice, passed_s)):
+        return scanners(options.read, resync=options.resync)
+
+
+def _listen(options: argparse.Namespace, face: Face) -> Scanners:
+    """Until Ctrl-C or the end of --duration; each source is told when it is sure."""
+    import sys
+    from time import monotonic
+
+    if sys.platform != "linux":
+        raise CannotTell("traffic.linux-only")
+    end_s = None if options.duration is None else monotonic() + duration(options.duration)
+    from portulan.text.traffic_live import listening
+    from portulan.verbs.scanners import ScannerWatch
+
+    stop = Stop()
+    with ScannerWatch(options.interface) as watch:
+        if not options.json and not options.jsonl:
+            face.note(listening(face.voice, (one.name for one in watch.listening.interfaces), watch.listening.left_out))
+            if watch.missing:
+                face.note(" " + face.voice.say(NO_OWN))
+        with stop:
+            while not stop.asked and (end_s is None or monotonic() < end_s):
+                rows = watch.step(_STEP_S if end_s is None else max(0.0, min(_STEP_S, end_s - monotonic())))
+                if options.jsonl:
+                    lines.rows(face, rows)
+                elif not options.json:
+                    for one in rows:
+                        show_one(face, one, every=options.all)
+                face.out.flush()
+            return watch.finish()
+
+
+def duration(text: str) -> float:
+    """Seconds. Raises BadInput."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not _LEAST_S <= value < 1e9:
+        raise BadInput("traffic.seconds", text=text, option="--duration")
+    return value
+
+
+def status_of(answer: Scanners) -> int:
+    """1: scanners were found; 3: nothing of it could be judged; 0: none."""
+    if any(one.verdict is Verdict.SCANNER for one in answer.rows):
+        return 1
+    return 3 if answer.cannot_judge and not answer.judged else 0
+
+
+def show(face: Face, answer: Scanners, *, every: bool = False, shown: bool = False) -> None:
+    """The answer for people; `shown`: its scanners have been told one by one already, as they were found."""
+    from portulan.cli.table import wrap
+    from portulan.text.scanners import counts, doubts, headline
+
+    found = any(one.verdict is Verdict.SCANNER for one in answer.rows)
+    for line in wrap(headline(face.voice, answer), min(face.width, 100) - 2):
+        face.line(" " + face.style(line, "bold", *(("red",) if found else ())))
+    numbers = counts(face.voice, answer)
+    if numbers is not None:
+        face.paragraph(numbers, " ")
+    for one in answer.rows:
+        if not shown or one.verdict is not Verdict.SCANNER:
+            show_one(face, one, every=every)
+    for text in doubts(face.voice, answer):
+        face.paragraph(text, " ")
+
+
+def show_one(face: Face, one: Scanner, *, every: bool = False) -> None:
+    """One source: what it did, what it knows now, and with `every` the evidence."""
+    from portulan.cli.table import width_of, wrap
+    from portulan.text.scanners import evidence, kind, knows, source, sureness, what_it_did
+
+    voice = face.voice
+    name, text, sure = source(voice, one), what_it_did(voice, one), sureness(voice, one)
+    label, width = f" {name}   ", min(face.width, 110)
+    if width - width_of(label) < _LEAST_ROOM:  # several addresses, or a long one: what it did stands below
+        for line in wrap(name, width - 1):
+            face.line(" " + face.style(line, "bold"))
+        label, begin = "   ", "   "
+    else:
+        begin = f" {face.style(name, 'bold')}   "
+    told = wrap(text, width - width_of(label))
+    if sure and width_of(label) + width_of(told[-1]) + width_of(sure) + 5 <= face.width:
+        told[-1] += f"   ({sure})"
+    elif sure:
+        told.append(f"({sure})")
+    for at, line in enumerate(told):
+        face.line((begin if not at else " " * width_of(label)) + line)
+    if every:
+        how = kind(voice, one)
+        if how:
+            face.line(f"   {how}")
+        for each in one.evidence:
+            face.line("   " + evidence(voice, each))
+        learnt = knows(voice, one)
+        if learnt is not None:
+            face.line(f"   {learnt}")

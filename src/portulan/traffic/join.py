@@ -1,0 +1,147 @@
+"""Directions -> flows (RFC 5103): the initiator is who sent the earliest packet by time, then place; of two at one time and place, the lesser address and port."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from portulan.model.record import Record
+from portulan.traffic.flows import Flows, Way
+from portulan.traffic.fold import Rows, grouped
+from portulan.traffic.keys import addresses_of, both_ways, ends_of, ports_of, transports_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from numpy.typing import NDArray
+
+    from portulan.traffic.gather import I8
+
+
+class Pairs(Record):
+    """Which rows are a flow."""
+
+    forward: I8
+    reverse: I8
+    """-1: nothing went that way."""
+
+
+def paired(rows: Rows) -> Pairs:
+    """One for each flow, in no order. Rows of quoted packets alone are none."""
+    seen = np.flatnonzero(rows.packets > 0)
+    if not len(seen):
+        return Pairs(seen, seen)
+    keys = tuple(word[seen] for word in rows.keys)
+    order, begin = grouped(both_ways(keys))
+    one = seen[order[begin]]
+    other = seen[order[np.append(begin[1:], len(order)) - 1]]  # of at most two
+    earlier = rows.first_ns[other] < rows.first_ns[one]
+    tie = rows.first_ns[other] == rows.first_ns[one]
+    earlier |= tie & (rows.place[other] < rows.place[one])
+    tie &= (rows.place[other] == rows.place[one]) & (one != other)
+    if tie.any():
+        earlier[tie] = _lesser(rows, other[tie], one[tie])
+    forward, reverse = np.where(earlier, other, one), np.where(earlier, one, other)
+    return Pairs(forward, np.where(forward == reverse, -1, reverse))
+
+
+def _lesser(rows: Rows, these: I8, those: I8) -> NDArray[np.bool_]:
+    """Whether the source of the first is the lesser one, by address, then port."""
+    ends = [(addresses_of(ends_of(part)[0]), ports_of(part)[0]) for part in (_keys(rows, these), _keys(rows, those))]
+    found = [
+        (mine.tobytes(), mine_port) < (theirs.tobytes(), theirs_port)
+        for mine, mine_port, theirs, theirs_port in zip(ends[0][0], ends[0][1].tolist(), ends[1][0], ends[1][1].tolist(), strict=True)
+    ]
+    return np.array(found, bool)
+
+
+def _keys(rows: Rows, index: I8) -> tuple[NDArray[np.uint64], ...]:
+    return tuple(word[index] for word in rows.keys)
+
+
+def way(rows: Rows, index: I8) -> Way:
+    """The columns of one direction; -1: zeros."""
+    there = index >= 0
+    none = not there.all()
+
+    def column(values: Any) -> Any:
+        taken = values[index]
+        if none:
+            taken[~there] = 0
+        return taken
+
+    marks = column(rows.marks)
+    return Way(
+        packets=column(rows.packets), bytes=column(rows.bytes), first_ns=column(rows.first_ns), last_ns=column(rows.last_ns), payload=column(rows.payload),
+        flags=marks.astype(np.uint8), opened=(marks >> 8).astype(np.uint8), protocol=column(rows.protocol),
+    )  # fmt: skip
+
+
+def flows_of(tables: Sequence[Rows], pairs: Sequence[Pairs]) -> tuple[Flows, I8]:
+    """All flows, sorted; and of each where it was: number in the pairs of the first table, then of the second, ….
+
+    Equal times and places are of different captures, or of none: addresses and ports decide.
+    """
+    parts = [_flows(rows, pair) for rows, pair in zip(tables, pairs, strict=True)]
+    flows = parts[0] if len(parts) == 1 else _below(parts)
+    order = np.lexsort((flows.place, flows.forward.first_ns))
+    order = _settled(flows, order)
+    return picked(flows, order), order
+
+
+def _settled(flows: Flows, order: I8) -> I8:
+    """The order with runs of one time and place sorted by addresses, ports and transport."""
+    when, where = flows.forward.first_ns[order], flows.place[order]
+    same = (when[1:] == when[:-1]) & (where[1:] == where[:-1])
+    if not same.any():
+        return order
+    order = order.copy()
+    at = np.flatnonzero(same)
+    begins = at[np.append(True, np.diff(at) > 1)].tolist()
+    ends = at[np.append(np.diff(at) > 1, True)].tolist()
+    for begin, last in zip(begins, ends, strict=True):
+        run = order[begin : last + 2].tolist()
+        run.sort(
+            key=lambda flow: (
+                flows.source[flow].tobytes(), flows.destination[flow].tobytes(), int(flows.source_port[flow]), int(flows.destination_port[flow]),
+                int(flows.transport[flow]),
+            )
+        )  # fmt: skip
+        order[begin : last + 2] = run
+    return order
+
+
+def _flows(rows: Rows, pairs: Pairs) -> Flows:
+    keys = _keys(rows, pairs.forward)
+    here, there = ends_of(keys)
+    source_port, destination_port = ports_of(keys)
+    return Flows(
+        source=addresses_of(here), destination=addresses_of(there), transport=transports_of(keys),
+        source_port=source_port, destination_port=destination_port, place=rows.place[pairs.forward],
+        forward=way(rows, pairs.forward), reverse=way(rows, pairs.reverse), refused=(rows.marks[pairs.forward] >> 16).astype(np.uint8),
+    )  # fmt: skip
+
+
+def _below(parts: Sequence[Flows]) -> Flows:
+    """One table below the other."""
+
+    def both(ways: Sequence[Way]) -> Way:
+        columns: list[Any] = [np.concatenate(columns) for columns in zip(*ways, strict=True)]
+        return Way(*columns)
+
+    columns: dict[str, Any] = {
+        name: np.concatenate([getattr(part, name) for part in parts]) for name in Flows._fields if name not in {"forward", "reverse"}
+    }
+    return Flows(forward=both([part.forward for part in parts]), reverse=both([part.reverse for part in parts]), **columns)
+
+
+def picked(flows: Flows, index: I8 | NDArray[np.bool_]) -> Flows:
+    """Some of them, in this order."""
+
+    def some(way: Way) -> Way:
+        columns: list[Any] = [column[index] for column in way]
+        return Way(*columns)
+
+    columns: dict[str, Any] = {name: getattr(flows, name)[index] for name in Flows._fields if name not in {"forward", "reverse"}}
+    return Flows(forward=some(flows.forward), reverse=some(flows.reverse), **columns)

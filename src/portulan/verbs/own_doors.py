@@ -1,0 +1,61 @@
+"""What this host has open, as a doorkeeper needs it: the inventory, and what the firewall says of each door."""
+
+from __future__ import annotations
+
+from portulan.model.address import MAPPED, pack_address
+from portulan.model.port import Transport
+from portulan.traffic.scanners import OwnDoors
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from portulan.model.standing import Standing
+    from portulan.verbs.inventory import Inventory
+
+    Rules = dict[tuple[int | None, Transport, int], bool]
+    """(network namespace, transport, port) -> whether it is open to everyone, whatever the address."""
+
+_NUMBERS = {Transport.TCP: 6, Transport.UDP: 17}
+
+
+def read_rules() -> Rules:
+    """Of each port that somebody listens on, or that rules send elsewhere. Raises CannotTell, MachineFailed."""
+    from portulan.verbs.reach import reach
+
+    found: Rules = {}
+    for door in reach().doors:
+        key = (door.netns, door.transport, door.port)
+        found[key] = found.get(key, True) and door.published is None and _to_everyone(door.standing)
+    return found
+
+
+def _to_everyone(standing: Standing | None) -> bool:
+    if standing is None or standing.wide != "everyone" or standing.unread or standing.perhaps or len(standing.sure) != 1:
+        return False
+    senders = standing.sure[0]
+    return senders.kind == "everyone" and not (senders.but or senders.links or senders.version)
+
+
+def own_addresses(known: Inventory) -> frozenset[bytes]:
+    """Those of our own network namespace, as flows have them."""
+    return frozenset(_packed(text) for text, owners in known.owners.items() if known.own is not None and owners == (known.own,))
+
+
+def own_doors(known: Inventory, rules: Rules) -> OwnDoors:
+    """What is open at each of them. A port that the rules know and nobody holds (a container's, published) is one, too."""
+    opened: set[tuple[bytes, int, int]] = set()
+    unsure: set[tuple[bytes, int, int]] = set()
+    passed_on = {(transport, port) for netns, transport, port in rules if netns == known.own}
+    addresses = [text for text, owners in known.owners.items() if known.own is not None and owners == (known.own,)]
+    for text in addresses:
+        packed = _packed(text)
+        held = known.listening(text)
+        for transport, port in held.keys() | passed_on:
+            if transport in _NUMBERS:
+                free = (transport, port) in held and rules.get((known.own, transport, port), False)
+                (opened if free else unsure).add((packed, _NUMBERS[transport], port))
+    return OwnDoors(frozenset(_packed(text) for text in addresses), frozenset(opened), frozenset(unsure))
+
+
+def _packed(text: str) -> bytes:
+    address = pack_address(text.partition("%")[0])
+    return MAPPED + address if len(address) == 4 else address

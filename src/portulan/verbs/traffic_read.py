@@ -1,0 +1,113 @@
+"""Captures read into one table of flows: here, or in pieces by several processes at once.
+
+This process reads from the front, where each piece goes on where the one before it ended. Workers read pieces from the back, which begin at guesses. When
+both meet, each guess is proved by the end of the piece before it, or that piece is read here once more.
+"""
+
+from __future__ import annotations
+
+from portulan.model.record import Record
+from portulan.model.traffic import Origin
+from portulan.traffic.reading import Capture, PieceEnd, open_capture
+from portulan.traffic.table import FlowTable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from portulan.system.workers import ClusterWorkers, LocalWorkers
+
+    Workers = LocalWorkers | ClusterWorkers
+
+WORTH_A_WORKER = 192 << 20
+"""Bytes of captures below which one process is done before another one has begun: that takes a third of a second."""
+
+
+class Asked(Record):
+    """How to read."""
+
+    cap: int
+    inner: bool
+    resync: bool
+    bucket_s: float | None
+
+    def table(self) -> FlowTable:
+        """An empty one."""
+        return FlowTable(self.cap, inner=self.inner, bucket_s=self.bucket_s)
+
+
+class Piece(Record):
+    """A part of a file, for a worker."""
+
+    asked: Asked
+    path: str
+    first: int
+    until: int | None
+
+
+class Done(Record):
+    """What came of it."""
+
+    table: FlowTable
+    ending: PieceEnd
+
+
+def read_piece(piece: Piece) -> Done:
+    """Read it, on a worker. Raises what `open_capture` raises."""
+    table = piece.asked.table()
+    with open_capture(piece.path) as capture:
+        for batch in capture.batches(piece.first, piece.until, resync=piece.asked.resync):
+            table.add(batch)
+        table.rows()
+        return Done(table, capture.ending)
+
+
+def read_captures(paths: Sequence[str], asked: Asked, workers: int | Workers | None = None) -> tuple[FlowTable, tuple[Origin, ...]]:
+    """All files as one capture; `workers`: how many processes, or those; None: as many as pay. Raises what `open_capture` raises, MachineFailed."""
+    table, origins = asked.table(), []
+    crew: Workers | None = None
+    try:
+        for path in paths:
+            with open_capture(path) as capture:
+                if crew is None and capture.size is not None:
+                    crew = _crew(workers, capture.size)
+                if crew is None or capture.size is None:
+                    origins.append(_read_here(capture, asked, table))
+                else:
+                    from portulan.verbs.traffic_together import read_together
+
+                    endings = read_together(capture, path, asked, table, crew)
+                    origins.append(_origin(capture.name, capture.format, endings))
+    finally:
+        if crew is not None and crew is not workers:
+            crew.close()
+    return table, tuple(origins)
+
+
+def _crew(workers: int | Workers | None, size: int) -> Workers | None:
+    """Who helps with a file of this size."""
+    if workers is None:
+        from portulan.system.workers import processors
+
+        workers = processors() if size >= WORTH_A_WORKER else 1
+    if not isinstance(workers, int):
+        return workers
+    if workers < 2:
+        return None
+    from portulan.system.workers import LocalWorkers
+
+    return LocalWorkers(workers - 1)
+
+
+def _read_here(capture: Capture, asked: Asked, table: FlowTable) -> Origin:
+    for batch in capture.batches(resync=asked.resync):
+        table.add(batch)
+    return _origin(capture.name, capture.format, [capture.ending])
+
+
+def _origin(name: str, format_: str, endings: Sequence[PieceEnd]) -> Origin:
+    last = endings[-1]
+    return Origin(
+        name, format_, sum(one.packets for one in endings), sum(one.bytes for one in endings), last.ended, last.at,
+        tuple(skipped for one in endings for skipped in one.skipped),
+    )  # fmt: skip

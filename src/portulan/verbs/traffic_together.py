@@ -1,0 +1,104 @@
+"""One capture, read from both ends: by this process from the front, where each piece goes on where the one before it ended, and by workers from the back."""
+
+from __future__ import annotations
+
+from collections import deque
+from concurrent.futures import BrokenExecutor, CancelledError
+from threading import Lock
+
+from portulan.errors import PortulanError
+from portulan.model.traffic import Ended
+from portulan.traffic.reading import meets
+from portulan.verbs.traffic_read import Piece, read_piece
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from concurrent.futures import Future
+
+    from portulan.traffic.reading import Capture, PieceEnd
+    from portulan.traffic.table import FlowTable
+    from portulan.verbs.traffic_read import Asked, Done, Workers
+
+_PIECES_EACH = 2
+"""Pieces for each process: so the last to finish is not waited for long."""
+
+
+def read_together(capture: Capture, path: str, asked: Asked, table: FlowTable, workers: Workers) -> list[PieceEnd]:
+    """How each piece ended, in order. Raises what `read_piece` raises."""
+    cuts = capture.cuts(_PIECES_EACH * (workers.at_once + 1))
+    helpers = _Helpers(workers, [Piece(asked, path, first, until) for first, until in zip(cuts, (*cuts[1:], None), strict=True)])
+    endings: list[PieceEnd] = []
+    piece: Piece | None = helpers.take()
+    while piece is not None:
+        done = helpers.done(piece)
+        if done is not None and meets(endings[-1], done.ending):
+            table.merge(done.table)
+            endings.append(done.ending)
+        else:
+            first, state = (endings[-1].next, endings[-1].after) if endings else (piece.first, None)
+            for batch in capture.batches(first, piece.until, resync=asked.resync, state=state):
+                table.add(batch)
+            endings.append(capture.ending)
+        del done
+        if endings[-1].ended is not Ended.COMPLETE:
+            break
+        piece = helpers.take()
+    helpers.stop()
+    return endings
+
+
+class _Helpers:
+    """Who reads from the back."""
+
+    def __init__(self, workers: Workers, pieces: Sequence[Piece]) -> None:
+        """Begin, with a piece for each; the first is ours."""
+        self._workers = workers
+        self._left = deque(pieces)
+        self._given: deque[tuple[Piece, Future[Done]]] = deque()
+        self._first: Piece | None = self._left.popleft()
+        self._turn = Lock()
+        self._stopped = False
+        for _ in range(workers.at_once):
+            self._give()
+
+    def _give(self, _: object = None) -> None:
+        """The last piece that nobody has to whoever is free. Called by the thread that hears of results, too."""
+        with self._turn:
+            if self._stopped or not self._left:
+                return
+            piece = self._left.pop()
+            try:
+                future = self._workers.submit(read_piece, piece)
+            except (BrokenExecutor, RuntimeError):
+                self._left.append(piece)  # we do it ourselves
+                return
+            self._given.appendleft((piece, future))
+        future.add_done_callback(self._give)
+
+    def take(self) -> Piece | None:
+        """The next piece in order of the file."""
+        if self._first is not None:
+            piece, self._first = self._first, None
+            return piece
+        with self._turn:
+            if self._left:
+                return self._left.popleft()
+            return self._given[0][0] if self._given else None
+
+    def done(self, piece: Piece) -> Done | None:
+        """What a worker made of it; None where none did, or could."""
+        if not self._given or self._given[0][0] is not piece:
+            return None
+        future = self._given.popleft()[1]
+        try:
+            return future.result()
+        except (BrokenExecutor, CancelledError, PortulanError, OSError, MemoryError):
+            return None
+
+    def stop(self) -> None:
+        """What was begun is not wanted any more."""
+        with self._turn:
+            self._stopped = True
+            while self._given:
+                self._given.popleft()[1].cancel()
