@@ -240,7 +240,7 @@ def network(dice, version, above, *, plain=False, total=None):
 
 def _extensions(dice, last, destination):
     """(headers, first protocol, whether a later fragment, final destination)."""
-    kinds = dice.sample([0, 60, 43, 51, 135, 44], dice.choice([0, 0, 1, 2, 3]))
+    kinds = dice.sample([0, 60, 43, 51, 44], dice.choice([0, 0, 1, 2, 3]))
     kinds.sort(key=lambda kind: (kind != 0, kind == 44))
     found, later, final = [], 0, destination
     for place, kind in enumerate(kinds):

@@ -199,10 +199,23 @@ def _link_not_read(difference: Difference) -> bool:
     return difference.ours is None and difference.protocols.split(":")[0] not in _READ
 
 
+def _last_bytes(difference: Difference) -> bool:
+    if "cfp" not in difference.protocols.split(":") or difference.ours is None:
+        return False
+    theirs = difference.theirs
+    return theirs is None or (_same_flow(difference) and 0 < (difference.ours.payload or 0) - (theirs.payload or 0) <= 4)
+
+
+def _linux_loopback(difference: Difference) -> bool:
+    return difference.protocols == "null:data" and difference.ours is not None and ":" in difference.ours.source
+
+
 EXPLAINED: dict[str, Callable[[Difference], bool]] = {
     "UDP lengths beyond the IP packet (RFC 768: the datagram's): tshark prints the field, we count what the packet can hold": _beyond_the_packet,
     "packets with a routing header: tshark prints the next hop, we the last one, which the checksum covers (RFC 8200 8.1) and answers come from": _next_hop,
     "packets of more than 65,535 bytes of which tshark names the transport, but prints no ports": _no_ports_printed,
+    "FabricPath: tshark takes the last 4 bytes of the frame inside for its checksum, which the outer frame has": _last_bytes,
+    "loopback packets of Linux's family for IPv6 (10), which tshark does not know": _linux_loopback,
     "packets of link types that are not read (counted as unknown-link)": _link_not_read,
 }
 """Reasons, and what they hold for."""

@@ -31,7 +31,7 @@ COMMANDS = {
         Command("stop", "portulan.cli.stop", mark("end whoever holds a port, politely")),
         Command("ping", "portulan.cli.ping", mark("is a port open, and how fast does it answer")),
         Command("trace", "portulan.cli.trace", mark("the way to a port, and where it ends")),
-        Command("traffic", "portulan.cli.traffic", mark("what goes through each port: how much, whose, and is it what the port promises")),
+        Command("traffic", "portulan.cli.traffic", mark("what goes through each port: how much, whose, and what it really is")),
         Command("scanners", "portulan.cli.scanners", mark("who is trying the doors: in captures, or as it happens")),
         Command("lookup", "portulan.cli.lookup", mark("what a port number or a service name stands for")),
         Command("map", "portulan.cli.map", mark("all 65,536 ports as one picture")),

@@ -146,7 +146,7 @@ def show(face: Face, answer: Scanners, *, every: bool = False, shown: bool = Fal
 def show_one(face: Face, one: Scanner, *, every: bool = False) -> None:
     """One source: what it did, what it knows now, and with `every` the evidence."""
     from portulan.cli.table import width_of, wrap
-    from portulan.text.scanners import evidence, kind, source, sureness, what_it_did
+    from portulan.text.scanners import evidence, kind, knows, source, sureness, what_it_did
 
     voice = face.voice
     name, text, sure = source(voice, one), what_it_did(voice, one), sureness(voice, one)
@@ -170,3 +170,6 @@ def show_one(face: Face, one: Scanner, *, every: bool = False) -> None:
             face.line(f"   {how}")
         for each in one.evidence:
             face.line("   " + evidence(voice, each))
+        learnt = knows(voice, one)
+        if learnt is not None:
+            face.line(f"   {learnt}")

@@ -57,7 +57,8 @@ def amount(count: float) -> str:
 
 def share(part: float) -> str:
     """`71 %`, `<1 %` for what is little but something."""
-    return "<1 %" if 0 < part < 0.005 else f"{part:.0%}".replace("%", " %")
+    text = f"{part:.0%}"
+    return "<1 %" if part > 0 and text == "0%" else text.replace("%", " %")
 
 
 def rate(voice: Voice, count: float, seconds: float) -> str:
@@ -87,6 +88,9 @@ def length_of(began: datetime | None, ended: datetime | None) -> float:
 
 # The answer
 
+LIKELY = frozenset(("rtp",))
+"""What first bytes make likely, not certain: shown with a question mark."""
+
 
 def headline(voice: Voice, answer: Traffic) -> str:
     """`4,241,806 packets · 1.4 GB · 62 min · 241,851 flows`."""
@@ -110,7 +114,7 @@ def service_name(name: str | None) -> str:
 def says(protocols: Mapping[str, int], flows: int, left_out: Mapping[str, int]) -> str:
     """What the flows that are not marked say they are, the commonest first: `tls`, `tls 9,120 · quic 88`; empty where none says."""
     found = {name: count - left_out.get(name, 0) for name, count in protocols.items()}
-    ranked = sorted(((-count, name) for name, count in found.items() if count > 0))
+    ranked = sorted(((-count, f"{name}?" if name in LIKELY else name) for name, count in found.items() if count > 0))
     if len(ranked) == 1 and -ranked[0][0] >= flows:
         return ranked[0][1]
     parts = [f"{name} {-count:,}" for count, name in ranked[:_FEW]]

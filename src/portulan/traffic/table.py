@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from portulan.traffic.flows import Flows
     from portulan.traffic.gather import I8
 
-CAP = 500_000
+CAP = 400_000
 """Distinct flows, where nothing else is asked for: what 600 MB of memory hold in any case."""
 PAST_THE_CAP = "past-the-cap"
 _SLICE = 1 << 17
 """Packets that are worked on at a time: their columns fit into the processor's caches."""
 _FEW = 1 << 17
-"""Rows that may wait to be folded in, and as many as half the table, so that each row moves but some times."""
+"""Rows that may wait to be folded in, and as many as a third of the table, so that each row moves but some times."""
 _NO_TIME = MOST_ASKED + 1
 
 
@@ -170,7 +170,7 @@ class FlowTable:
         self._waits = 0
         while sum(len(spread.stretch) for spread in self._spread) > MOST_ROWS:
             self._widen(next_width(self.width_ns))
-        if sum(len(rows.place) for rows in self._rows) > 2 * self.cap:
+        if sum(len(rows.place) for rows in self._rows) > self.cap * 3 // 2:
             self._prune()
 
     def _prune(self) -> list[Pairs]:
@@ -196,8 +196,10 @@ class FlowTable:
         return [paired(rows) for rows in self._rows]
 
     def rows(self) -> tuple[Rows, ...]:
-        """Directions of flows: of IPv4, of IPv6."""
+        """Directions of flows, of IPv4 and of IPv6, as few as may be."""
         self._fold()
+        if sum(len(rows.place) for rows in self._rows) > self.cap:
+            self._prune()
         return tuple(self._rows)
 
     def merge(self, other: FlowTable) -> None:

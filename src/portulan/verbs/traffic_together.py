@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from portulan.traffic.table import FlowTable
     from portulan.verbs.traffic_read import Asked, Done, Workers
 
-_PIECES_EACH = 3
+_PIECES_EACH = 2
 """Pieces for each process: so the last to finish is not waited for long."""
 
 

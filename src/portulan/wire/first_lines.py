@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from portulan.model.record import Record
-from portulan.wire.payloads import Payloads, holds, starts
+from portulan.wire.payloads import Payloads, begins, holds, narrowed, starts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from portulan.wire.payloads import Yes
 
 TCP, UDP = 6, 17
+_SMALL = np.uint64(0x2020_2020_2020_2020)
+"""Makes letters small, and leaves what else names of schemes are made of."""
+_CLEAR = np.array([byte in b"\0\r\n" or 0x20 <= byte != 0x7F for byte in range(256)])
+"""What may stand in a request's target, or behind it, or beyond the payload."""
 
 
 class Beginning(Record):
@@ -121,7 +125,7 @@ def lines(payloads: Payloads, transport: int, head: NDArray[np.uint64]) -> list[
     part = payloads.rows(some)
     which = table.find(head[some], part.eight(8))
     answer: list[tuple[NDArray[np.intp], str]] = []
-    for at in np.unique(which[which >= 0]):
+    for at in np.flatnonzero(np.bincount(which[which >= 0])):
         beginning = table.all[at]
         rows = np.flatnonzero(which == at)
         if beginning.method:
@@ -145,19 +149,25 @@ _FIRSTS = {transport: _firsts(table) for transport, table in TABLES.items()}
 
 def _requests(payloads: Payloads, size: int, transport: int) -> dict[str, Yes]:
     """By what is asked for: a path or a web address, a telephone's, a film's."""
-    target = payloads.text(64, size)
-    lower = target | np.uint8(0x20)
-    sip = starts(lower, b"sip:") | starts(lower, b"sips:") | starts(lower, b"tel:")
-    rtsp = starts(target, b"rtsp://") | starts(target, b"rtspu://") | starts(target, b"rtsps://") | starts(target, b"* RTSP/1.0")
-    star = starts(target, b"* HTTP/1.")
+    target = payloads.eight(size)
+    lower = target | _SMALL
+    sip = begins(lower, b"sip:") | begins(lower, b"sips:") | begins(lower, b"tel:")
+    rtsp = begins(target, b"rtsp://") | begins(target, b"rtspu://") | begins(target, b"rtsps://") | begins(target, b"* RTSP/1")
+    star = begins(target, b"* HTTP/1")
     if transport == UDP:
         return {"sip": sip, "ssdp": star}
-    clear = ((target[:, :8] >= 0x20) & (target[:, :8] != 0x7F) | np.isin(target[:, :8], (0, 10, 13))).all(axis=1)
-    path = (target[:, 0] == ord("/")) & clear | starts(lower, b"http://") | starts(lower, b"https://") | star
+    clear = _CLEAR[target.view(np.uint8).reshape(-1, 8)].all(axis=1)
+    path = begins(target, b"/") & clear | begins(lower, b"http://") | begins(lower, b"https://") | star
     if size == len(b"CONNECT "):  # host:port, alone or with the version; OPTIONS is as long, but asks for no host
-        asked = (payloads.eight() >> np.uint64(56) == ord("C")) & clear
-        path |= asked & holds(target, b" http/1.") & holds(target, b":")
+        asked = (payloads.byte(0) == ord("C")) & clear
+        path |= narrowed(payloads, asked, _tunnel)
     return {"http": path & ~(sip | rtsp), "sip": sip, "rtsp": rtsp}
+
+
+def _tunnel(payloads: Payloads) -> Yes:
+    """What CONNECT asks for."""
+    target = payloads.text(64, len(b"CONNECT "))
+    return holds(target, b" http/1.") & holds(target, b":")
 
 
 def _greetings(payloads: Payloads) -> dict[str, Yes]:

@@ -30,7 +30,7 @@ def _message(payloads: Payloads) -> Yes:
     flags = payloads.number(2, 2)
     answer, operation, code = flags >> 15 == 1, flags >> 11 & 15, flags & 15
     questions, answers, others, more = (payloads.number(at, 2) for at in (4, 6, 8, 10))
-    sound = np.isin(operation, (0, 1, 2, 4, 5)) & (flags & 0x40 == 0) & (others <= 256) & (more <= 256)
+    sound = (0b110111 >> operation & 1 == 1) & (flags & 0x40 == 0) & (others <= 256) & (more <= 256)
     asks = ~answer & (code == 0) & (flags & 0x80 == 0) & (questions >= 1) & (questions <= 64) & (answers <= 256) & (more <= 64)
     tells = answer & (code <= 11) & (questions <= 4) & (answers <= 4096)
     # A refusal may be nothing but its header.
@@ -54,7 +54,11 @@ def _question(payloads: Payloads, bare: Yes) -> Yes:
         going = going[(size > 0) & sound[going]]
     sound[going] = False
     kind, class_ = payloads.number(at, 2), payloads.number(at + 2, 2) & 0x7FFF
-    sound &= (kind > 0) & ((kind <= 300) | (kind >= 32768) & (kind <= 32769) | (kind >= 65280)) & np.isin(class_, (1, 3, 4, 254, 255))
+    sound &= (
+        (kind > 0)
+        & ((kind <= 300) | (kind >= 32768) & (kind <= 32769) | (kind >= 65280))
+        & ((class_ == 1) | (class_ >= 254) & (class_ <= 255) | (class_ >= 3) & (class_ <= 4))
+    )
     return sound & (bare | (payloads.number(at + 8, 2) <= payloads.whole - at - 10))
 
 
@@ -93,7 +97,7 @@ def _half_bytes(payloads: Payloads, at: int) -> Yes:
 
 def tftp(payloads: Payloads) -> Yes:
     """A request: a file's name and a mode (RFC 1350 5)."""
-    may = np.isin(payloads.number(0, 2), (1, 2)) & (payloads.byte(2) > 0x20)
+    may = (payloads.number(0, 2) >= 1) & (payloads.number(0, 2) <= 2) & (payloads.byte(2) > 0x20)
     return narrowed(payloads, may, _mode)
 
 
@@ -162,16 +166,16 @@ def _item(payloads: Payloads, at: I8) -> tuple[I8, I8, I8]:
     """Tag, size and where the content begins; a size of -1 cannot be."""
     tag, size = payloads.byte(at), payloads.byte(at + 1)
     long_ = size & 0x7F
-    shift = 8 * (4 - np.clip(long_, 1, 4))
+    shift = 8 * (4 - np.minimum(np.maximum(long_, 1), 4))
     content = np.where(size < 0x80, at + 2, at + 2 + long_)
     size = np.where(size < 0x80, size, np.where((long_ >= 1) & (long_ <= 4), payloads.number(at + 2, 4) >> shift, -1))
     return tag, size, content
 
 
-def _begins(payloads: Payloads, firsts: tuple[int, ...]) -> Yes:
-    """Whether one of these bytes stands right behind the first tag and length."""
+def _begins(payloads: Payloads, first: int) -> Yes:
+    """Whether this byte stands right behind the first tag and length."""
     size = payloads.byte(1)
-    return np.isin(payloads.byte(np.where(size < 0x80, 2, 2 + (size & 0x7F))), firsts) & ((size < 0x80) | (size >= 0x81) & (size <= 0x84))
+    return (payloads.byte(np.where(size < 0x80, 2, 2 + (size & 0x7F))) == first) & ((size < 0x80) | (size >= 0x81) & (size <= 0x84))
 
 
 def _outer(payloads: Payloads) -> tuple[I8, I8, I8]:
@@ -180,7 +184,7 @@ def _outer(payloads: Payloads) -> tuple[I8, I8, I8]:
 
 def snmp(payloads: Payloads) -> Yes:
     """RFC 1157 4, RFC 3416 3: version, community, a PDU to the very end; RFC 3412 6: version 3, its header (over 40 bits)."""
-    return narrowed(payloads, _begins(payloads, (2,)), _snmp)
+    return narrowed(payloads, _begins(payloads, 2), _snmp)
 
 
 def _snmp(payloads: Payloads) -> Yes:
@@ -189,13 +193,13 @@ def _snmp(payloads: Payloads) -> Yes:
     version = payloads.number(at, 3)
     tag, size, inside = _item(payloads, at + 3)
     common = (tag == 4) & (size >= 0) & (size <= 255)
-    pdu, length, content = _item(payloads, inside + np.clip(size, 0, 255))
+    pdu, length, content = _item(payloads, inside + np.minimum(np.maximum(size, 0), 255))
     first = payloads.byte(content)
     asked = (pdu >= 0xA0) & (pdu <= 0xA8) & (content + length == end) & ((first == 2) | (pdu == 0xA4) & (first == 6))
     old = ((version == 0x020100) | (version == 0x020101)) & common & asked
     number, width, _ = _item(payloads, inside)
     new = (version == 0x020103) & (tag == 0x30) & (number == 2) & (width >= 1) & (width <= 4)
-    new &= (size <= 20) & (payloads.number(inside + np.clip(size, 0, 20) - 3, 2) == 0x0201)
+    new &= (size <= 20) & (payloads.number(inside + np.minimum(np.maximum(size, 0), 20) - 3, 2) == 0x0201)
     return (end == payloads.whole) & (old | new)
 
 
@@ -205,7 +209,7 @@ _ON_ENTRIES = (0x63, 0x64, 0x66, 0x68, 0x6C, 0x6E, 0x73)
 
 def ldap(payloads: Payloads) -> Yes:
     """RFC 4511 4.1.1: a message's number, an operation, and what each of these must begin with (over 40 bits)."""
-    return narrowed(payloads, _begins(payloads, (2,)), _ldap)
+    return narrowed(payloads, _begins(payloads, 2), _ldap)
 
 
 def _ldap(payloads: Payloads) -> Yes:
@@ -213,7 +217,7 @@ def _ldap(payloads: Payloads) -> Yes:
     end = at + size
     tag, width, inside = _item(payloads, at)
     numbered = (tag == 2) & (width >= 1) & (width <= 4)
-    operation, length, content = _item(payloads, inside + np.clip(width, 0, 4))
+    operation, length, content = _item(payloads, inside + np.minimum(np.maximum(width, 0), 4))
     within = (length >= 0) & (content + length <= end) & (size < 1 << 24)
     first, one = payloads.number(content, 2), payloads.number(content, 3)
     bind = (operation == 0x60) & np.isin(one, (0x020102, 0x020103))
@@ -226,7 +230,7 @@ def _ldap(payloads: Payloads) -> Yes:
 
 def kerberos(payloads: Payloads) -> Yes:
     """RFC 4120 5.4 to 5.9: the tag of a message around a sequence whose first number is 5 (over 50 bits)."""
-    return narrowed(payloads, _begins(payloads, (0x30,)), _kerberos)
+    return narrowed(payloads, _begins(payloads, 0x30), _kerberos)
 
 
 def _kerberos(payloads: Payloads) -> Yes:

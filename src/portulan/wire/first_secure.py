@@ -23,9 +23,12 @@ def tls(payloads: Payloads) -> Yes:
     record = (payloads.byte(1) == 3) & (minor <= 4) & (size > 0) & (size <= _LONGEST_RECORD) & (payloads.length >= 5)
     first = payloads.byte(5)
     hello = (
-        (size >= 38) & (payloads.number(6, 3) < 1 << 17) & np.isin(payloads.byte(9), (3, 0x7F)) & (payloads.byte(10) <= 0x1C)
+        (size >= 38)
+        & (payloads.number(6, 3) < 1 << 17)
+        & ((payloads.byte(9) == 3) | (payloads.byte(9) == 0x7F))
+        & (payloads.byte(10) <= 0x1C)
     )  # 7F: a draft of 1.3
-    known = np.isin(first, (0, 4, 8, 11, 12, 13, 14, 15, 16, 20, 22)) | (size >= 40)  # of an encrypted one the type is noise
+    known = (0x51F911 >> np.minimum(first, 63) & 1 == 1) | (size >= 40)  # of an encrypted one the type is noise
     short = payloads.length < 11
     handshake = (kind == 22) & np.where(short & (first <= 2) | ((first == 1) | (first == 2)) & hello, True, (first > 2) & known)
     change = (kind == 20) & (size == 1) & (first == 1)
@@ -72,7 +75,9 @@ def _long_header(payloads: Payloads) -> Yes:
 
 
 def _version(version: I8) -> Yes:
-    google = np.isin(version >> 16, (0x5130, 0x5430)) & (version >> 8 & 0xFF >= 0x34) & (version >> 8 & 0xFF <= 0x35)  # Q046, Q050, T051
+    google = (
+        ((version >> 16 == 0x5130) | (version >> 16 == 0x5430)) & (version >> 8 & 0xFF >= 0x34) & (version >> 8 & 0xFF <= 0x35)
+    )  # Q046, Q050, T051
     return (version == _QUIC_1) | (version == _QUIC_2) | (version > _DRAFTS) & (version <= _DRAFTS + 34) | google
 
 
@@ -117,7 +122,7 @@ def openvpn_stream(payloads: Payloads) -> Yes:
 def ike(payloads: Payloads) -> Yes:
     """RFC 7296 3.1, RFC 2408 3.1, behind four zeros where a NAT is on the way (RFC 3948 2.2): version, exchange and the whole length (42 bits)."""
     marked = payloads.number(0, 4) == 0
-    may = marked | np.isin(payloads.byte(17), (0x10, 0x20))
+    may = marked | (payloads.byte(17) == 0x10) | (payloads.byte(17) == 0x20)
     return narrowed(payloads, may & (payloads.length >= 28), _isakmp)
 
 

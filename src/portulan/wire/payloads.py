@@ -60,11 +60,11 @@ class Payloads:
 
     def _gather(self, at: int | I8) -> U8:
         there = self.length - at
-        place = np.clip(self.start + at, 0, max(len(self.buffer) - 16, 0))
+        place = np.minimum(self.start + at, max(len(self.buffer) - 16, 0))
         word, shift = place >> 3, ((place & 7) << 3).astype(np.uint64)
         # A shift by 64 is undefined, so the bits of the next word move in two steps.
         low = self._words[word] >> shift | self._words[word + 1] << _ONE << (_LAST_BIT - shift.astype(np.int64)).astype(np.uint64)
-        found: U8 = low.byteswap() & _KEPT[np.clip(there, 0, _EIGHT)]
+        found: U8 = low.byteswap() & _KEPT[np.minimum(np.maximum(there, 0), _EIGHT)]
         return found
 
     def number(self, at: int | I8, size: int) -> I8:
@@ -99,6 +99,12 @@ def narrowed(payloads: Payloads, may: Yes, exact: Callable[[Payloads], Yes]) -> 
     found = np.zeros(len(payloads), bool)
     if len(rows):
         found[rows] = exact(payloads.rows(rows))
+    return found
+
+
+def begins(word: U8, what: bytes) -> Yes:
+    """Which words of eight bytes begin with these (at most eight)."""
+    found: Yes = word >> np.uint64(64 - 8 * len(what)) == np.uint64(int.from_bytes(what))
     return found
 
 
