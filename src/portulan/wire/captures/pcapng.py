@@ -27,9 +27,8 @@ _STEP = 2048
 _TRIES = 64
 
 
-def blocks_of(order: str) -> Form:
-    """How blocks follow one another."""
-    return Form(order, 4, 0, 8, 12, LARGEST_RECORD, blocks=True)
+_FORMS = {order: Form(order, 4, 0, 8, 12, LARGEST_RECORD, blocks=True) for order in "<>"}
+"""How blocks follow one another."""
 
 
 class PcapngReader:
@@ -47,24 +46,37 @@ class PcapngReader:
 
     def take(self, buffer: NDArray[np.uint8], start: int, stop: int, have: int) -> Taken:
         """Records that begin in [start, stop) and are there as a whole; `have` bytes of the buffer are of the file. `start` is a multiple of 4."""
-        parts: list[Packets] = []
+        blocks, end, sound = self._chain(buffer, start, stop, have)
+        bad = blocks.bad()
+        if bad.any():
+            first = int(bad.argmax())
+            self.order = blocks.order(first)
+            end, sound = int(blocks.offsets[first]), False
+            blocks = blocks.before(first)
+        return Taken(self._packets(buffer, blocks), end, sound)
+
+    def _chain(self, buffer: NDArray[np.uint8], start: int, stop: int, have: int) -> tuple[_Blocks, int, bool]:
+        """Blocks one behind the other, whatever the byte order of the section they stand in."""
+        parts: list[tuple[Column, str]] = []
         end, sound, reach = start, True, stop - start
         while sound and end < stop and have - end >= 8:
             order = self._order_at(buffer, end, have)
             if not order:
                 sound = order is None
                 break
-            self.order = order
-            came = end
-            packets, end, sound = self._section(buffer, end, min(stop, end + reach), have)
-            parts.append(packets)
+            self.order, came = order, end
+            offsets, end, sound = walk(Window(_FORMS[order], buffer, have, _guess), end, min(stop, end + reach))
+            turn = _turn(buffer, offsets, order)
+            if turn >= 0:
+                offsets, end, sound = offsets[:turn], int(offsets[turn]), False
+            parts.append((offsets, order))
             if not sound:
                 order = self._order_at(buffer, end, have)
                 sound, reach = order is None or order not in ("", self.order), STRIDE
             if end == came:
                 break
             reach *= 4
-        return Taken(_joined(parts), end, sound)
+        return _Blocks(buffer, parts, end), end, sound
 
     def find(self, buffer: NDArray[np.uint8], low: int, have: int, *, at_end: bool, ahead: int = AHEAD) -> tuple[int, int]:
         """Where from `low` on a chain of blocks can be proved, or -1; and up to where that is sure."""
@@ -78,80 +90,110 @@ class PcapngReader:
             return self.order
         return (section_order(memory, at) or "") if have - at >= 12 else None
 
-    def _section(self, buffer: NDArray[np.uint8], start: int, stop: int, have: int) -> Taken:
-        """Blocks of one byte order: to the first section of another, and then that is not sound."""
-        offsets, end, sound = walk(Window(blocks_of(self.order), buffer, have, _guess), start, stop)
-        words = buffer.view("<u4")
-        kinds = self._numbers(words, offsets >> 2)
-        sizes = np.diff(offsets, append=end)
-        bad = self._bad(words, offsets >> 2, kinds, sizes)
-        if bad.any():
-            first = int(bad.argmax())
-            end, sound = int(offsets[first]), False
-            offsets, kinds, sizes = offsets[:first], kinds[:first], sizes[:first]
-        return Taken(self._packets(buffer, offsets, kinds, sizes), end, sound)
+    def _packets(self, buffer: NDArray[np.uint8], blocks: _Blocks) -> Packets:
+        kinds = blocks.kinds
+        known = _Interfaces(self.interfaces)
+        control = (kinds == SECTION) | (kinds == INTERFACE)
+        for row in np.flatnonzero(control).tolist():
+            if kinds[row] == SECTION:
+                known.begin(row)
+            elif known.room():
+                at = int(blocks.offsets[row])
+                block = memoryview(buffer)[at : at + int(blocks.sizes[row])]  # type: ignore[arg-type]
+                known.add(row, parse_interface(block, blocks.order(row)))
+        self.interfaces = known.current()
+        held = (kinds == ENHANCED) | (kinds == OBSOLETE) | (kinds == SIMPLE)
+        rows = np.arange(len(kinds)) if held.all() else np.flatnonzero(held)
+        return _columns(blocks if len(rows) == len(kinds) else blocks.rows(rows), rows, known)
 
-    def _numbers(self, words: Numbers, index: Column) -> Numbers:
-        taken = words.take(index)
-        return taken.byteswap() if self.order == ">" else taken
 
-    def _bad(self, words: Numbers, index: Column, kinds: Numbers, sizes: Column) -> NDArray[np.bool_]:
-        """Blocks whose lengths agree and that all the same can not be."""
+class _Blocks:
+    """Blocks in a buffer, and the numbers in them."""
+
+    def __init__(self, buffer: NDArray[np.uint8], parts: list[tuple[Column, str]], end: int) -> None:
+        """`parts`: where blocks begin, by the byte order of their sections; `end`: where the last of all ends."""
+        self.words = buffer.view("<u4")
+        self.offsets = parts[0][0] if len(parts) == 1 else np.concatenate([offsets for offsets, _ in parts] or [np.zeros(0, np.int64)])
+        self.sizes = np.append(self.offsets[1:], end) - self.offsets
+        self.swapped: NDArray[np.bool_] | bool
+        if len({order for _, order in parts}) > 1:
+            self.swapped = np.concatenate([np.full(len(offsets), order == ">") for offsets, order in parts])
+        else:
+            self.swapped = bool(parts) and parts[0][1] == ">"
+        self.kinds = self.number(0)
+
+    def number(self, field: int) -> Numbers:
+        """The number at the place `4 * field` of each."""
+        taken = self.words[field:].take(self.offsets >> 2)
+        if isinstance(self.swapped, bool):
+            return taken.byteswap() if self.swapped else taken
+        return np.where(self.swapped, taken.byteswap(), taken)
+
+    def half(self, number: Numbers) -> Numbers:
+        """Of numbers that are two of 16 bits: the first."""
+        if isinstance(self.swapped, bool):
+            return number >> np.uint32(16) if self.swapped else number & np.uint32(0xFFFF)
+        return np.where(self.swapped, number >> np.uint32(16), number & np.uint32(0xFFFF))
+
+    def order(self, row: int) -> str:
+        """Of one."""
+        return ">" if (self.swapped if isinstance(self.swapped, bool) else self.swapped[row]) else "<"
+
+    def before(self, row: int) -> _Blocks:
+        """Without those from one on."""
+        return self.rows(slice(row))
+
+    def rows(self, rows: Column | slice) -> _Blocks:
+        """Some of them."""
+        some = _Blocks.__new__(_Blocks)
+        some.words, some.offsets, some.sizes, some.kinds = self.words, self.offsets[rows], self.sizes[rows], self.kinds[rows]
+        some.swapped = self.swapped if isinstance(self.swapped, bool) else self.swapped[rows]
+        return some
+
+    def bad(self) -> NDArray[np.bool_]:
+        """Those whose lengths agree and that all the same can not be."""
+        kinds, sizes = self.kinds, self.sizes
         held = (kinds == ENHANCED) | (kinds == OBSOLETE)
-        bad: NDArray[np.bool_] = held & (self._numbers(words[5:], index) > sizes - LEAST[ENHANCED])
+        bad: NDArray[np.bool_] = held & (self.number(5) > sizes - LEAST[ENHANCED])
         if held.all():
             return bad
         for kind in (SECTION, INTERFACE, SIMPLE):
             bad |= (kinds == kind) & (sizes < LEAST[kind])
-        sections = np.flatnonzero(kinds == SECTION)
-        if len(sections):
-            at = index[sections]
-            version = self._numbers(words[3:], at)
-            major = version & 0xFFFF if self.order == "<" else version >> 16
-            bad[sections] |= (self._numbers(words[2:], at) != ORDER_MARK) | (major != 1)
+        sections = kinds == SECTION
+        if sections.any():
+            bad |= sections & (self.half(self.number(3)) != 1)
         return bad
 
-    def _packets(self, buffer: NDArray[np.uint8], offsets: Column, kinds: Numbers, sizes: Column) -> Packets:
-        words = buffer.view("<u4")
-        control = np.flatnonzero((kinds == SECTION) | (kinds == INTERFACE))
-        known = _Interfaces(self.interfaces)
-        for row in control.tolist():
-            if kinds[row] == SECTION:
-                known.begin(row)
-            elif known.room():
-                at = int(offsets[row])
-                known.add(row, parse_interface(memoryview(buffer)[at : at + int(sizes[row])], self.order))  # type: ignore[arg-type]
-        self.interfaces = known.current()
-        rows = np.arange(len(kinds)) if not len(control) else np.flatnonzero((kinds != SECTION) & (kinds != INTERFACE))
-        kind = kinds[rows] if len(control) else kinds
-        if not (kind == ENHANCED).all():
-            rows = rows[(kind == ENHANCED) | (kind == OBSOLETE) | (kind == SIMPLE)]
-            kind = kinds[rows]
-        whole = len(rows) == len(offsets)
-        place, size = (offsets, sizes) if whole else (offsets[rows], sizes[rows])
-        return self._columns(words, rows, place, size, kind, known)
 
-    def _columns(self, words: Numbers, rows: Column, place: Column, size: Column, kind: Numbers, known: _Interfaces) -> Packets:
-        index = place >> 2
-        number, high, low = (self._numbers(words[field:], index) for field in (2, 3, 4))
-        captured, length = (self._numbers(words[field:], index).astype(np.int64) for field in (5, 6))
-        ticks = high.astype(np.uint64) << np.uint64(32) | low
-        start = place + 28
-        other = np.flatnonzero(kind != ENHANCED)
-        simple = other[kind[other] == SIMPLE]
-        if len(other):
-            old = other[kind[other] == OBSOLETE]
-            number[old] = number[old] & 0xFFFF if self.order == "<" else number[old] >> 16
-            length[simple] = number[simple]
-            number[simple] = 0
-        which = known.of(rows, number)
-        link, time_ns = known.describe(which, ticks)
-        if len(simple):
-            start[simple] = place[simple] + 12
-            time_ns[simple] = 0
-            room = np.minimum(length[simple], size[simple] - 16)
-            captured[simple] = np.minimum(room, known.snap(which[simple] if isinstance(which, np.ndarray) else which))
-        return Packets(start, captured, length, time_ns, link, place)
+def _turn(buffer: NDArray[np.uint8], offsets: Column, order: str) -> int:
+    """The first section of these that is not of this byte order, or -1: its length may read the same either way."""
+    words = buffer.view("<u4")
+    sections = np.flatnonzero(words.take(offsets >> 2) == SECTION)
+    if not len(sections):
+        return -1
+    marks = words[2:].take(offsets[sections] >> 2)
+    others = sections[(marks.byteswap() if order == ">" else marks) != ORDER_MARK]
+    return int(others[0]) if len(others) else -1
+
+
+def _columns(blocks: _Blocks, rows: Column, known: _Interfaces) -> Packets:
+    """Of blocks that hold packets; `rows`: which they are of those that the interfaces were told of."""
+    place, kinds = blocks.offsets, blocks.kinds
+    number, captured, length = blocks.number(2), blocks.number(5).astype(np.int64), blocks.number(6).astype(np.int64)
+    ticks = blocks.number(3).astype(np.uint64) << np.uint64(32) | blocks.number(4)
+    start = place + 28
+    simple = np.flatnonzero(kinds == SIMPLE)
+    if not (kinds == ENHANCED).all():
+        length[simple] = number[simple]
+        number = np.where(kinds == OBSOLETE, blocks.half(number), np.where(kinds == SIMPLE, np.uint32(0), number))
+    which = known.of(rows, number)
+    link, time_ns = known.describe(which, ticks)
+    if len(simple):
+        start[simple] = place[simple] + 12
+        time_ns[simple] = 0
+        room = np.minimum(length[simple], blocks.sizes[simple] - 16)
+        captured[simple] = np.minimum(room, known.snap(which[simple] if isinstance(which, np.ndarray) else which))
+    return Packets(start, captured, length, time_ns, link, place)
 
 
 class _Interfaces:
@@ -227,23 +269,6 @@ def _can_be(buffer: NDArray[np.uint8], at: int, size: int, order: str) -> bool:
     if kind in (ENHANCED, OBSOLETE):
         return bool(unpack_from(order + "I", memory, at + 20)[0] <= size - 32)
     return kind != SECTION or (section_order(memory, at) == order and unpack_from(order + "H", memory, at + 12)[0] == 1)
-
-
-def _joined(parts: list[Packets]) -> Packets:
-    if len(parts) == 1:
-        return parts[0]
-    parts = [part for part in parts if len(part.place)]
-    if not parts:
-        none = np.zeros(0, np.int64)
-        return Packets(none, none, none, none, 0, none)
-    links = {part.link for part in parts if isinstance(part.link, int)}
-    link: Column | int
-    if len(links) == 1 and all(isinstance(part.link, int) for part in parts):
-        link = links.pop()
-    else:
-        link = np.concatenate([np.broadcast_to(np.asarray(part.link, np.int64), len(part.place)) for part in parts])
-    start, captured, length, time_ns, place = (np.concatenate([part[field] for part in parts]) for field in (0, 1, 2, 3, 5))
-    return Packets(start, captured, length, time_ns, link, place)
 
 
 def _guess(window: Window, low: int, high: int) -> int:
