@@ -1,4 +1,4 @@
-"""What passes a sandbox host, kept as a capture: an AF_PACKET socket and the few lines that a pcap file takes."""
+"""What passes a sandbox host's loopback, kept as a capture: an AF_PACKET socket and the few lines that a pcap file takes."""
 
 import socket
 import struct
@@ -11,10 +11,12 @@ OUTGOING = 4
 
 
 @contextmanager
-def kept(host, path):
-    """While inside, packets of all its interfaces (Ethernet, and loopback) go into the file; all that passed before the end is in it."""
+def kept(host, path, interface="lo"):
+    """While inside, packets of the interface (empty: of all) go into the file; all that passed before the end is in it."""
     with host.enter():
         ear = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
+        if interface:
+            ear.bind((interface, 0))
     ear.settimeout(0.1)
     ear.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
     done = threading.Event()
@@ -29,7 +31,7 @@ def kept(host, path):
                     if done.is_set():
                         return
                     continue
-                if place[0] == "lo" and place[2] == OUTGOING:  # there everything is seen twice
+                if interface == "lo" and place[2] == OUTGOING:  # there everything is seen twice
                     continue
                 now = time.time_ns()
                 file.write(struct.pack("<IIII", now // 10**9, now % 10**9 // 1000, len(data), len(data)) + data)

@@ -213,6 +213,21 @@ PROOFS = (
         "side, by a reset, by half, or refused), `portulan traffic` names the process of each flow, on the host that asks and on the one that answers, and nobody else; "
         "no packet that the interface counted is missing.",
     ),
+    Proof(
+        "scanners", 64, "proofs_scanners:single",
+        "Each scan made for real, captured at its target, is reported by `portulan scanners`, and nobody else is: nmap (-sS -sT -sU -sF -sN -sX -sA -sW -sM -sY, -T2 to -T5, decoys, fragments, "
+        "a source port of 53, networks), masscan, zmap and our own (SYN, connect, UDP, a network), with a host that refuses and with one whose firewall drops; after six first contacts at most, judged by "
+        "answers alone and by what the host has open.",
+    ),
+    Proof(
+        "scanners-slow", 12, "proofs_scanners:slow",
+        "The same at the pace of -T1 (15 s), -T0 (five minutes) and one port a minute, by a clock that is not real: recorded contacts are played again so far apart.",
+    ),
+    Proof(
+        "scanners-ordinary", 40, "proofs_scanners:ordinary",
+        "Of 1,000 clients of a busy server with 5 % dead ports, of the web, of a server that is down, of 300 behind one address, of peers of which most are gone, of logs, traces and what is "
+        "meant for all of a link, nobody is reported.",
+    ),
 )  # fmt: skip
 """In the order in which they run. Later ones are added here."""
 

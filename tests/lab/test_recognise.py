@@ -88,7 +88,7 @@ def test_real_servers_of_datagrams(sandbox, talkers, tmp_path, dice, samples):
     for name in names:
         for port in SAID[name]:
             host.wait_for_port(port, transport="udp", timeout_s=40)
-    with kept(host, capture):
+    with kept(host, capture, ""):
         for port in (port for name in names for port in SAID[name]):
             greet(here, host.address, port, dice)
     answer = traffic([str(capture)], top=100)

@@ -297,6 +297,9 @@ class Doorkeeper:
         mute &= outcome == _SILENT
         known_ns[mute] = np.maximum(known_ns[mute], self._both_ways_ns)
         known_ns[sure] = rows.at_ns[sure]
+        if not grace_ns:  # the end: ICMP said it, whenever
+            told = ~heard & (outcome == _REFUSED)
+            known_ns[told] = rows.at_ns[told]
         return _Outcomes(known_ns, outcome, sure, is_open & (outcome == _SILENT), abandoned)
 
     def _walk(self, rows: Contacts, found: _Outcomes) -> Iterator[Scanner]:
