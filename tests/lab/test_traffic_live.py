@@ -1,5 +1,6 @@
 import fcntl
 import os
+import re
 import signal
 import socket
 import struct
@@ -170,6 +171,27 @@ def test_drops_are_counted(pair):
         assert ear.packets >= before + 100
 
 
+def test_fewer_are_looked_at_when_too_many_come(pair):
+    first, second = pair
+    with second.enter(), TrafficWatch(["eth0"], sample=None, processes=False) as watch:
+        send(first, second.address, 100)
+        watch.step(0.2)
+        assert (watch.listening.sample, watch.now().missing) == (1, ())
+        watch.listening.close()
+        watch.listening = Listening(["eth0"], ports=PortSet.of([PortRange(DATAGRAMS, DATAGRAMS)]), megabytes=1)
+        watch.reset()
+        with watch.listening:
+            send(first, second.address, 3000, sizes=[900])
+            watch.step(0.1)
+            assert watch.listening.sample == 2
+            send(first, second.address, 400, sizes=[1])
+            before = watch.listening.packets
+            watch.step(0.1)
+            assert 100 < watch.listening.packets - before < 300  # 10 standard deviations
+            answer = watch.finish()
+    assert (answer.origins[0].sampled, answer.missing) == (2, ("thinned",))
+
+
 def test_what_lies_on_top_is_left_out(sandbox, peers):
     first, second = sandbox.host("first"), sandbox.host("second", root=peers)
     sandbox.link(first, second)
@@ -191,7 +213,8 @@ def test_interfaces_that_are_not_there(pair):
             heard(ear)
             (number,) = (one.number for one in ear.interfaces)
             set_up(second.netlink, number, up=False)
-            heard(ear)
+            heard(ear, 0.7)
+            assert ear.off == ["eth0"]
             with pytest.raises(CannotTell) as raised:
                 Listening(["eth0"])
             assert raised.value.code == "traffic.interface-down"
@@ -433,6 +456,32 @@ def test_an_interface_that_goes_away(pair):
     assert process.returncode == 3
     assert f"{DATAGRAMS}/udp" in out, "what was counted is told"
     assert "eth0 is gone" in error
+
+
+def test_what_was_lost_stands_in_the_file(pair, watchers, tmp_path):
+    first, second = pair
+    path = tmp_path / "kept.pcapng"
+    with second.enter(), TrafficWatch(["eth0"], write=str(path), processes=False) as watch:
+        send(first, second.address, 45_000, sizes=[1000])
+        watch.step(0.2)
+        answer = watch.finish()
+    assert answer.origins[0].dropped > 1000
+    said = second.run(["capinfos", "-M", str(path)], root=watchers).stdout
+    assert f"Number of packets in file = {answer.packets}" in re.sub(r"Number of packets: +", "Number of packets in file = ", said)
+    assert path.read_bytes()[-60:].count(answer.origins[0].dropped.to_bytes(8, sys.byteorder)) == 1
+
+
+def test_a_disk_that_fills(sandbox, peers, tmp_path):
+    first, second = sandbox.host("first"), sandbox.host("second", root=peers)
+    sandbox.link(first, second)
+    words = f"mount -t tmpfs -o size=256k none {tmp_path} && exec {PORTULAN} traffic -i eth0 -w {tmp_path}/kept --no-processes"
+    process = second.start(["sh", "-c", words], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert "Listening on eth0." in process.stderr.readline()
+    send(first, second.address, 1000, sizes=[1000])
+    out, error = process.communicate(timeout=30)
+    assert process.returncode == 4
+    assert f"{DATAGRAMS}/udp" in out
+    assert "No space left" in error
 
 
 def test_packets_to_a_pipe(pair, watchers):

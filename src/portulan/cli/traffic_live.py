@@ -9,7 +9,7 @@ from time import monotonic
 from portulan.cli.face import Face
 from portulan.cli.screen import QUIT, Screen, fit
 from portulan.cli.stopping import Stop
-from portulan.errors import BadInput, CannotTell
+from portulan.errors import BadInput, CannotTell, MachineFailed
 from portulan.text.traffic import amount, door, headline, holders, origin_lines, says, service_name
 from portulan.text.traffic_live import kept, listening, missing, notes, untold
 from portulan.text.voice import mark
@@ -28,6 +28,7 @@ _STEP_S = 0.25
 _REST = 8
 _LEAST_S = 0.1
 _DIGITS = 9
+_AUTO = "auto"
 _ORDERS: dict[str, Callable[[PortTraffic], tuple[float | str, int]]] = {
     "b": lambda row: (-row.bytes, 0),
     "r": lambda row: (-(row.bytes_per_s or 0.0), -row.bytes),
@@ -55,7 +56,9 @@ def arguments(parser: argparse._ActionsContainer, voice: Voice) -> None:
     parser.add_argument("-w", "--write", metavar="FILE", help=voice.say("keep the packets in this file (pcapng)"))
     parser.add_argument("--duration", metavar="SECONDS", help=voice.say("listen so long; else until Ctrl-C"))
     parser.add_argument("--interval", metavar="SECONDS", help=voice.say("with --jsonl: between two objects (1)"))
-    parser.add_argument("--sample", metavar="N", help=voice.say("look at one packet in N, by chance"))
+    parser.add_argument(
+        "--sample", metavar="N", help=voice.say("look at one packet in N, by chance; auto: at fewer only when too many come")
+    )
     parser.add_argument("--promiscuous", action="store_true", help=voice.say("hear what is for other hosts too, on one interface"))
     parser.add_argument("--no-processes", action="store_true", help=voice.say("do not ask whose the flows are"))
     parser.add_argument("--jsonl", action="store_true", help=voice.say("one JSON object a line: each row of a file; or all, again and again while packets pass"))
@@ -75,7 +78,7 @@ def run(
         raise CannotTell("traffic.linux-only")
     duration_s, interval_s = _seconds(options, "duration"), _seconds(options, "interval") or 1.0
     sample = options.sample or "1"
-    if not (sample.isascii() and sample.isdigit() and len(sample) <= _DIGITS and int(sample)):
+    if sample != _AUTO and not (sample.isascii() and sample.isdigit() and len(sample) <= _DIGITS and int(sample)):
         raise BadInput("traffic.sample", text=sample)
     on_screen = face.out.isatty() and sys.stdin is not None and sys.stdin.isatty() and not (
         options.json or options.jsonl or getattr(options, "csv", False) or options.write == "-"
@@ -86,12 +89,13 @@ def run(
     from portulan.verbs.traffic_live import TrafficWatch
 
     watch = TrafficWatch(
-        options.interface, ports=options.ports, filter=options.filter, sample=int(sample), write=options.write,
+        options.interface, ports=options.ports, filter=options.filter, sample=None if sample == _AUTO else int(sample), write=options.write,
         processes=not options.no_processes, promiscuous=options.promiscuous, inner=getattr(options, "inner", False), drop_rights=True, files_later=getattr(options, "plot", None) is not None,
         bucket_s=bucket_s, top=top, **({} if cap is None else {"cap": cap}),
     )  # fmt: skip
     end_s = None if duration_s is None else monotonic() + duration_s
-    stop, gone = Stop(), None
+    stop = Stop()
+    gone: CannotTell | MachineFailed | None = None
     with watch:
         try:
             if screen is not None:
@@ -100,8 +104,10 @@ def run(
                 if not options.json and not options.jsonl:
                     face.note(listening(face.voice, (one.name for one in watch.listening.interfaces), watch.listening.left_out))
                 _count(watch, stop, end_s, interval_s if options.jsonl else None, show)
-        except CannotTell as error:  # the interface is no more: what was counted is told all the same
+        except (CannotTell, MachineFailed) as error:  # no interface any more, or a full disk: what was counted is told all the same
             gone = error
+            if isinstance(error, MachineFailed):
+                watch.file = None
         with stop:
             answer = watch.finish()
     show(answer)

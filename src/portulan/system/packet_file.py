@@ -10,8 +10,6 @@ from portulan.wire.captures.write import build_interface, build_packets, build_s
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     import numpy as np
     from numpy.typing import NDArray
 
@@ -63,15 +61,15 @@ class PacketFile:
         self._write(build_packets(buffer, places[which], time_ns, start, captured, length))
         self.packets += len(start)
 
-    def close(self, dropped: Iterable[tuple[int, int]] = ()) -> None:
-        """End it; `dropped`: (number of an interface, packets of it that were lost)."""
-        if self._descriptor < 0:
-            return
-        lost = dict(dropped)
-        try:
-            for number, place in self._numbers.items():
-                self._write(build_statistics(place, clock_ns(), self._counts[place], lost.get(number, 0)))
-        finally:
+    def lost(self, number: int, packets: int) -> None:
+        """How many packets of an interface the kernel could not hand over. Raises MachineFailed."""
+        if number in self._numbers:
+            place = self._numbers[number]
+            self._write(build_statistics(place, clock_ns(), self._counts[place], packets))
+
+    def close(self) -> None:
+        """End it; twice does no harm."""
+        if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
 

@@ -23,6 +23,8 @@ def test_what_is_written_is_read_again(tmp_path):
         file.interface(9, "tun0", 101)
         file.interface(3, "eth0", 1)
         file.write(*columns(frames[5:], [3, 9, 3, 9]))
+        file.lost(9, 7)
+        file.lost(4, 7)
     capture = open_capture(path)
     found, times, links = [], [], []
     for batch in capture.batches():

@@ -10,7 +10,7 @@ import mmap
 import os
 import select
 from contextlib import suppress
-from errno import ENETDOWN, ENOMEM
+from errno import ENOMEM
 from socket import AF_PACKET, SO_ERROR, SOCK_RAW, SOL_SOCKET, htons, socket
 from struct import pack, unpack
 
@@ -84,8 +84,6 @@ class PacketBlocks:
         self._head = 0
         self._handed: NDArray[np.int64] | None = None
         self._received = self._dropped = 0
-        self.down = False
-        """The interface that it is bound to was switched off, or is gone."""
         try:
             # Protocol 0: nothing is received before the filter and the ring are in place.
             self._socket = socket(AF_PACKET, SOCK_RAW, 0)
@@ -94,7 +92,7 @@ class PacketBlocks:
         except OSError as error:
             raise failed("open", "a packet socket", error) from error
         try:
-            self._attach(program)
+            self.attach(program)
             self._socket.setsockopt(_SOL_PACKET, _VERSION, _TPACKET_V3)
             self._socket.setsockopt(_SOL_PACKET, _RESERVE, _TAG)
             self._map = self._make_ring(megabytes << 20)
@@ -116,7 +114,8 @@ class PacketBlocks:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _attach(self, program: bytes) -> None:
+    def attach(self, program: bytes) -> None:
+        """Put a filter in the place of the last. Raises OSError."""
         import ctypes
 
         steps = ctypes.create_string_buffer(program, len(program))
@@ -144,8 +143,10 @@ class PacketBlocks:
         if self._table[self._head, _STATUS_AT] & 1:
             return
         for _, events in self._poll.poll(max(0, int(wait_s * 1000 + 0.999))):
-            if events & select.POLLERR and self._socket.getsockopt(SOL_SOCKET, SO_ERROR) == ENETDOWN:
-                self.down = True
+            if (
+                events & select.POLLERR
+            ):  # its interface was switched off, which is told once: whoever asks reads it from the list of interfaces
+                self._socket.getsockopt(SOL_SOCKET, SO_ERROR)
 
     @property
     def fill(self) -> float:
