@@ -158,7 +158,7 @@ def made(stack, name, wall, dice):
     """A street where that was done, its capture complete."""
     street = Street(stack, wall)
     done = threading.Event()
-    with kept(street.target, street.path, ""):
+    with kept(street.target, street.path):
         visitor = threading.Thread(target=visit, args=(street, done, dice))
         visitor.start()
         try:

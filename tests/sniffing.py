@@ -11,8 +11,8 @@ OUTGOING = 4
 
 
 @contextmanager
-def kept(host, path, interface="lo"):
-    """While inside, packets of the interface (empty: of all) go into the file; all that passed before the end is in it."""
+def kept(host, path, interface=""):
+    """While inside, packets of the interface (empty: of all, Ethernet and loopback) go into the file; all that passed before the end is in it."""
     with host.enter():
         ear = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
         if interface:
@@ -31,7 +31,7 @@ def kept(host, path, interface="lo"):
                     if done.is_set():
                         return
                     continue
-                if interface == "lo" and place[2] == OUTGOING:  # there everything is seen twice
+                if place[0] == "lo" and place[2] == OUTGOING:  # there everything is seen twice
                     continue
                 now = time.time_ns()
                 file.write(struct.pack("<IIII", now // 10**9, now % 10**9 // 1000, len(data), len(data)) + data)

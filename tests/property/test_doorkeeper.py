@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from contact_samples import FIN, SECOND, connection, datagram, flows_of, half_open, refused, silent, ticks
 from portulan.model.scanner import Verdict
 from portulan.traffic.flows import Flows, Way
-from portulan.traffic.scanners import Doorkeeper
+from portulan.traffic.scanners import Doorkeeper, Settings
 
 HOSTS = [f"198.18.{net}.{host}" for net in (0, 1) for host in (2, 3, 4)]
 SOURCES = [f"203.0.113.{number}" for number in range(1, 7)]
@@ -49,6 +49,17 @@ def in_one_go(packets, end_ns):
     keeper = Doorkeeper()
     found = keeper.see(flows_of(packets), end_ns)
     return found, keeper.end(end_ns)
+
+
+@FEWER
+@given(events, st.integers(1, 9))
+def test_a_large_table_in_parts_is_in_one_go(parts, most):
+    packets = traffic(parts)
+    end_ns = max((packet.at_ns for packet in packets), default=0) + 3 * SECOND
+    expected, answer = in_one_go(packets, end_ns)
+    keeper = Doorkeeper(settings=Settings(most_at_once=most))
+    assert [row.sources for row in keeper.see(flows_of(packets), end_ns)] == [row.sources for row in expected]
+    assert verdicts(keeper.end(end_ns)) == verdicts(answer)
 
 
 def verdicts(answer):

@@ -265,6 +265,14 @@ def networks(addresses: NDArray[np.void]) -> NDArray[np.void]:
     return octets.view("V16").reshape(-1)
 
 
+def cut(flows: Flows, first: int, last: int) -> Flows:
+    """Some rows of a table, in place."""
+    forward: list[Any] = [column[first:last] for column in flows.forward]
+    reverse: list[Any] = [column[first:last] for column in flows.reverse]
+    columns: dict[str, Any] = {name: column[first:last] for name, column in flows._asdict().items() if name not in ("forward", "reverse")}
+    return type(flows)(**columns, forward=type(flows.forward)(*forward), reverse=type(flows.reverse)(*reverse))
+
+
 def nobody() -> Contacts:
     """No contacts."""
     void, small, number = np.zeros(0, "V16"), np.zeros(0, np.uint8), np.zeros(0, np.int64)

@@ -15,7 +15,7 @@ import numpy as np
 from portulan.model.record import Record
 from portulan.model.scanner import Outcome, Scanners, Verdict
 from portulan.traffic.backscatter import Backscatter
-from portulan.traffic.contacts import NEVER, TCP, UDP, Contacts, Replies, append, join, networks, nobody, sort_out
+from portulan.traffic.contacts import NEVER, TCP, UDP, Contacts, Replies, append, cut, join, networks, nobody, sort_out
 from portulan.traffic.novelty import Met, mix
 from portulan.traffic.sightings import instant, of_replies, of_source, of_street
 from portulan.traffic.sources import Contact, Sources
@@ -70,6 +70,8 @@ class Settings(Record):
     """Of pairs of a source and a door that are told apart."""
     most_waiting: int = 1 << 18
     """Of contacts of which it is not known yet what becomes of them."""
+    most_at_once: int = 1 << 16
+    """Of flows that are looked at together."""
     both_ways: bool = False
     """It is known that both directions are seen, as they are live."""
     salt: int = 0
@@ -127,8 +129,21 @@ class Doorkeeper:
 
     def see(self, flows: Flows, now_ns: int) -> tuple[Scanner, ...]:
         """Flows, whole or in part, of all packets until now that were not seen before (or were: it changes nothing). Those that are found out by them, each once."""
-        self._arrive(flows)
-        return tuple(self._judge(now_ns, self.settings.patience_s, _GRACE_NS))
+        found: list[Scanner] = []
+        for part, until_ns in self._parts(flows, now_ns):
+            self._arrive(part)
+            found += self._judge(until_ns, self.settings.patience_s, _GRACE_NS)
+        return tuple(found)
+
+    def _parts(self, flows: Flows, now_ns: int) -> Iterator[tuple[Flows, int]]:
+        """A large table in the order in which its flows began, with the time before which no other begins: what its rows take in memory is bounded so."""
+        began, most = flows.forward.first_ns, self.settings.most_at_once
+        if len(began) <= most or (np.diff(began) < 0).any():
+            yield flows, now_ns
+            return
+        for first in range(0, len(began), most):
+            last = first + most
+            yield cut(flows, first, last), min(now_ns, int(began[last]) - 1) if last < len(began) else now_ns
 
     def end(self, now_ns: int) -> Scanners:
         """All that is known, if nothing more comes. Nothing is seen after it."""

@@ -28,6 +28,7 @@ from contact_samples import (
 )  # fmt: skip
 from portulan.model.scanner import Kind, Outcome, Verdict
 from portulan.traffic.scanners import Doorkeeper, OwnDoors, Settings
+from portulan.traffic.sightings import kind_of
 
 THEM, US = "198.18.0.66", "198.18.0.2"
 HEARD = connection(0, "198.18.7.7", US, 80)
@@ -96,6 +97,12 @@ def test_a_horizontal_scan(port):
     row = only(judge(HEARD, packets))
     assert (row.kind, row.hosts, row.ports) == (Kind.HORIZONTAL, 29, (f"{port}/tcp",))
     assert row.sure_after <= 6
+
+
+def test_a_scan_by_ipv6():
+    packets = [packet for port in range(1, 9) for packet in refused(port, "2001:db8::66", "2001:db8:1::2", port)]
+    row = only(judge(HEARD, packets))
+    assert (row.sources, row.sure_after, row.evidence[0].address) == (("2001:db8::66",), 4, "2001:db8:1::2")
 
 
 def test_many_ports_of_many_hosts():
@@ -385,3 +392,43 @@ def test_known_so_far():
     for part, now in ticks(HEARD + ports(refused), 0.05):
         keeper.see(flows_of(part), now)
     assert [row.sources for row in keeper.now().rows] == [(THEM,)]
+
+
+def test_who_was_not_answered_while_packets_were_missed_may_have_been():
+    for begin_s, scanner in ((0, False), (500, True)):
+        keeper = Doorkeeper(settings=Settings(both_ways=True))
+        keeper.missed(BEGIN + begin_s * SECOND, BEGIN + (begin_s + 9) * SECOND)
+        packets = ports(silent)
+        assert bool(keeper.see(flows_of(packets), packets[-1].at_ns + 5 * SECOND)) is scanner
+
+
+def test_doors_that_a_firewall_may_shut_are_judged_by_what_is_seen():
+    unsure = OwnDoors(frozenset({packed(US)}), frozenset(), frozenset((packed(US), TCP, port) for port in range(1, 500)))
+    assert not judge(HEARD, ports(connection), own_open=unsure).rows
+    assert judge(HEARD, ports(silent), own_open=unsure).rows
+
+
+@pytest.mark.parametrize(
+    ("hosts", "numbers", "kind"),
+    [
+        (1, 1, Kind.VERTICAL),
+        (1, 9, Kind.VERTICAL),
+        (2, 9, Kind.VERTICAL),
+        (9, 1, Kind.HORIZONTAL),
+        (254, 3, Kind.HORIZONTAL),
+        (9, 9, Kind.BOTH),
+    ],
+)
+def test_kinds(hosts, numbers, kind):
+    assert kind_of(hosts, numbers) is kind
+
+
+def test_backscatter_is_bounded():
+    keeper = Doorkeeper(settings=Settings(most_sources=160, both_ways=True))
+    packets = [Packet(BEGIN + each, f"203.0.{each // 250}.{each % 250}", 80, US, 1024 + each, flags=RST | ACK) for each in range(2000)] + [
+        Packet(BEGIN + SECOND + each, "192.0.2.1", 80, US, 1024 + each, flags=RST | ACK) for each in range(2000)
+    ]
+    keeper.see(flows_of(packets), BEGIN + 2 * SECOND)
+    assert len(keeper.backscatter.known) <= 10
+    row = only_seen(keeper.end(BEGIN + 2 * SECOND).rows)
+    assert (row.sources, row.first_contacts) == (("192.0.2.1",), 256)
