@@ -62,16 +62,15 @@ def ours(portulan: str, path: Path) -> list[str]:
 
 def check(here: Quarters, portulan: str, path: Path, truth: Mapping[str, int]) -> None:
     """The table is that of the capture's maker, and as many packets go through port 443 as tcpdump finds."""
-    done = here.run([*ours(portulan, path), "--json"], timeout_s=PATIENCE_S, env=user_environment())
+    done = here.run([*ours(portulan, path), "--json"], timeout_s=PATIENCE_S, environment=user_environment())
     answer = json.loads(done.stdout)
-    answer = answer.get("items", [answer])[0] if isinstance(answer.get("items"), list) else answer
     told = {
         "packets": answer["packets"], "bytes": answer["bytes"], "flows": answer["flows"], "aside": sum(each["packets"] for each in answer["aside"]),
     }  # fmt: skip
     if told != dict(truth):
         print(f"told {told}, made {dict(truth)}", file=sys.stderr)
         sys.exit(1)
-    ports = answer["ports"]
+    ports = answer["items"]
     if sum(each["packets"] for each in ports) + told["aside"] != told["packets"] or sum(each["flows"] for each in ports) != told["flows"]:
         print("ports do not add up", file=sys.stderr)
         sys.exit(1)
@@ -106,14 +105,14 @@ def inside(here: Quarters, words: list[str]) -> Callable[[], None]:
     """A command in the private root."""
 
     def run() -> None:
-        here.run(words, timeout_s=PATIENCE_S, env=user_environment())
+        here.run(words, timeout_s=PATIENCE_S, environment=user_environment())
 
     return run
 
 
 def peak_mib(here: Quarters, words: list[str]) -> float:
     """Most memory of a command and of all that it begins, at one time, shared pages counted once."""
-    done = here.run([sys.executable, "-I", "-S", "-c", _PEAK, *words], timeout_s=PATIENCE_S, env=user_environment())
+    done = here.run([sys.executable, "-I", "-S", "-c", _PEAK, *words], timeout_s=PATIENCE_S, environment=user_environment())
     return int(done.stdout) / 1024
 
 

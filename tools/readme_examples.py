@@ -38,16 +38,22 @@ time.sleep(600)
 
 VISITOR = "import socket, time; s = socket.create_connection(('127.0.0.1', 80), source_address=('127.0.0.1', 40000)); time.sleep(600)"
 """A client that happened to get a port that somebody wants."""
-VISITS = """import socket, time, urllib.request
-HERE = "198.18.0.1"
+VISITS = """import http.client, socket, struct, time
+THERE = "198.18.0.2"
 for turn in range(3):
-    urllib.request.urlopen(f"http://{HERE}/album.bin").read()
-    with socket.create_connection((HERE, 443)) as login:
+    web, login = http.client.HTTPConnection(THERE), socket.create_connection((THERE, 443))
+    web.connect()
+    for one in (web.sock, login):  # nothing of them stays
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    web.request("GET", "/album.bin")
+    web.getresponse().read()
+    with login:
         login.sendall(b"SSH-2.0-OpenSSH_9.2p1\\r\\n")
         login.recv(4096)
+    web.close()
     time.sleep(0.3)
 """
-"""Visitors: of the web server, and of an ssh server that somebody put on the port of the web."""
+"""Visitors of the neighbour: of its web server, and of an ssh server that somebody put on the port of the web."""
 ENDED = """import socket
 server = socket.socket(); server.bind(("127.0.0.1", 5001)); server.listen()
 client = socket.create_connection(("127.0.0.1", 5001)); server.accept()[0].close(); client.recv(1)
@@ -174,8 +180,7 @@ def _start_programs() -> None:
     subprocess.Popen(["/usr/bin/python3", "app.py"], cwd="/srv/shop", stdin=subprocess.DEVNULL)
     subprocess.run(["ip", "link", "add", "vx0", "type", "vxlan", "id", "7", "dstport", "4789", "dev", "lo"], check=True, timeout=30)
     subprocess.run(["ip", "link", "set", "vx0", "up"], check=True, timeout=30)
-    _capture("/srv/office.pcapng", ["/usr/bin/python3", "-c", VISITS])
-    _capture("/srv/night.pcapng", ["nmap", "-n", "-Pn", "-F", "-r", "--disable-arp-ping", "198.18.0.1"])
+    _capture()
     for line in FIREWALL.strip().splitlines():
         subprocess.run(line.split(), check=True, timeout=30, capture_output=True)
     wanted, deadline_s = {80, 5000}, time.monotonic() + 30
@@ -190,28 +195,45 @@ def _start_programs() -> None:
     time.sleep(1.0)
 
 
-def _capture(path: str, visitors: list[str]) -> None:
-    """What comes from the neighbour, kept by our own ears. The ssh server on 443 is there for as long as that takes."""
-    Path("/var/www/html/album.bin").write_bytes(bytes(range(256)) * 8000)
+def _capture() -> None:
+    """What comes to the neighbour, kept by our own ears there: visitors by day, and at night somebody who tries its doors."""
+    www = Path("/srv/www")
+    www.mkdir(exist_ok=True)
+    (www / "album.bin").write_bytes(bytes(range(256)) * 8000)
     Path("/run/sshd").mkdir(exist_ok=True)
-    subprocess.run("test -f /srv/key || ssh-keygen -q -t ed25519 -N '' -f /srv/key", shell=True, check=True, timeout=30)
-    ssh = subprocess.Popen(
-        ["/usr/sbin/sshd", "-D", "-p", "443", "-h", "/srv/key", "-o", "PidFile=none"], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", "/srv/key"], check=True, timeout=30, stdin=subprocess.DEVNULL)
+    servers = [
+        subprocess.Popen([*_THERE, *command], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=www)
+        for command in (
+            ["/usr/bin/python3", "-m", "http.server", "--protocol", "HTTP/1.1", "80"],
+            ["/usr/sbin/sshd", "-D", "-p", "443", "-h", "/srv/key", "-o", "PidFile=none"],
+        )
+    ]
+    time.sleep(1.0)
+    _keep("/srv/office.pcapng", ["/usr/bin/python3", "-c", VISITS])
+    _keep("/srv/night.pcapng", ["nmap", "-n", "-Pn", "-F", "-r", "--disable-arp-ping", "198.18.0.2"])
+    for server in servers:
+        server.terminate()
+        server.wait(timeout=10)
+
+
+_THERE = ["ip", "netns", "exec", "outside"]
+
+
+def _keep(path: str, visitors: list[str]) -> None:
+    """TCP packets that pass while they visit."""
     program = str(Path(sys.executable).parent / "portulan")
     environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LANG": "C.UTF-8"}
     ears = subprocess.Popen(
-        [program, "traffic", "-i", "eth0", "--filter", "tcp", "-w", path, "--duration", "60"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment
+        [*_THERE, program, "traffic", "-i", "eth0", "--filter", "tcp", "-w", path, "--duration", "60"],
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment,
     )  # fmt: skip
     assert ears.stderr is not None
     ears.stderr.readline()  # it says that it listens
-    time.sleep(1.0)
-    subprocess.run(["ip", "netns", "exec", "outside", *visitors], check=True, timeout=60, capture_output=True)
+    subprocess.run(visitors, check=True, timeout=60, capture_output=True)
     time.sleep(0.5)
     ears.send_signal(signal.SIGINT)
     ears.communicate(timeout=30)
-    ssh.terminate()
-    ssh.wait(timeout=10)
 
 
 def with_outputs(text: str, answers: list[tuple[str, int]]) -> str:

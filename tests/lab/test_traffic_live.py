@@ -171,6 +171,27 @@ def test_drops_are_counted(pair):
         assert ear.packets >= before + 100
 
 
+def test_fewer_are_looked_at_when_too_many_come(pair):
+    first, second = pair
+    with second.enter(), TrafficWatch(["eth0"], sample=None, processes=False) as watch:
+        send(first, second.address, 100)
+        watch.step(0.2)
+        assert (watch.listening.sample, watch.now().missing) == (1, ())
+        watch.listening.close()
+        watch.listening = Listening(["eth0"], ports=PortSet.of([PortRange(DATAGRAMS, DATAGRAMS)]), megabytes=1)
+        watch.reset()
+        with watch.listening:
+            send(first, second.address, 3000, sizes=[900])
+            watch.step(0.1)
+            assert watch.listening.sample == 2
+            send(first, second.address, 400, sizes=[1])
+            before = watch.listening.packets
+            watch.step(0.1)
+            assert 100 < watch.listening.packets - before < 300  # 10 standard deviations
+            answer = watch.finish()
+    assert (answer.origins[0].sampled, answer.missing) == (2, ("thinned",))
+
+
 def test_what_lies_on_top_is_left_out(sandbox, peers):
     first, second = sandbox.host("first"), sandbox.host("second", root=peers)
     sandbox.link(first, second)

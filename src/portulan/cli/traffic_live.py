@@ -28,6 +28,7 @@ _STEP_S = 0.25
 _REST = 8
 _LEAST_S = 0.1
 _DIGITS = 9
+_AUTO = "auto"
 _ORDERS: dict[str, Callable[[PortTraffic], tuple[float | str, int]]] = {
     "b": lambda row: (-row.bytes, 0),
     "r": lambda row: (-(row.bytes_per_s or 0.0), -row.bytes),
@@ -55,7 +56,9 @@ def arguments(parser: argparse._ActionsContainer, voice: Voice) -> None:
     parser.add_argument("-w", "--write", metavar="FILE", help=voice.say("keep the packets in this file (pcapng)"))
     parser.add_argument("--duration", metavar="SECONDS", help=voice.say("listen so long; else until Ctrl-C"))
     parser.add_argument("--interval", metavar="SECONDS", help=voice.say("with --jsonl: between two objects (1)"))
-    parser.add_argument("--sample", metavar="N", help=voice.say("look at one packet in N, by chance"))
+    parser.add_argument(
+        "--sample", metavar="N", help=voice.say("look at one packet in N, by chance; auto: at fewer only when too many come")
+    )
     parser.add_argument("--promiscuous", action="store_true", help=voice.say("hear what is for other hosts too, on one interface"))
     parser.add_argument("--no-processes", action="store_true", help=voice.say("do not ask whose the flows are"))
     parser.add_argument("--jsonl", action="store_true", help=voice.say("one JSON object a line: each row of a file; or all, again and again while packets pass"))
@@ -75,7 +78,7 @@ def run(
         raise CannotTell("traffic.linux-only")
     duration_s, interval_s = _seconds(options, "duration"), _seconds(options, "interval") or 1.0
     sample = options.sample or "1"
-    if not (sample.isascii() and sample.isdigit() and len(sample) <= _DIGITS and int(sample)):
+    if sample != _AUTO and not (sample.isascii() and sample.isdigit() and len(sample) <= _DIGITS and int(sample)):
         raise BadInput("traffic.sample", text=sample)
     on_screen = face.out.isatty() and sys.stdin is not None and sys.stdin.isatty() and not (
         options.json or options.jsonl or getattr(options, "csv", False) or options.write == "-"
@@ -86,7 +89,7 @@ def run(
     from portulan.verbs.traffic_live import TrafficWatch
 
     watch = TrafficWatch(
-        options.interface, ports=options.ports, filter=options.filter, sample=int(sample), write=options.write,
+        options.interface, ports=options.ports, filter=options.filter, sample=None if sample == _AUTO else int(sample), write=options.write,
         processes=not options.no_processes, promiscuous=options.promiscuous, inner=getattr(options, "inner", False), drop_rights=True, files_later=getattr(options, "plot", None) is not None,
         bucket_s=bucket_s, top=top, **({} if cap is None else {"cap": cap}),
     )  # fmt: skip

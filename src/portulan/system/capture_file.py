@@ -23,18 +23,38 @@ _OUTPUT = 1 << 20
 """Bytes that are decompressed at once, however few they come from."""
 _ZSTD_INPUT = 1 << 11
 """Bytes that are given to zstd at once: it hands back all that they hold, which may be 128 KiB for each four of them."""
+_SMALL = 1 << 20
+"""Bytes of memory that are not worth keeping."""
 _MOST_ZSTD_WINDOW = 1 << 27
 """Memory that a zstd frame may ask for: what `zstd` itself allows."""
 
 
+_spare: list[NDArray[np.uint8]] = []
+"""What was used last, at most one: a page costs more when it is touched first than to be read into ever after."""
+
+
 def allocate(size: int) -> NDArray[np.uint8]:
-    """Memory whose address and length are multiples of 8, in pages as large as there are; it costs nothing before it is used."""
+    """Memory whose address and length are multiples of 8, in pages as large as there are; anything may be in it."""
     import numpy as np
 
+    try:
+        spare = _spare.pop()
+    except IndexError:
+        pass
+    else:
+        if size <= len(spare) <= 2 * size + _SMALL:
+            return spare
+        _spare.append(spare)
     memory = mmap.mmap(-1, -(-size // mmap.PAGESIZE) * mmap.PAGESIZE)
     with suppress(OSError, AttributeError):
         memory.madvise(mmap.MADV_HUGEPAGE)
     return np.frombuffer(memory, np.uint8)
+
+
+def give_back(memory: NDArray[np.uint8]) -> None:
+    """Nobody looks at this memory any more: it may be used again."""
+    if len(memory) > _SMALL:
+        _spare[:] = [memory]
 
 
 class CaptureFile:

@@ -25,6 +25,7 @@ UNTOLD: dict[str, str] = {
 """Why no process is named for a flow, by its code."""
 MISSING: dict[str, str] = {
     "short-lived": mark("which processes had connections that were over in a moment: following them needs CAP_BPF and CAP_PERFMON"),
+    "thinned": mark("all packets: more came than could be read, so only some were looked at from then on, by chance"),
     "interface-off": mark("what would pass, were every interface that was asked for switched on"),
     "sock_diag.missing": mark("which processes the flows belong to: this kernel cannot list its sockets"),
 }
@@ -87,7 +88,7 @@ SENTENCES: dict[str, str] = {
     "traffic.interface-down": mark("the interface {name} is switched off: nothing passes."),
     "traffic.interface-gone": mark("nothing more can be heard: {names} is gone (after {packets} packets)."),
     "traffic.cannot-write": mark("packets cannot be kept in {path}: {reason}."),
-    "traffic.sample": mark("{text} is no number of packets of which one is looked at: a whole number from 1 was expected."),
+    "traffic.sample": mark("{text} is no number of packets of which one is looked at: a whole number from 1, or auto, was expected."),
     "traffic.seconds": mark("{text} is no time for {option}: a number of seconds from 0.1 was expected."),
     "traffic.linux-only": mark("packets are heard on Linux only; files are read everywhere."),
 }

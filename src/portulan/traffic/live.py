@@ -6,7 +6,7 @@ from time import monotonic, sleep
 
 import numpy as np
 
-from portulan.errors import BadInput, CannotTell
+from portulan.errors import BadInput, CannotTell, failed
 from portulan.model.record import Record
 from portulan.system.linux.links import read_interfaces
 from portulan.system.linux.netlink import ROUTE, Netlink
@@ -72,11 +72,11 @@ class Listening:
         """Interfaces that are not heard because what passes them passes another one, too."""
         self.named = bool(interfaces)
         self.sample, self.snap = sample, snap
-        ethernet, other = _parts(self.heard.values(), filter, ports, snap)
-        only = [each.number for each in chosen] if len(interfaces) > 1 else []
-        program = build_all(ethernet, other, sample=sample, only=only, without=[each.number for each in out[:_MOST_LEFT_OUT]])
+        self._parts = _parts(self.heard.values(), filter, ports, snap)
+        self._only = [each.number for each in chosen] if len(interfaces) > 1 else []
+        self._without = [each.number for each in out[:_MOST_LEFT_OUT]]
         one = chosen[0].number if len(interfaces) == 1 else 0
-        self._blocks = PacketBlocks(pack_steps(program), interface=one, snap=snap, megabytes=megabytes, promiscuous=promiscuous)
+        self._blocks = PacketBlocks(self._program(), interface=one, snap=snap, megabytes=megabytes, promiscuous=promiscuous)
         self.packets = self.bytes = self.merged = 0
         self.gone: list[str] = []
         """Named interfaces that are no more."""
@@ -84,6 +84,17 @@ class Listening:
         """Named interfaces that are switched off."""
         self._next_look_s = monotonic() + _LOOK_S
         self._last_s = 0.0
+
+    def _program(self) -> bytes:
+        return pack_steps(build_all(*self._parts, sample=self.sample, only=self._only, without=self._without))
+
+    def thin(self) -> None:
+        """Look at half as many packets from now on. Raises MachineFailed."""
+        self.sample *= 2
+        try:
+            self._blocks.attach(self._program())
+        except OSError as error:
+            raise failed("change", "the filter of a packet socket", error) from error
 
     def __enter__(self) -> Listening:
         return self

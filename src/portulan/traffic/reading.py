@@ -10,7 +10,7 @@ from __future__ import annotations
 from portulan.errors import BadInput
 from portulan.model.record import Record
 from portulan.model.traffic import Ended, Skipped
-from portulan.system.capture_file import CaptureFile, CaptureStream, allocate, open_capture_file
+from portulan.system.capture_file import CaptureFile, CaptureStream, allocate, give_back, open_capture_file
 from portulan.traffic.batch import SLACK, Batch
 from portulan.wire.captures.magic import HEAD, LARGEST_RECORD, Pcap, parse_head
 from portulan.wire.captures.pcap import PcapReader
@@ -191,6 +191,8 @@ class _Piece:
                     break
                 ended = Ended.COMPLETE
         capture._ending = self._end(ended)  # noqa: SLF001
+        give_back(self.buffer)
+        del self.buffer
 
     def _end(self, ended: Ended) -> PieceEnd:
         passed = sum(each.last + 1 - each.first for each in self.skipped)

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 _NUMBERS = {"tcp": 6, "udp": 17, "sctp": 132, "dccp": 33, "udplite": 136}
 _ASKED_AT_ONCE, _ASKED_AT_END = 2_000, 200_000
 """Flows whose processes are asked for while it runs, and at the end, the largest first: 10 us each."""
-NOT_ASKED = "not-asked"
+NOT_ASKED, THINNED = "not-asked", "thinned"
+_THINNEST = 1 << 16
 _SHORTEST_S = 0.2
 """Rates are of a stretch of time at least that long."""
 _CAP_DAC_OVERRIDE, _CAP_DAC_READ_SEARCH, _CAP_SYS_PTRACE = 1, 2, 19
@@ -44,14 +45,14 @@ class TrafficWatch:
     """Listens from when it is made until it is closed. A context manager: `step` again and again, `now` at any time."""
 
     def __init__(
-        self, interfaces: Sequence[str] = (), *, ports: Iterable[str] = (), filter: str | None = None, sample: int = 1,  # noqa: A002 - tcpdump's word
+        self, interfaces: Sequence[str] = (), *, ports: Iterable[str] = (), filter: str | None = None, sample: int | None = 1,  # noqa: A002 - tcpdump's word
         write: str | None = None, processes: bool = True, promiscuous: bool = False, inner: bool = False, bucket_s: float | None = None,
         top: int = 10, cap: int = CAP, drop_rights: bool = False, files_later: bool = False,
     ) -> None:  # fmt: skip
         """On these interfaces, or all.
 
         `ports`: only flows with one of these at either end. `filter`: only packets that an expression in tcpdump's language matches. `sample`: look at one packet
-        in so many. `write`: keep the packets in this file (pcapng), whole. `processes`: tell whose they are. `drop_rights`: give up, for good, what is not
+        in so many; None: at all, and at ever fewer when more come than can be read. `write`: keep the packets in this file (pcapng), whole. `processes`: tell whose they are. `drop_rights`: give up, for good, what is not
         needed once all is open: for programs that do nothing else; `files_later`: but for the right to write anybody's files. The others as in `verbs.traffic`.
         Raises BadInput, CannotTell, NotPermitted, MachineFailed.
         """
@@ -62,11 +63,12 @@ class TrafficWatch:
         ))  # fmt: skip
         self._set = PortSet.of(run for numbers, _, _ in wanted for run in numbers.ranges) if wanted else None
         self.top, self.cap, self.inner, self.bucket_s = top, cap, inner, bucket_s
+        self.thins = sample is None
         self.missing: list[str] = []
         """Codes of what could not be had."""
         with ExitStack() as opened:
             self.listening = opened.enter_context(Listening(
-                interfaces, filter=filter, ports=None if inner else self._set, snap=WHOLE if write else HEADS, sample=sample, promiscuous=promiscuous
+                interfaces, filter=filter, ports=None if inner else self._set, snap=WHOLE if write else HEADS, sample=sample or 1, promiscuous=promiscuous
             ))  # fmt: skip
             self.file: PacketFile | None = None
             if write is not None:
@@ -116,6 +118,7 @@ class TrafficWatch:
         """Forget what was counted."""
         self.table = FlowTable(self.cap, inner=self.inner, bucket_s=self.bucket_s)
         self._base = (self.listening.packets, self.listening.bytes, self.listening.merged, self.listening.dropped)
+        self._lost = self._base[3]
         self._passed = {one.number: (one.packets, one.bytes) for one in self.listening.interfaces}
         self._before: dict[tuple[str, int | None], tuple[int, int]] = {}
         self._since_s = monotonic()
@@ -128,6 +131,16 @@ class TrafficWatch:
             self._take(batch)
         if self._onlooker is not None:
             self._onlooker.catch_up(busy=self.listening.packets > before)
+        if self.thins:
+            self._thin()
+
+    def _thin(self) -> None:
+        """Look at fewer packets, where some were dropped since the last step."""
+        lost, self._lost = self._lost, self.listening.dropped
+        if self._lost > lost and self.listening.sample < _THINNEST:
+            self.listening.thin()
+            if THINNED not in self.missing:
+                self.missing.append(THINNED)
 
     def _take(self, batch: Batch) -> None:
         if self.file is not None and batch.interface is not None:

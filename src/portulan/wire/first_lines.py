@@ -125,7 +125,7 @@ def lines(payloads: Payloads, transport: int, head: NDArray[np.uint64]) -> list[
     part = payloads.rows(some)
     which = table.find(head[some], part.eight(8))
     answer: list[tuple[NDArray[np.intp], str]] = []
-    for at in np.unique(which[which >= 0]):
+    for at in np.flatnonzero(np.bincount(which[which >= 0])):
         beginning = table.all[at]
         rows = np.flatnonzero(which == at)
         if beginning.method:

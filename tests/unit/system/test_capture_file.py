@@ -12,7 +12,7 @@ import zstandard
 from capture_files import pcap_by, pcap_head, pcap_record
 from capture_loop import read_plainly
 from portulan.errors import BadInput, MachineFailed
-from portulan.system.capture_file import CaptureFile, CaptureStream, allocate, open_capture_file
+from portulan.system.capture_file import CaptureFile, CaptureStream, allocate, give_back, open_capture_file
 from portulan.traffic.reading import open_capture
 from proofs_captures import read_piece, read_whole
 
@@ -159,3 +159,17 @@ def test_a_stream_that_fails_says_so(tmp_path):
         source.read_raw(10)
     source.close()
     source.close()
+
+
+def test_memory_that_was_used_is_used_again():
+    first = allocate(3 << 20)
+    give_back(first)
+    assert allocate(2 << 20) is first
+    assert allocate(2 << 20) is not first
+    give_back(first)
+    assert allocate(64 << 20) is not first, "it is too small"
+    assert allocate(4096) is not first, "it is far too large"
+    assert allocate(3 << 20) is first
+    small = allocate(4096)
+    give_back(small)
+    assert allocate(4096) is not small

@@ -92,7 +92,7 @@ class PacketBlocks:
         except OSError as error:
             raise failed("open", "a packet socket", error) from error
         try:
-            self._attach(program)
+            self.attach(program)
             self._socket.setsockopt(_SOL_PACKET, _VERSION, _TPACKET_V3)
             self._socket.setsockopt(_SOL_PACKET, _RESERVE, _TAG)
             self._map = self._make_ring(megabytes << 20)
@@ -114,7 +114,8 @@ class PacketBlocks:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _attach(self, program: bytes) -> None:
+    def attach(self, program: bytes) -> None:
+        """Put a filter in the place of the last. Raises OSError."""
         import ctypes
 
         steps = ctypes.create_string_buffer(program, len(program))
