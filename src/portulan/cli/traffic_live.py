@@ -61,7 +61,11 @@ def arguments(parser: argparse._ActionsContainer, voice: Voice) -> None:
     )
     parser.add_argument("--promiscuous", action="store_true", help=voice.say("hear what is for other hosts too, on one interface"))
     parser.add_argument("--no-processes", action="store_true", help=voice.say("do not ask whose the flows are"))
-    parser.add_argument("--jsonl", action="store_true", help=voice.say("one JSON object a line: each row of a file; or all, again and again while packets pass"))
+    parser.add_argument(
+        "--jsonl",
+        action="store_true",
+        help=voice.say("one JSON object a line: each row of a file; or all, again and again while packets pass"),
+    )
 
 
 def run(
