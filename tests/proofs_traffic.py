@@ -19,7 +19,8 @@ from portulan.traffic import table as table_module
 from portulan.traffic.decode import decode
 from portulan.traffic.table import PAST_THE_CAP, FlowTable
 from portulan.verbs import traffic_read
-from portulan.verbs.traffic_read import Asked, read_captures
+from portulan.verbs.traffic_piece import Asked
+from portulan.verbs.traffic_read import read_captures
 from traffic_oracle import columns, differences, expected, stamped, table_of, told
 
 PACKETS = 300

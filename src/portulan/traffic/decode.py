@@ -44,7 +44,7 @@ class Ported(Record):
     """Where they begin in the buffer."""
 
 
-class Refused(Record):
+class Quoted(Record):
     """Packets that ICMP errors quote."""
 
     row: I8
@@ -59,7 +59,7 @@ class Decoded(Record):
 
     four: Ported
     six: Ported
-    refused: tuple[Refused, Refused]
+    refused: tuple[Quoted, Quoted]
     aside: dict[str, tuple[int, int]]
     """By code (`model.traffic.Aside`): packets, bytes on the wire."""
 
@@ -212,7 +212,7 @@ def _told(frames: Frames, version: int, row: I8) -> Ported:
     return Ported(row[rows], _keys(frames, rows, version), _MARKS.take(flags), payload, np.minimum(at + header, end))
 
 
-def _refusals(frames: Frames, row: I8) -> tuple[Refused, Refused]:
+def _refusals(frames: Frames, row: I8) -> tuple[Quoted, Quoted]:
     """What ICMP errors quote, IPv4 and IPv6."""
     rows, quotes, says = quoted(frames)
     if not len(rows):
@@ -221,7 +221,7 @@ def _refusals(frames: Frames, row: I8) -> tuple[Refused, Refused]:
     found = []
     for version in (4, 6):
         told = np.flatnonzero((quotes.kind == Kind.PORTS) & (quotes.version == version))
-        found.append(Refused(row[rows[told]], _keys(quotes, told, version), says[told]))
+        found.append(Quoted(row[rows[told]], _keys(quotes, told, version), says[told]))
     return found[0], found[1]
 
 
@@ -265,6 +265,6 @@ def _nothing(words: int) -> Ported:
     return Ported(none, (np.zeros(0, np.uint64),) * words, np.zeros(0, np.uint16), none, none)
 
 
-def _no_refusals(words: int) -> Refused:
+def _no_refusals(words: int) -> Quoted:
     none = np.zeros(0, np.int64)
-    return Refused(none, (np.zeros(0, np.uint64),) * words, none)
+    return Quoted(none, (np.zeros(0, np.uint64),) * words, none)

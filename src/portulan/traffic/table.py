@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 
 from portulan.model.record import Record
-from portulan.traffic.decode import Ported, Refused, decode
+from portulan.traffic.decode import Ported, Quoted, decode
 from portulan.traffic.fold import LATEST, REFUSED_AT, Rows, chosen, fold_packets, fold_rows, grouped, no_rows, with_stretch, without_stretch
 from portulan.traffic.hearsay import First, Hearsay
 from portulan.traffic.join import Pairs, flows_of, paired
@@ -262,7 +262,7 @@ class FlowTable:
         return found
 
 
-def _said_by_icmp(refused: Refused) -> Rows:
+def _said_by_icmp(refused: Quoted) -> Rows:
     """Rows that count nothing, and come after all others."""
     count = len(refused.row)
     none, latest = np.zeros(count, np.int64), np.full(count, LATEST)

@@ -14,7 +14,8 @@ from portulan.traffic.join import picked
 from portulan.traffic.keys import TRANSPORTS, key_of
 from portulan.traffic.table import CAP, Times
 from portulan.traffic.totals import by_time, doors, hosts, largest, protocols_by_door, with_ports
-from portulan.verbs.traffic_read import Asked, read_captures
+from portulan.verbs.traffic_piece import Asked
+from portulan.verbs.traffic_read import read_captures
 from portulan.verbs.traffic_services import Services
 
 TYPE_CHECKING = False

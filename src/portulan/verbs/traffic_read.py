@@ -6,60 +6,21 @@ both meet, each guess is proved by the end of the piece before it, or that piece
 
 from __future__ import annotations
 
-from portulan.model.record import Record
 from portulan.model.traffic import Origin
 from portulan.traffic.reading import Capture, PieceEnd, open_capture
-from portulan.traffic.table import FlowTable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from portulan.system.workers import ClusterWorkers, LocalWorkers
+    from portulan.traffic.table import FlowTable
+    from portulan.verbs.traffic_piece import Asked
 
     Workers = LocalWorkers | ClusterWorkers
 
 WORTH_A_WORKER = 192 << 20
 """Bytes of captures below which one process is done before another one has begun: that takes a third of a second."""
-
-
-class Asked(Record):
-    """How to read."""
-
-    cap: int
-    inner: bool
-    resync: bool
-    bucket_s: float | None
-
-    def table(self) -> FlowTable:
-        """An empty one."""
-        return FlowTable(self.cap, inner=self.inner, bucket_s=self.bucket_s)
-
-
-class Piece(Record):
-    """A part of a file, for a worker."""
-
-    asked: Asked
-    path: str
-    first: int
-    until: int | None
-
-
-class Done(Record):
-    """What came of it."""
-
-    table: FlowTable
-    ending: PieceEnd
-
-
-def read_piece(piece: Piece) -> Done:
-    """Read it, on a worker. Raises what `open_capture` raises."""
-    table = piece.asked.table()
-    with open_capture(piece.path) as capture:
-        for batch in capture.batches(piece.first, piece.until, resync=piece.asked.resync):
-            table.add(batch)
-        table.rows()
-        return Done(table, capture.ending)
 
 
 def read_captures(paths: Sequence[str], asked: Asked, workers: int | Workers | None = None) -> tuple[FlowTable, tuple[Origin, ...]]:

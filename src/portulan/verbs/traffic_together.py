@@ -9,16 +9,19 @@ from threading import Lock
 from portulan.errors import PortulanError
 from portulan.model.traffic import Ended
 from portulan.traffic.reading import meets
-from portulan.verbs.traffic_read import Piece, read_piece
+from portulan.verbs.traffic_piece import Piece, read_piece
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from concurrent.futures import Future
 
+    from portulan.system.workers import ClusterWorkers, LocalWorkers
     from portulan.traffic.reading import Capture, PieceEnd
     from portulan.traffic.table import FlowTable
-    from portulan.verbs.traffic_read import Asked, Done, Workers
+    from portulan.verbs.traffic_piece import Asked, Done
+
+    Workers = LocalWorkers | ClusterWorkers
 
 _PIECES_EACH = 2
 """Pieces for each process: so the last to finish is not waited for long."""
