@@ -41,7 +41,7 @@ def table(face: Face, trace: Trace, *, jitter: bool) -> None:
     """The hops. With several rounds, their numbers."""
     from portulan.text.path import milliseconds
 
-    voice, many = face.voice, trace.rounds > 1 or any(hop.sent > 3 for hop in trace.hops)
+    voice, many = face.voice, trace.rounds > 1 or any(hop.sent > 3 and hop.answered for hop in trace.hops)
     rows = []
     for hop in trace.hops:
         times = hop.times

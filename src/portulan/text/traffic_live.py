@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from portulan.model.traffic import PortTraffic, Traffic
 
-_LONGEST = 80
+_LONGEST, _LONGEST_PATH = 80, 4096
 
 UNTOLD: dict[str, str] = {
     "not-local": mark("of other hosts"),
@@ -67,7 +67,7 @@ def notes(voice: Voice, answer: Traffic) -> list[str]:
 
 def kept(voice: Voice, path: str, packets: int) -> str:
     """Where the packets are."""
-    return voice.count("{n} packet kept in {path}.", "{n} packets kept in {path}.", packets, path=clean(path, _LONGEST))
+    return voice.count("{n} packet kept in {path}.", "{n} packets kept in {path}.", packets, path=clean(path, _LONGEST_PATH))
 
 
 def missing(voice: Voice, codes: Iterable[str]) -> list[str]:
