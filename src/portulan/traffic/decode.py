@@ -77,6 +77,8 @@ _LOW8, _LOW16, _LOW32, _LOW48 = _U(0xFF), _U(0xFFFF), _U(0xFFFFFFFF), _U((1 << 4
 _8, _16, _32, _48, _56 = _U(8), _U(16), _U(32), _U(48), _U(56)
 _ETHER4, _ETHER6 = _U(0x450008), _U(0x60DD86)
 """Ethertype and the first byte of IP: version 4 with a header of 20 bytes, version 6 with the upper half of its class 0."""
+_BLOCK = 1 << 14
+"""Packets whose columns fit into the processor's nearest caches."""
 _FRAGMENTED = _U(0xFF3F << 32)
 """The offset of a fragment, and that more follow."""
 
@@ -110,6 +112,33 @@ def _fast_lane(
     """(plain IPv4, plain IPv6, all other rows)."""
     if ethernet is not None and not ethernet.any():
         return _nothing(2), _nothing(5), np.arange(len(start))
+    found, rests, likely = [], [], []
+    for begin in range(0, max(len(start), 1), _BLOCK):
+        part = slice(begin, begin + _BLOCK)
+        four, kind, rest = _fast_four(
+            buffer, start[part], captured[part], length[part], None if ethernet is None else ethernet[part], inner=inner
+        )
+        may = kind[rest] & _U(0xF0FFFF) == _ETHER6
+        found.append(four._replace(row=four.row + begin))
+        rest += begin
+        likely.append(rest[may if ethernet is None else may & ethernet[rest]])
+        rests.append(rest)
+    four, rest, row = _joined(found), np.concatenate(rests), np.concatenate(likely)
+    if not len(row):
+        return four, _nothing(5), rest
+    six, fit = _fast_six(buffer, start, captured, length, row, inner=inner)
+    if not fit:
+        return four, six, rest
+    left = np.ones(len(start), bool)
+    left[four.row] = False
+    left[six.row] = False
+    return four, six, np.flatnonzero(left)
+
+
+def _fast_four(
+    buffer: Bytes, start: I8, captured: I8, length: I8, ethernet: NDArray[np.bool_] | None, *, inner: bool
+) -> tuple[Ported, NDArray[np.uint64], I8]:
+    """(plain IPv4, ethertypes and the byte behind, all other rows)."""
     # Columns of 8 bytes from byte 8 of the frame on: ....|type|45|.  len id frag ttl proto  sum|src |dst.  .dst|port|port|..  ......|off|flags
     w0, w1, w2, w3, w4 = words_at(buffer, start + 8, 5)
     kind = w0 >> _32 & _U(0xFFFFFF)
@@ -130,22 +159,10 @@ def _fast_lane(
         plain &= ~udp | (w3 >> _32 & _LOW16 != _U(VXLAN_PORT >> 8 | (VXLAN_PORT & 255) << 8))
     marks = _MARKS.take(np.where(tcp, w4 >> _56, _U(0)).view(np.int64))
     keys = w2 >> _16, w3 & _LOW48 | codes_of(protocol) << CODE_AT
-    payload_at = start + 34 + header
-    rest = np.flatnonzero(~plain)
-    if not len(rest):
-        return Ported(np.arange(len(start)), keys, marks, payload, payload_at), _nothing(5), rest
-    row = np.flatnonzero(plain)
-    four = Ported(row, (keys[0][row], keys[1][row]), marks[row], payload[row], payload_at[row])
-    likely = kind[rest] & _U(0xF0FFFF) == _ETHER6
-    if ethernet is not None:
-        likely &= ethernet[rest]
-    if not likely.any():
-        return four, _nothing(5), rest
-    six, fit = _fast_six(buffer, start, captured, length, rest[likely], inner=inner)
-    left = np.ones(len(start), bool)
-    left[row] = False
-    left[six.row] = False
-    return four, six, rest if not fit else np.flatnonzero(left)
+    four = Ported(np.flatnonzero(plain), keys, marks, payload, start + 34 + header)
+    if len(four.row) < len(start):
+        four = _chosen(four._replace(row=np.arange(len(start))), four.row)
+    return four, kind, np.flatnonzero(~plain)
 
 
 def _fast_six(buffer: Bytes, start: I8, captured: I8, length: I8, row: I8, *, inner: bool) -> tuple[Ported, bool]:
@@ -235,6 +252,14 @@ def _aside(frames: Frames, length: I8) -> dict[str, tuple[int, int]]:
         if count:
             found[CODES_OF_REASONS[reason]] = count, int(length[gone][reasons == reason].sum())
     return found
+
+
+def _joined(parts: list[Ported]) -> Ported:
+    """One after the other."""
+    if len(parts) == 1:
+        return parts[0]
+    row, keys, *columns = zip(*parts, strict=True)
+    return Ported(np.concatenate(row), tuple(map(np.concatenate, zip(*keys, strict=True))), *map(np.concatenate, columns))
 
 
 def _together(fast: Ported, slow: Ported) -> Ported:

@@ -64,8 +64,9 @@ class Window:
     """A part of a capture in memory, and how its records follow one another."""
 
     def __init__(self, form: Form, buffer: NDArray[np.uint8], have: int, guesses: Callable[[Window, Offsets, int], list[int]]) -> None:
-        """`have`: bytes of the buffer that are of the file; what follows is never believed. `guesses(window, lows, last)`: where a record seems to begin in the
-        STRIDE bytes from each of `lows` on, and not behind `last`; or -1.
+        """`have`: bytes of the buffer that are of the file; what follows is never believed.
+
+        `guesses(window, lows, last)`: where a record seems to begin in the STRIDE bytes from each of `lows` on, and not behind `last`; or -1.
         """
         self.form, self.buffer, self.have, self.guesses = form, buffer, have, guesses
         self.memory = memoryview(buffer)  # type: ignore[arg-type]
