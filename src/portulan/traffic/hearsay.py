@@ -41,7 +41,7 @@ class Known:
 
     def slots(self, keys: Keys) -> I8:
         """Where each would stand."""
-        return (mixed(keys) >> np.uint64(64 - _SLOT_BITS)).view(np.int64)
+        return _slots(keys)
 
     def earlier(self, keys: Keys, slots: I8, when: I8, place: I8) -> NDArray[np.bool_]:
         """Whether each is known to have spoken before that."""
@@ -120,17 +120,29 @@ class Kept:
         if not held or not len(said_ns):
             return {}
         raw = np.frombuffer(b"".join(key for _, _, key, _, _ in held), np.uint64).reshape(-1, len(keys))
-        order, begin = grouped([np.concatenate((word, raw[:, place])) for place, word in enumerate(keys)])
+        theirs = tuple(np.ascontiguousarray(raw[:, place]) for place in range(len(keys)))
+        some = _perhaps(keys, theirs)
+        order, begin = grouped([np.concatenate((word[some], other)) for word, other in zip(keys, theirs, strict=True)])
         row = np.repeat(order[begin], np.diff(begin, append=len(order)))
-        mine = (order >= len(said_ns)) & (row < len(said_ns))
+        mine = (order >= len(some)) & (row < len(some))
+        row = some[row[mine]]
         found = {}
-        for index, when, place in zip(
-            (order[mine] - len(said_ns)).tolist(), said_ns[row[mine]].tolist(), said_place[row[mine]].tolist(), strict=True
-        ):
+        for index, when, place in zip((order[mine] - len(some)).tolist(), said_ns[row].tolist(), said_place[row].tolist(), strict=True):
             one = held[index]
             if one[:2] == (when, place):
                 found[one[2]] = one[3], one[4]
         return found
+
+
+def _perhaps(keys: Keys, wanted: Keys) -> I8:
+    """Which of these may be among those that are wanted; all that are, and a few more."""
+    marked = np.zeros(_SLOTS, bool)
+    marked[_slots(wanted)] = True
+    return np.flatnonzero(marked[_slots(keys)])
+
+
+def _slots(keys: Keys) -> I8:
+    return (mixed(keys) >> np.uint64(64 - _SLOT_BITS)).view(np.int64)
 
 
 class Hearsay:
@@ -147,7 +159,7 @@ class Hearsay:
         new = np.flatnonzero(~known.earlier(keys, slots, first.when, first.place))
         if not len(new):
             return new
-        new = new[np.lexsort((first.place[new], first.when[new]))[::-1]]  # of one direction, the earliest is noted last
+        new = new[np.argsort(first.when[new])[::-1]]  # of one direction, the earliest is noted last; there are no two of one time
         own, slots = tuple(word[new] for word in keys), slots[new]
         known.note(own, slots, first.when[new], first.place[new])
         kept: I8 = new[~known.earlier(own, slots, first.when[new], first.place[new])]
