@@ -5,7 +5,7 @@ from __future__ import annotations
 from struct import Struct, pack
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
+from numpy.lib.stride_tricks import sliding_window_view
 
 from portulan.wire.captures.chain import STRIDE, Form, Window, walk
 from portulan.wire.captures.gather import words_at
@@ -90,7 +90,7 @@ class PcapReader:
             return found
         one, other = pack(self.form.order + "H", self._upper)
         back = 2 if self.form.order == "<" else 0
-        rows = as_strided(window.buffer[int(near[0]) + back :], (len(near), _STEP + 1), (STRIDE, 1), writeable=False)
+        rows = sliding_window_view(window.buffer, _STEP + 1)[near + back]
         row, column = np.divmod(np.flatnonzero((rows[:, :-1] == one) & (rows[:, 1:] == other)), _STEP)
         at = near[row] + column
         fits = (at <= last) & self._may_be(window, at)
