@@ -1,7 +1,7 @@
 """A batch of packets -> those that carry ports, as columns: one set for IPv4, one for IPv6. Two lanes, one answer.
 
-Plain IPv4 and IPv6 over Ethernet, TCP or UDP, take the fast lane: some aligned gathers and masks. Whatever does not fit a mask exactly (tags,
-options, fragments, tunnels, lengths that contradict, packets that were cut) goes through the slow lane, layer by layer.
+Plain IPv4 and IPv6 over Ethernet, with or without a VLAN tag, TCP or UDP, take the fast lane: some aligned gathers and masks. Whatever does not
+fit a mask exactly (more tags, options, fragments, tunnels, lengths that contradict, packets that were cut) goes through the slow lane, layer by layer.
 """
 
 from __future__ import annotations
@@ -75,6 +75,7 @@ def _marks() -> U2:
 _MARKS = _marks()
 _LOW8, _LOW16, _LOW32, _LOW48 = _U(0xFF), _U(0xFFFF), _U(0xFFFFFFFF), _U((1 << 48) - 1)
 _8, _16, _32, _48, _56 = _U(8), _U(16), _U(32), _U(48), _U(56)
+_TAG = _U(0x0081)
 _ETHER4, _ETHER6 = _U(0x450008), _U(0x60DD86)
 """Ethertype and the first byte of IP: version 4 with a header of 20 bytes, version 6 with the upper half of its class 0."""
 _BLOCK = 1 << 14
@@ -112,21 +113,25 @@ def _fast_lane(
     """(plain IPv4, plain IPv6, all other rows)."""
     if ethernet is not None and not ethernet.any():
         return _nothing(2), _nothing(5), np.arange(len(start))
-    found, rests, likely = [], [], []
+    found, rests, sixes = [], [], []
     for begin in range(0, max(len(start), 1), _BLOCK):
         part = slice(begin, begin + _BLOCK)
-        four, kind, rest = _fast_four(
-            buffer, start[part], captured[part], length[part], None if ethernet is None else ethernet[part], inner=inner
-        )
+        words, block = _untagged(buffer, start[part], captured[part], length[part])
+        kind = words[0] >> _32 & _U(0xFFFFFF)
+        plain = kind == _ETHER4
+        if ethernet is not None:
+            plain &= ethernet[part]
+        four, rest = _fast_four(words, *block, plain, inner=inner)
         may = kind[rest] & _U(0xF0FFFF) == _ETHER6
+        likely = rest[may if ethernet is None else may & ethernet[part][rest]]
+        sixes.append((likely + begin, *(column[likely] for column in block)))
         found.append(four._replace(row=four.row + begin))
-        rest += begin
-        likely.append(rest[may if ethernet is None else may & ethernet[rest]])
-        rests.append(rest)
-    four, rest, row = _joined(found), np.concatenate(rests), np.concatenate(likely)
+        rests.append(rest + begin)
+    four, rest = _joined(found), np.concatenate(rests)
+    row, begins, there, lengths = (np.concatenate(column) for column in zip(*sixes, strict=True))
     if not len(row):
         return four, _nothing(5), rest
-    six, fit = _fast_six(buffer, start, captured, length, row, inner=inner)
+    six, fit = _fast_six(buffer, begins, there, lengths, row, inner=inner)
     if not fit:
         return four, six, rest
     left = np.ones(len(start), bool)
@@ -135,16 +140,25 @@ def _fast_lane(
     return four, six, np.flatnonzero(left)
 
 
+def _untagged(buffer: Bytes, start: I8, captured: I8, length: I8) -> tuple[list[NDArray[np.uint64]], tuple[I8, I8, I8]]:
+    """Columns of 8 bytes from byte 8 of each frame on, and the frames: those with one VLAN tag (IEEE 802.1Q) as if they began 4 bytes later."""
+    words = words_at(buffer, start + 8, 5)
+    rows = np.flatnonzero(words[0] >> _32 & _LOW16 == _TAG)
+    if len(rows):
+        shift = np.zeros(len(start), np.int64)
+        shift[rows] = 4
+        start, captured, length = start + shift, captured - shift, length - shift
+        for column, behind in zip(words, words_at(buffer, start[rows] + 8, 5), strict=True):
+            column[rows] = behind
+    return words, (start, captured, length)
+
+
 def _fast_four(
-    buffer: Bytes, start: I8, captured: I8, length: I8, ethernet: NDArray[np.bool_] | None, *, inner: bool
-) -> tuple[Ported, NDArray[np.uint64], I8]:
-    """(plain IPv4, ethertypes and the byte behind, all other rows)."""
-    # Columns of 8 bytes from byte 8 of the frame on: ....|type|45|.  len id frag ttl proto  sum|src |dst.  .dst|port|port|..  ......|off|flags
-    w0, w1, w2, w3, w4 = words_at(buffer, start + 8, 5)
-    kind = w0 >> _32 & _U(0xFFFFFF)
-    plain = kind == _ETHER4
-    if ethernet is not None:
-        plain &= ethernet
+    words: list[NDArray[np.uint64]], start: I8, captured: I8, length: I8, plain: NDArray[np.bool_], *, inner: bool
+) -> tuple[Ported, I8]:
+    """(plain IPv4, all other rows)."""
+    # ....|type|45|.  len id frag ttl proto  sum|src |dst.  .dst|port|port|..  ......|off|flags
+    _, w1, w2, w3, w4 = words
     protocol = w1 >> _56
     total = ((w1 & _LOW8) << _8 | w1 >> _8 & _LOW8).view(np.int64)
     tcp, udp = protocol == _U(6), protocol == _U(17)
@@ -162,12 +176,11 @@ def _fast_four(
     four = Ported(np.flatnonzero(plain), keys, marks, payload, start + 34 + header)
     if len(four.row) < len(start):
         four = _chosen(four._replace(row=np.arange(len(start))), four.row)
-    return four, kind, np.flatnonzero(~plain)
+    return four, np.flatnonzero(~plain)
 
 
 def _fast_six(buffer: Bytes, start: I8, captured: I8, length: I8, row: I8, *, inner: bool) -> tuple[Ported, bool]:
-    """Plain IPv6 among these rows; whether there is any."""
-    start, captured, length = start[row], captured[row], length[row]
+    """Plain IPv6 among these frames, which are those rows; whether there is any."""
     # From byte 14 on: version, class, label, length, protocol, hops; addresses; ports and what follows; the last one has TCP's flags.
     w0, a, b, c, d, w5, w6 = words_at(buffer, start + 14, 7)
     protocol = w0 >> _48 & _LOW8
