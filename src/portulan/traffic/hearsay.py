@@ -35,9 +35,7 @@ class Known:
 
     def __init__(self, words: int) -> None:
         """Of keys of so many words. Memory is taken as it is used."""
-        self._keys = [np.zeros(_SLOTS, np.uint64) for _ in range(words)]
-        self._when = np.zeros(_SLOTS, np.int64)
-        self._place = np.zeros(_SLOTS, np.int64)
+        self._held = np.zeros((_SLOTS, words + 2), np.uint64)  # key, time and place of one stand side by side: they are asked for together
 
     def slots(self, keys: Keys) -> I8:
         """Where each would stand."""
@@ -45,20 +43,17 @@ class Known:
 
     def earlier(self, keys: Keys, slots: I8, when: I8, place: I8) -> NDArray[np.bool_]:
         """Whether each is known to have spoken before that."""
-        then = self._when[slots]
-        known = (then < when) | (then == when) & (self._place[slots] < place)
-        for word, mine in zip(self._keys[:-1], keys[:-1], strict=True):
-            known &= word[slots] == mine
-        last: NDArray[np.bool_] = self._keys[-1][slots] == keys[-1] | _TAKEN
-        both: NDArray[np.bool_] = known & last
-        return both
+        held = self._held.take(slots, axis=0)
+        then, there = held[:, -2].view(np.int64), held[:, -1].view(np.int64)
+        known: NDArray[np.bool_] = held[:, -3] == keys[-1] | _TAKEN
+        for column, mine in enumerate(keys[:-1]):
+            known &= held[:, column] == mine
+        known &= (then < when) | (then == when) & (there < place)
+        return known
 
     def note(self, keys: Keys, slots: I8, when: I8, place: I8) -> None:
         """These have spoken."""
-        for word, mine in zip(self._keys[:-1], keys[:-1], strict=True):
-            word[slots] = mine
-        self._keys[-1][slots] = keys[-1] | _TAKEN
-        self._when[slots], self._place[slots] = when, place
+        self._held[slots] = np.stack((*keys[:-1], keys[-1] | _TAKEN, when.view(np.uint64), place.view(np.uint64)), 1)
 
 
 class First(Record):

@@ -74,8 +74,10 @@ class FlowTable:
 
     def add(self, batch: Batch) -> None:
         """Count these."""
-        for at in range(0, len(batch.start), _SLICE):
-            part = slice(at, at + _SLICE)
+        count = len(batch.start)
+        slices = max(round(count / _SLICE), 1)  # about as large as that, and all alike
+        for number in range(slices if count else 0):
+            part = slice(count * number // slices, count * (number + 1) // slices)
             link = batch.link[part] if isinstance(batch.link, np.ndarray) else batch.link
             self._add(
                 batch._replace(
