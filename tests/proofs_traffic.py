@@ -176,9 +176,9 @@ def short_pieces(dice):
     """Cuts at which records may begin, or not."""
     from portulan.traffic.reading import Capture
 
-    def cuts(capture, count):
+    def cuts(capture, shares):
         size = capture.size or 0
-        return (24, *sorted(dice.sample(range(25, size), min(count, 5)))) if size > 100 else (24,)
+        return (24, *sorted(dice.sample(range(25, size), min(len(shares), 5)))) if size > 100 else (24,)
 
     with patch.object(Capture, "cuts", cuts), patch.object(traffic_read, "WORTH_A_WORKER", 0):
         yield

@@ -71,7 +71,10 @@ def summary(answer: Scanners) -> dict[str, object]:
 
 def _read(options: argparse.Namespace, face: Face) -> Scanners:
     from portulan.cli.patience import Patience
+    from portulan.system.columns import expect_columns
     from portulan.text.traffic import reading_line
+
+    expect_columns()
     from portulan.verbs.scanners import scanners
 
     with Patience(face, lambda passed_s: reading_line(face.voice, passed_s)):

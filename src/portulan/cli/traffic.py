@@ -61,10 +61,8 @@ def arguments(parser: argparse.ArgumentParser, voice: Voice) -> None:
 
 def run(options: argparse.Namespace, face: Face) -> int:
     """Read or listen, and tell. 0: told, be it of a part that was whole."""
-    from portulan.cli.map import target_of
-
     _check(options)
-    path = target_of(options.plot) if options.plot is not None else None  # a wrong name is said before anything is read
+    path = _target(options.plot) if options.plot is not None else None  # a wrong name is said before anything is read
     if not options.read:
         cap = None if options.cap is None else whole(options.cap, "--cap")
         return listen(
@@ -78,6 +76,12 @@ def run(options: argparse.Namespace, face: Face) -> int:
     answer = _read(options, face)
     tell(options, face, answer, path)
     return 0
+
+
+def _target(plot: str) -> Path:
+    from portulan.cli.map import target_of
+
+    return target_of(plot)
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -95,7 +99,10 @@ def _check(options: argparse.Namespace) -> None:
 
 def _read(options: argparse.Namespace, face: Face) -> Traffic:
     from portulan.cli.patience import Patience
+    from portulan.system.columns import expect_columns
     from portulan.text.traffic import reading_line
+
+    expect_columns()
     from portulan.traffic.table import CAP
     from portulan.verbs.traffic import traffic
 

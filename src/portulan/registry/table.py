@@ -97,10 +97,10 @@ class Table:
             self._blocks[block] = names
         return self._blocks[block].get(b"%d" % number, ())
 
-    def assignments(self, number: int, transport: Transport | None = None) -> tuple[Assignment, ...]:
-        """Every record that covers a port, on one transport or on all: the usual name first, names before reserved and unassigned."""
+    def assignments(self, number: int, transport: Transport | None = None, *, named: bool = False) -> tuple[Assignment, ...]:
+        """Every record that covers a port, on one transport or on all: the usual name first, names before reserved and unassigned; or names alone."""
         lines = [*self._lines_of(number)]
-        for section in ("ranges", "nameless"):
+        for section in ("ranges",) if named else ("ranges", "nameless"):
             lines += [line for first, last, line in self._spans(section) if first <= number <= last]
         return tuple(_on(transport, lines))
 

@@ -218,15 +218,16 @@ def fold_rows(parts: list[Rows], stretch_ns: int) -> tuple[Rows, Later | None]:
 
 def _least(columns: Sequence[Any], begin: I8, size: I8) -> list[Any]:
     """Of each group the least tuple of these columns."""
-    found: list[Any] = []
-    among: NDArray[np.bool_] | None = None
-    for column in columns:
-        values = column if among is None else np.where(among, column, np.iinfo(column.dtype).max)
-        least = np.minimum.reduceat(values, begin)
-        found.append(least)
-        equal = values == np.repeat(least, size)
-        among = equal if among is None else among & equal
-    return found
+    values, *others = columns
+    least = np.minimum.reduceat(values, begin)
+    if not others:
+        return [least]
+    equal = values == np.repeat(least, size)
+    at = np.flatnonzero(equal)
+    if len(at) == len(begin):
+        return [least, *(column[at] for column in others)]
+    size = np.add.reduceat(equal, begin, dtype=np.int64)
+    return [least, *_least([column[at] for column in others], np.cumsum(size) - size, size)]
 
 
 def with_stretch(keys: Keys, number: I8) -> Keys:

@@ -35,30 +35,25 @@ class Known:
 
     def __init__(self, words: int) -> None:
         """Of keys of so many words. Memory is taken as it is used."""
-        self._keys = [np.zeros(_SLOTS, np.uint64) for _ in range(words)]
-        self._when = np.zeros(_SLOTS, np.int64)
-        self._place = np.zeros(_SLOTS, np.int64)
+        self._held = np.zeros((_SLOTS, words + 2), np.uint64)  # key, time and place of one stand side by side: they are asked for together
 
     def slots(self, keys: Keys) -> I8:
         """Where each would stand."""
-        return (mixed(keys) >> np.uint64(64 - _SLOT_BITS)).view(np.int64)
+        return _slots(keys)
 
     def earlier(self, keys: Keys, slots: I8, when: I8, place: I8) -> NDArray[np.bool_]:
         """Whether each is known to have spoken before that."""
-        then = self._when[slots]
-        known = (then < when) | (then == when) & (self._place[slots] < place)
-        for word, mine in zip(self._keys[:-1], keys[:-1], strict=True):
-            known &= word[slots] == mine
-        last: NDArray[np.bool_] = self._keys[-1][slots] == keys[-1] | _TAKEN
-        both: NDArray[np.bool_] = known & last
-        return both
+        held = self._held.take(slots, axis=0)
+        then, there = held[:, -2].view(np.int64), held[:, -1].view(np.int64)
+        known: NDArray[np.bool_] = held[:, -3] == keys[-1] | _TAKEN
+        for column, mine in enumerate(keys[:-1]):
+            known &= held[:, column] == mine
+        known &= (then < when) | (then == when) & (there < place)
+        return known
 
     def note(self, keys: Keys, slots: I8, when: I8, place: I8) -> None:
         """These have spoken."""
-        for word, mine in zip(self._keys[:-1], keys[:-1], strict=True):
-            word[slots] = mine
-        self._keys[-1][slots] = keys[-1] | _TAKEN
-        self._when[slots], self._place[slots] = when, place
+        self._held[slots] = np.stack((*keys[:-1], keys[-1] | _TAKEN, when.view(np.uint64), place.view(np.uint64)), 1)
 
 
 class First(Record):
@@ -120,17 +115,29 @@ class Kept:
         if not held or not len(said_ns):
             return {}
         raw = np.frombuffer(b"".join(key for _, _, key, _, _ in held), np.uint64).reshape(-1, len(keys))
-        order, begin = grouped([np.concatenate((word, raw[:, place])) for place, word in enumerate(keys)])
+        theirs = tuple(np.ascontiguousarray(raw[:, place]) for place in range(len(keys)))
+        some = _perhaps(keys, theirs)
+        order, begin = grouped([np.concatenate((word[some], other)) for word, other in zip(keys, theirs, strict=True)])
         row = np.repeat(order[begin], np.diff(begin, append=len(order)))
-        mine = (order >= len(said_ns)) & (row < len(said_ns))
+        mine = (order >= len(some)) & (row < len(some))
+        row = some[row[mine]]
         found = {}
-        for index, when, place in zip(
-            (order[mine] - len(said_ns)).tolist(), said_ns[row[mine]].tolist(), said_place[row[mine]].tolist(), strict=True
-        ):
+        for index, when, place in zip((order[mine] - len(some)).tolist(), said_ns[row].tolist(), said_place[row].tolist(), strict=True):
             one = held[index]
             if one[:2] == (when, place):
                 found[one[2]] = one[3], one[4]
         return found
+
+
+def _perhaps(keys: Keys, wanted: Keys) -> I8:
+    """Which of these may be among those that are wanted; all that are, and a few more."""
+    marked = np.zeros(_SLOTS, bool)
+    marked[_slots(wanted)] = True
+    return np.flatnonzero(marked[_slots(keys)])
+
+
+def _slots(keys: Keys) -> I8:
+    return (mixed(keys) >> np.uint64(64 - _SLOT_BITS)).view(np.int64)
 
 
 class Hearsay:
@@ -147,7 +154,7 @@ class Hearsay:
         new = np.flatnonzero(~known.earlier(keys, slots, first.when, first.place))
         if not len(new):
             return new
-        new = new[np.lexsort((first.place[new], first.when[new]))[::-1]]  # of one direction, the earliest is noted last
+        new = new[np.argsort(first.when[new])[::-1]]  # of one direction, the earliest is noted last; there are no two of one time
         own, slots = tuple(word[new] for word in keys), slots[new]
         known.note(own, slots, first.when[new], first.place[new])
         kept: I8 = new[~known.earlier(own, slots, first.when[new], first.place[new])]

@@ -7,6 +7,8 @@ piece took for granted. Where it does not, the piece is read once more, from whe
 
 from __future__ import annotations
 
+from itertools import accumulate
+
 from portulan.errors import BadInput
 from portulan.model.record import Record
 from portulan.model.traffic import Ended, Skipped
@@ -20,7 +22,7 @@ from portulan.wire.captures.section import Section
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -94,14 +96,15 @@ class Capture:
         assert self._ending is not None
         return self._ending
 
-    def cuts(self, pieces: int) -> tuple[int, ...]:
-        """Where to cut the file into so many pieces, or fewer. The first is where its first record begins, the others are guesses."""
+    def cuts(self, pieces: int | Sequence[int]) -> tuple[int, ...]:
+        """Where to cut the file into so many pieces, or such shares of it, or fewer. The first is where its first record begins, the others are guesses."""
+        shares = [1] * pieces if isinstance(pieces, int) else pieces
         found = [self._head.first]
         if isinstance(self._source, CaptureFile):
             length = self._source.size - self._head.first
             buffer = _allocate(GLANCE)
-            for piece in range(1, pieces):
-                at = self._head.first + length * piece // pieces & ~3
+            for before in list(accumulate(shares))[:-1]:
+                at = self._head.first + length * before // sum(shares) & ~3
                 have = self._source.fill(memoryview(buffer)[:GLANCE], at)  # type: ignore[arg-type]
                 place, _ = self._reader(self._early() if self.format == "pcapng" else None).find(
                     buffer, 0, have, at_end=have < GLANCE, ahead=GLANCE >> 1

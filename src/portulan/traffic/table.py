@@ -27,6 +27,8 @@ _SLICE = 1 << 17
 """Packets that are worked on at a time: their columns fit into the processor's caches."""
 _FEW = 1 << 17
 """Rows that may wait to be folded in, and as many as a third of the table, so that each row moves but some times."""
+_MANY = 1 << 19
+"""Rows of other tables that may wait: they come seldom, and many at a time."""
 _NO_TIME = MOST_ASKED + 1
 
 
@@ -72,8 +74,10 @@ class FlowTable:
 
     def add(self, batch: Batch) -> None:
         """Count these."""
-        for at in range(0, len(batch.start), _SLICE):
-            part = slice(at, at + _SLICE)
+        count = len(batch.start)
+        slices = max(round(count / _SLICE), 1)  # about as large as that, and all alike
+        for number in range(slices if count else 0):
+            part = slice(count * number // slices, count * (number + 1) // slices)
             link = batch.link[part] if isinstance(batch.link, np.ndarray) else batch.link
             self._add(
                 batch._replace(
@@ -103,8 +107,7 @@ class FlowTable:
             said = self._hearsay.listen(batch.buffer, [(tuple(word[index] for word in rows.keys), first) for rows, first, index in heard])
             for (rows, _, index), codes in zip(heard, said, strict=True):
                 rows.protocol[index] = codes
-        if self._waits > max(_FEW, sum(len(rows.place) for rows in self._rows) // 2):
-            self._fold()
+        self._fold_beyond(_FEW)
 
     def _look_at_time(self, time_ns: I8) -> bool:
         """Take note of the span; whether these packets are in more than one stretch of time."""
@@ -156,6 +159,10 @@ class FlowTable:
     def _wait(self, family: int, rows: Rows) -> None:
         self._waiting[family].append(rows)
         self._waits += len(rows.place)
+
+    def _fold_beyond(self, few: int) -> None:
+        if self._waits > max(few, sum(len(rows.place) for rows in self._rows) // 2):
+            self._fold()
 
     def _fold(self) -> None:
         """Put together what waits."""
@@ -220,7 +227,7 @@ class FlowTable:
                 self._wait(family, rows)
                 other._rows[family] = no_rows(WIDTHS[family])
             self._spread[family] = add_up([self._spread[family], other._spread[family]])
-        self._fold()
+        self._fold_beyond(_MANY)
 
     def flows(self) -> Flows:
         """Flows of both directions, the earliest first."""

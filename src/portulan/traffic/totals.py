@@ -144,7 +144,12 @@ def by_time(times: Times, table: Doors, most: int) -> tuple[I8, I8, I8, I8]:
     if not len(door):
         return door, door, door, door
     door = np.where(door < most, door, -1 - table.transport[door])
-    order = np.lexsort((np.where(door < 0, 1 << 40, 0) + np.abs(door), times.begin_ns))
+    stretch = times.begin_ns // times.width_ns
+    timed = stretch > 0
+    if timed.any():
+        stretch = np.where(timed, stretch - int(stretch[timed].min()) + 1, 0)
+    kinds = most + 257  # those doors, and transports
+    order = np.argsort(stretch * kinds + np.where(door < 0, most - door, door))
     begin, door = times.begin_ns[order], door[order]
     at = np.append(0, np.flatnonzero((begin[1:] != begin[:-1]) | (door[1:] != door[:-1])) + 1)
     return begin[at], door[at], np.add.reduceat(times.packets[order], at), np.add.reduceat(times.bytes[order], at)

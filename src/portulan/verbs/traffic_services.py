@@ -24,7 +24,7 @@ class Services:
 
     def _all_names(self, transport: Transport, port: int) -> frozenset[str]:
         """The registered names of a port, and of what is often found there."""
-        registered = (one.name for one in self._table.assignments(port, transport) if one.name)
+        registered = (one.name for one in self._table.assignments(port, transport, named=True) if one.name)
         found = (use.service for use in uses_of(port, port) if transport in use.transports)
         return frozenset((*registered, *found))
 

@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
     Workers = LocalWorkers | ClusterWorkers
 
-_PIECES_EACH = 2
-"""Pieces for each process: so the last to finish is not waited for long."""
+_LARGE, _SMALL = 4, 1
+"""Shares of the file: a large piece for each process, and as many small ones between them: so the last to finish is not waited for long."""
 
 
 def read_together(capture: Capture, path: str, asked: Asked, table: FlowTable, workers: Workers) -> list[PieceEnd]:
     """How each piece ended, in order. Raises what `read_piece` raises."""
-    cuts = capture.cuts(_PIECES_EACH * (workers.at_once + 1))
+    cuts = capture.cuts([_LARGE, *[_SMALL] * (workers.at_once + 1), *[_LARGE] * workers.at_once])
     helpers = _Helpers(workers, [Piece(asked, path, first, until) for first, until in zip(cuts, (*cuts[1:], None), strict=True)])
     endings: list[PieceEnd] = []
     piece: Piece | None = helpers.take()

@@ -63,9 +63,12 @@ class Walk(Record):
 class Window:
     """A part of a capture in memory, and how its records follow one another."""
 
-    def __init__(self, form: Form, buffer: NDArray[np.uint8], have: int, guess: Callable[[Window, int, int], int]) -> None:
-        """`have`: bytes of the buffer that are of the file; what follows is never believed. `guess`: where in [low, high) a record seems to begin, or -1."""
-        self.form, self.buffer, self.have, self.guess = form, buffer, have, guess
+    def __init__(self, form: Form, buffer: NDArray[np.uint8], have: int, guesses: Callable[[Window, Offsets, int], list[int]]) -> None:
+        """`have`: bytes of the buffer that are of the file; what follows is never believed.
+
+        `guesses(window, lows, last)`: where a record seems to begin in the STRIDE bytes from each of `lows` on, and not behind `last`; or -1.
+        """
+        self.form, self.buffer, self.have, self.guesses = form, buffer, have, guesses
         self.memory = memoryview(buffer)  # type: ignore[arg-type]
         self._number = Struct(form.order + "I").unpack_from
 
@@ -107,9 +110,8 @@ def walk(window: Window, start: int, stop: int) -> Walk:
 
 def _guess_starts(window: Window, start: int, stop: int) -> list[int]:
     starts = [start]
-    last = min(stop, window.have - window.form.head)
-    for low in range(start + STRIDE, stop - STRIDE // 2, STRIDE):
-        at = window.guess(window, low, min(low + STRIDE, last))
+    last = min(stop, window.have - window.form.head) - 1
+    for at in window.guesses(window, np.arange(start + STRIDE, stop - STRIDE // 2, STRIDE), last):
         if at > starts[-1]:
             starts.append(at)
     return starts

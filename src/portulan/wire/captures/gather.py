@@ -11,7 +11,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_3, _7, _64 = np.uint64(3), np.int64(7), np.uint64(64)
+_3, _7, _64 = np.int64(3), np.int64(7), np.uint64(64)
+_BLOCK = 1 << 13
+"""Places that are looked at one after the other: what is fetched for the first word of each is still at hand for the others."""
 
 
 def words_at(buffer: NDArray[np.uint8], at: NDArray[np.int64], count: int = 1) -> list[NDArray[np.uint64]]:
@@ -19,14 +21,20 @@ def words_at(buffer: NDArray[np.uint8], at: NDArray[np.int64], count: int = 1) -
 
     `buffer` is aligned to 8 and its length a multiple of 8; `8 + 8 * count` bytes from each place on lie in it.
     """
+    columns = np.empty((count, len(at)), np.uint64)
     words = buffer.view("<u8")
-    index = at >> 3
-    shift = (at & _7).view(np.uint64) << _3
-    back = _64 - shift  # numpy shifts by 64 to 0
-    low = words.take(index)
-    columns = []
-    for step in range(1, count + 1):
-        high = words[step:].take(index)
-        columns.append(low >> shift | high << back)
-        low = high
-    return columns
+    for begin in range(0, len(at), _BLOCK):
+        part = slice(begin, begin + _BLOCK)
+        index = at[part] & _7
+        index <<= _3
+        shift = index.astype(np.uint64)
+        back = _64 - shift  # numpy shifts by 64 to 0
+        np.right_shift(at[part], _3, out=index)
+        low = words.take(index)
+        for step, column in enumerate(columns, 1):
+            high = words[step:].take(index)
+            np.right_shift(low, shift, out=column[part])
+            np.left_shift(high, back, out=low)
+            column[part] |= low
+            low = high
+    return list(columns)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from struct import Struct, pack
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
-from portulan.wire.captures.chain import Form, Window, walk
+from portulan.wire.captures.chain import STRIDE, Form, Window, walk
 from portulan.wire.captures.gather import words_at
 from portulan.wire.captures.packets import Packets, Taken
 from portulan.wire.captures.resync import AHEAD, find, seem_pcap
@@ -37,7 +38,7 @@ class PcapReader:
 
     def take(self, buffer: NDArray[np.uint8], start: int, stop: int, have: int) -> Taken:
         """Records that begin in [start, stop) and are there as a whole; `have` bytes of the buffer are of the file."""
-        window = Window(self.form, buffer, have, self._guess)
+        window = Window(self.form, buffer, have, self._guesses)
         if have - start >= self.form.head:  # times of a capture have the upper half of their seconds in common for 18 hours
             self._upper = self._four(window.memory, start)[0] >> 16
         offsets, end, sound = walk(window, start, stop)
@@ -50,23 +51,64 @@ class PcapReader:
 
     def _packets(self, buffer: NDArray[np.uint8], offsets: NDArray[np.int64], end: int) -> Packets:
         head = self.head
-        when, sizes = words_at(buffer, offsets, 2)
-        if head.order == ">":
-            seconds, part, sizes = _swapped_halves(when)[0], _swapped_halves(when)[1], sizes.byteswap()
-            sizes = sizes << _32 | sizes >> _32
-        else:
-            seconds, part = when & _LOW, when >> _32
+        seconds, part, *sizes = self._numbers(buffer, offsets)
         seconds *= _SECOND
         if head.tick_ns != 1:
             part *= np.uint64(head.tick_ns)
         seconds += part
-        length = sizes >> _32 if head.captured_at == 8 else sizes & _LOW
+        length = sizes[1] if head.captured_at == 8 else sizes[0]
         captured = np.empty(len(offsets), np.int64)
         if len(offsets):
             np.subtract(offsets[1:], offsets[:-1], out=captured[:-1])
             captured[-1] = end - offsets[-1]
             captured -= head.header
         return Packets(offsets + head.header, captured, length.view(np.int64), seconds.view(np.int64), head.link, offsets)
+
+    def _numbers(self, buffer: NDArray[np.uint8], at: NDArray[np.int64]) -> tuple[NDArray[np.uint64], ...]:
+        """The four numbers that records begin with."""
+        pairs = words_at(buffer, at, 2)
+        if self.head.order == ">":
+            for pair in pairs:
+                pair.byteswap(inplace=True)
+            return pairs[0] >> _32, pairs[0] & _LOW, pairs[1] >> _32, pairs[1] & _LOW
+        return pairs[0] & _LOW, pairs[0] >> _32, pairs[1] & _LOW, pairs[1] >> _32
+
+    def _guesses(self, window: Window, lows: NDArray[np.int64], last: int) -> list[int]:
+        """All of them at a glance; who sees nothing looks closely."""
+        found = self._glance(window, lows, last)
+        for which in np.flatnonzero(found < 0).tolist():
+            low = int(lows[which])
+            found[which] = self._guess(window, low, min(low + STRIDE, last + 1))
+        answer: list[int] = found.tolist()
+        return answer
+
+    def _glance(self, window: Window, lows: NDArray[np.int64], last: int) -> NDArray[np.int64]:
+        """The first record that seems to begin in _STEP bytes from each place on, or -1."""
+        found = np.full(len(lows), -1, np.int64)
+        near = lows[: np.searchsorted(lows, min(last, len(window.buffer) - _STEP - 8), "right")]
+        if len(near) < 2:
+            return found
+        one, other = pack(self.form.order + "H", self._upper)
+        back = 2 if self.form.order == "<" else 0
+        rows = sliding_window_view(window.buffer, _STEP + 1)[near + back]
+        row, column = np.divmod(np.flatnonzero((rows[:, :-1] == one) & (rows[:, 1:] == other)), _STEP)
+        at = near[row] + column
+        fits = (at <= last) & self._may_be(window, at)
+        row, at = row[fits][::-1], at[fits][::-1]
+        found[row] = at  # of several the first is written last
+        return found
+
+    def _may_be(self, window: Window, at: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """As `_agree`, of many places."""
+        most, limit, last = 10**9 // self.head.tick_ns, self.head.limit, window.have - self.form.head
+        yes = np.ones(len(at), bool)
+        for _ in range(2):
+            there = at <= last
+            _, part, *sizes = self._numbers(window.buffer, np.minimum(at, last))
+            captured, length = sizes if self.form.length_at == 8 else sizes[::-1]
+            yes &= ~there | (part < most) & (captured <= length) & (captured <= limit)
+            at = at + self.head.header + captured.view(np.int64)
+        return yes
 
     def _guess(self, window: Window, low: int, high: int) -> int:
         for upper in (self._upper, self._upper + 1 & 0xFFFF):
@@ -104,9 +146,3 @@ class PcapReader:
                 return False
             at += captured + form.extra
         return True
-
-
-def _swapped_halves(words: NDArray[np.uint64]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-    """Two big-endian numbers that were read as one little-endian one, in their order."""
-    swapped = words.byteswap()
-    return swapped >> _32, swapped & _LOW

@@ -65,7 +65,7 @@ class PcapngReader:
                 sound = order is None
                 break
             self.order, came = order, end
-            offsets, end, sound = walk(Window(_FORMS[order], buffer, have, _guess), end, min(stop, end + reach))
+            offsets, end, sound = walk(Window(_FORMS[order], buffer, have, _guesses), end, min(stop, end + reach))
             turn = _turn(buffer, offsets, order)
             if turn >= 0:
                 offsets, end, sound = offsets[:turn], int(offsets[turn]), False
@@ -269,6 +269,10 @@ def _can_be(buffer: NDArray[np.uint8], at: int, size: int, order: str) -> bool:
     if kind in (ENHANCED, OBSOLETE):
         return bool(unpack_from(order + "I", memory, at + 20)[0] <= size - 32)
     return kind != SECTION or (section_order(memory, at) == order and unpack_from(order + "H", memory, at + 12)[0] == 1)
+
+
+def _guesses(window: Window, lows: Column, last: int) -> list[int]:
+    return [_guess(window, low, min(low + STRIDE, last + 1)) for low in lows.tolist()]
 
 
 def _guess(window: Window, low: int, high: int) -> int:
