@@ -145,3 +145,32 @@ def test_real_workers_read_the_same(tmp_path, dice):
             assert verbs.traffic([path], workers=workers) == verbs.traffic([path], workers=1)
     finally:
         workers.close()
+
+
+def _named_flows(first, count):
+    """Flows that each ask for a server of their own, the later the larger."""
+    return [
+        exchange(
+            ME, WEB, port=80, client_port=40_000 + number, said=b"GET / HTTP/1.1\r\nHost: host%d.example\r\n\r\n" % number,
+            answer=b"HTTP/1.1 200 OK\r\n\r\n" + bytes(number),
+        )
+        for number in range(first, first + count)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("kept", [1, 4, 1000])
+def test_flows_that_began_late_have_names_too(tmp_path, monkeypatch, kept):
+    monkeypatch.setattr("portulan.traffic.hearsay.MOST_KEPT", kept)
+    first = capture(tmp_path / "a.pcap", *_named_flows(0, 12))
+    second = capture(tmp_path / "b.pcap", *_named_flows(100, 12))
+    answer = verbs.traffic([first, second], top=24)
+    assert sorted((row.source_port, row.name) for row in answer.rows) == [
+        (40_000 + number, f"host{number}.example") for number in (*range(12), *range(100, 112))
+    ]
+
+
+def test_names_are_looked_for_again_no_more_often_than_is_bounded(tmp_path, monkeypatch):
+    monkeypatch.setattr("portulan.traffic.hearsay.MOST_KEPT", 1)
+    monkeypatch.setattr("portulan.verbs.traffic_names._MOST", 5)
+    answer = verbs.traffic([capture(tmp_path / "a.pcap", *_named_flows(0, 12))], top=24)
+    assert sum(row.name is not None for row in answer.rows) == 1 + 5
