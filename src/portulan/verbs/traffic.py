@@ -20,7 +20,7 @@ from portulan.verbs.traffic_services import Services
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from portulan.system.workers import ClusterWorkers, LocalWorkers
     from portulan.traffic.flows import Flows
@@ -44,16 +44,18 @@ def traffic(
     bucket_s: float | None = None,
     top: int = 10,
     cap: int = CAP,
+    stopped: Callable[[], bool] | None = None,
 ) -> Traffic:
     """What is in these captures, which count as one ("-": standard input).
 
     `ports`: only flows with one of these at either end (`443`, `53/udp`, `8000-8010`, `https`); what was captured is told of all packets all
     the same. `resync`: go on behind damage. `inner`: look into tunnels. `bucket_s`: the width of stretches of time; None: as fits the capture.
     `top`: so many flows and hosts. `cap`: distinct flows that are told apart at most. `workers`: processes that read, or those of a cluster.
+    `stopped`: asked again and again whether nobody waits for the rest: then what was read is told.
     Raises BadInput for what is no capture, CannotTell and NotPermitted for what cannot be read.
     """
     wanted = _wanted(ports)
-    table, origins = read_captures(paths, Asked(cap, inner, resync, bucket_s), workers)
+    table, origins = read_captures(paths, Asked(cap, inner, resync, bucket_s), workers, stopped)
     flows, times = table.finish()
     aside = tuple(Aside(code, packets, bytes_) for code, (packets, bytes_) in table.aside.items())
     with Words(table, paths) as words:
@@ -70,9 +72,10 @@ def read_flows(
     inner: bool = False,
     workers: int | LocalWorkers | ClusterWorkers | None = None,
     cap: int = CAP,
+    stopped: Callable[[], bool] | None = None,
 ) -> tuple[Flows, tuple[Origin, ...]]:
     """The flows of these captures, which count as one, and how each of them ended. Raises what `traffic` raises."""
-    table, origins = read_captures(paths, Asked(cap, inner, resync, None), workers)
+    table, origins = read_captures(paths, Asked(cap, inner, resync, None), workers, stopped)
     return table.flows(), origins
 
 

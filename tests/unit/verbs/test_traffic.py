@@ -7,7 +7,9 @@ from packets import TCP, UDP, Packet, any_packet, ethernet, network, transport
 from portulan import verbs
 from portulan.errors import BadInput
 from portulan.model.port import Transport
+from portulan.model.traffic import Ended, Origin
 from portulan.system.workers import LocalWorkers
+from portulan.traffic.reading import Capture
 from proofs_traffic import short_pieces, write
 
 BEGIN_NS = 1_700_000_000_000_000_000
@@ -174,3 +176,16 @@ def test_names_are_looked_for_again_no_more_often_than_is_bounded(tmp_path, monk
     monkeypatch.setattr("portulan.verbs.traffic_names._MOST", 5)
     answer = verbs.traffic([capture(tmp_path / "a.pcap", *_named_flows(0, 12))], top=24)
     assert sum(row.name is not None for row in answer.rows) == 1 + 5
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_who_does_not_wait_is_told_what_was_read(tmp_path, monkeypatch, workers):
+    monkeypatch.setitem(Capture.batches.__kwdefaults__, "window", 1 << 10)
+    paths = [capture(tmp_path / f"{name}.pcap", *_named_flows(0, 40)) for name in "ab"]
+    asked = iter(range(1_000))
+    answer = verbs.traffic(paths, workers=workers, stopped=lambda: next(asked) >= 3)
+    first, second = answer.origins
+    assert (first.ended, second) == (Ended.STOPPED, Origin(paths[1], "", 0, 0, Ended.STOPPED, 0))
+    assert 0 < answer.packets == first.packets < 200
+    assert first.at == 24 + first.bytes
+    assert sum(row.packets for row in answer.ports) == answer.packets
