@@ -158,16 +158,22 @@ def tell(options: argparse.Namespace, face: Face, answer: Traffic, path: Path | 
     elif options.csv:
         headers, rows = spreadsheet(answer, options.by)
         face.csv(headers, rows)
-        _nothing(options, face, answer)
+        for text in missing(face.voice, answer):
+            face.note(f" {text}")
+        _what_differs(options, face, answer)
     else:
         top = whole(options.top, "--top")
-        show(face, answer, by=options.by, top=top, names=_names(answer, options.by, top) if options.names else {})
-        _nothing(options, face, answer)
+        show(face, answer, by=options.by, top=top, names=_names(answer, options.by, top) if options.names else {}, inner=options.inner)
+        _what_differs(options, face, answer)
 
 
-def _nothing(options: argparse.Namespace, face: Face, answer: Traffic) -> None:
-    """Say that ports were asked for which no flow has."""
-    from portulan.text.traffic import NO_SUCH_PORT
+def _what_differs(options: argparse.Namespace, face: Face, answer: Traffic) -> None:
+    """Say that ports were asked for which no flow has, or stretches of time that are too short."""
+    from portulan.text.traffic import NO_SUCH_PORT, wider
+
+    asked_s = seconds(options.bucket)
+    if options.by == "time" and asked_s and answer.buckets and answer.buckets[0].seconds > asked_s * 1.001:
+        face.note(" " + wider(face.voice, asked_s, answer.buckets[0].seconds))
 
     if options.ports and answer.packets and not answer.flows:
         face.note(" " + face.voice.say(NO_SUCH_PORT))

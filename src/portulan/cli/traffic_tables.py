@@ -30,8 +30,8 @@ class Line(Record):
     """What is marked, in few words: where the window has no room for the whole of it."""
 
 
-def show(face: Face, answer: Traffic, *, by: str, top: int, names: Mapping[str, str]) -> None:
-    """The answer for people: what there was, the table, and what is to be known about it."""
+def show(face: Face, answer: Traffic, *, by: str, top: int, names: Mapping[str, str], inner: bool = False) -> None:
+    """The answer for people: what there was, the table, and what is to be known about it. `inner`: tunnels were looked into."""
     from portulan.cli.table import wrap
 
     for text in wrap(words.headline(face.voice, answer), face.width - 2):
@@ -39,7 +39,7 @@ def show(face: Face, answer: Traffic, *, by: str, top: int, names: Mapping[str, 
     notes = [
         *_TABLES[by](face, answer, top, names),
         *words.origin_lines(face.voice, answer.origins),
-        *words.aside_lines(face.voice, answer),
+        *words.aside_lines(face.voice, answer, inner=inner),
     ]
     if notes:
         face.line()

@@ -25,7 +25,7 @@ SENTENCES: dict[str, str] = {
 }
 WAYS_OUT: dict[str, str] = {
     "traffic.file-as-port": mark("to read it:  portulan traffic --read {text}"),
-    "traffic.file-and-wire": mark("from a file:  portulan traffic --read FILE"),
+    "traffic.file-and-wire": mark("leave out {option}, or leave out --read"),
     "traffic.only-files": mark("for example:  portulan traffic --read FILE {option}"),
 }
 ASIDE: dict[str, str] = {
@@ -232,12 +232,12 @@ def _unread(origins: Sequence[Origin]) -> int:
     return sum(one.ended is Ended.STOPPED and one.at == 0 for one in origins)
 
 
-def aside_lines(voice: Voice, answer: Traffic) -> list[str]:
-    """Packets without a port, by reason, and those past the cap."""
+def aside_lines(voice: Voice, answer: Traffic, *, inner: bool = False) -> list[str]:
+    """Packets without a port, by reason, and those past the cap. `inner`: tunnels were looked into."""
     lines = []
     others = sorted((one for one in answer.aside if one.code != _PAST and one.packets), key=lambda one: -one.packets)
     if others:
-        reasons = " · ".join(f"{one.packets:,} {_reason(voice, one)}" for one in others)
+        reasons = " · ".join(f"{one.packets:,} {_reason(voice, one, inner=inner)}" for one in others)
         count = sum(one.packets for one in others)
         lines.append(voice.count("{n} packet has no port: {reasons}", "{n} packets have no port: {reasons}", count, reasons=reasons))
     past = sum(one.packets for one in answer.aside if one.code == _PAST)
@@ -254,7 +254,9 @@ def aside_lines(voice: Voice, answer: Traffic) -> list[str]:
     return lines
 
 
-def _reason(voice: Voice, one: Aside) -> str:
+def _reason(voice: Voice, one: Aside, *, inner: bool) -> str:
+    if inner and one.code == "tunnel":
+        return voice.say("inside a tunnel that cannot be looked into")
     return voice.say(ASIDE.get(one.code, one.code))
 
 
@@ -286,6 +288,11 @@ def missing(voice: Voice, answer: Traffic) -> list[str]:
 def reading_line(voice: Voice, seconds: float) -> str:
     """While a capture is read."""
     return voice.say("reading … {time}", time=span(voice, seconds))
+
+
+def wider(voice: Voice, asked_s: float, width_s: float) -> str:
+    """Stretches of time that are longer than was asked for."""
+    return voice.say("Stretches of {asked} would be too many: these are of {time}.", asked=span(voice, asked_s), time=span(voice, width_s))
 
 
 # The plot

@@ -284,3 +284,33 @@ def test_who_went_on_after_he_was_told_is_told_again(tmp_path):
         text = io.StringIO()
         cli_scanners.show(Face(Voice("en"), text, text, width=80, colour=False), answer, told=told)
         assert text.getvalue().count("tried 12 ports") == times
+
+
+def test_a_table_for_programs_tells_people_what_it_lacks(capsys, capture, tmp_path):
+    cut = tmp_path / "cut.pcap"
+    cut.write_bytes(Path(capture).read_bytes()[:-3])
+    status, out, err = said(capsys, "traffic", "--csv", "--read", str(cut))
+    assert (status, out.count("\n")) == (0, 3)
+    assert "cut.pcap is not whole" in err
+    assert said(capsys, "traffic", "--csv", "--read", capture)[2] == ""
+
+
+def test_stretches_that_would_be_too_many(capsys, tmp_path):
+    frames = [frame(ANN, WEB, 50_000, 80, b"x")] * 2
+    path = tmp_path / "years.pcap"
+    data = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 1 << 18, 1)
+    for at, one in zip((1_000_000_000, 1_700_000_000), frames, strict=True):
+        data += struct.pack("<IIII", at, 0, len(one), len(one)) + one
+    path.write_bytes(data)
+    _, out, err = said(capsys, "traffic", "--by", "time", "--bucket", "1ms", "--read", str(path))
+    assert err.startswith(" Stretches of 1 ms would be too many: these are of ")
+    assert out.count("http 80/tcp") == 2
+    assert said(capsys, "traffic", "--by", "time", "--bucket", "2d", "--read", str(path))[2] == ""
+
+
+@pytest.mark.parametrize(("words", "told"), [((), "(--inner looks in)"), (("--inner",), "that cannot be looked into")])
+def test_a_tunnel_that_is_not_looked_into(capsys, tmp_path, words, told):
+    gre = b"\x00\x00\x00\x01" + bytes(8)  # what is inside is no EtherType (RFC 2784 2.4)
+    ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(gre), 1, 0, 64, 47, 0, bytes(ANN), bytes(WEB))
+    path = pcap(tmp_path / "gre.pcap", [bytes(12) + b"\x08\x00" + ip + gre])
+    assert told in " ".join(said(capsys, "traffic", *words, "--read", path)[1].split())
