@@ -78,6 +78,8 @@ def run(options: argparse.Namespace, face: Face) -> int:
         )
     answer = _read(options, face)
     tell(options, face, answer, path)
+    if not (options.json or options.jsonl):
+        _what_differs(options, face, answer)
     return INTERRUPTED if cut_off(answer.origins) else 0
 
 
@@ -158,19 +160,17 @@ def tell(options: argparse.Namespace, face: Face, answer: Traffic, path: Path | 
     elif options.csv:
         headers, rows = spreadsheet(answer, options.by)
         face.csv(headers, rows)
-        for text in missing(face.voice, answer):
-            face.note(f" {text}")
-        _what_differs(options, face, answer)
     else:
         top = whole(options.top, "--top")
         show(face, answer, by=options.by, top=top, names=_names(answer, options.by, top) if options.names else {}, inner=options.inner)
-        _what_differs(options, face, answer)
 
 
 def _what_differs(options: argparse.Namespace, face: Face, answer: Traffic) -> None:
-    """Say that ports were asked for which no flow has, or stretches of time that are too short."""
-    from portulan.text.traffic import NO_SUCH_PORT, wider
+    """Say what a table of numbers does not, and that ports were asked for which no flow has, or stretches of time that are too short."""
+    from portulan.text.traffic import NO_SUCH_PORT, missing, wider
 
+    for text in missing(face.voice, answer) if options.csv else ():
+        face.note(f" {text}")
     asked_s = seconds(options.bucket)
     if options.by == "time" and asked_s and answer.buckets and answer.buckets[0].seconds > asked_s * 1.001:
         face.note(" " + wider(face.voice, asked_s, answer.buckets[0].seconds))
