@@ -140,9 +140,9 @@ class ScannerWatch:
         from portulan.verbs.own_doors import own_addresses, own_doors, read_rules
 
         try:
-            if self._rules is None or monotonic() >= self._rules_s:
-                self._rules, self._rules_s = read_rules(), monotonic() + _RULES_S
             known = inventory()
+            if self._rules is None or monotonic() >= self._rules_s:
+                self._rules, self._rules_s = read_rules(known.own), monotonic() + _RULES_S
         except PortulanError:
             self._miss("own-doors")
             self.keeper.own(None)
