@@ -615,3 +615,16 @@ def test_a_link_without_ethernet(sandbox):
             watch.step(0.1)
             assert [one.link for one in ear.interfaces] == [101]
             assert {(row.port, row.packets) for row in watch.finish().ports} >= {(DATAGRAMS, 1), (9, 1)}
+
+
+def test_a_table_for_programs_has_standard_output_to_itself(pair):
+    first, second = pair
+    words = [PORTULAN, "traffic", "--csv", "--sample", "2", "--duration", "2", "--no-processes", "--lang", "en"]
+    process = second.start(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert "Listening" in process.stderr.readline()
+    send(first, second.address, 50)
+    out, error = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert "one packet of 2 was looked at" in error
+    assert {line.count(",") for line in out.splitlines()} == {11}
+    assert f"\nudp,{DATAGRAMS}," in out

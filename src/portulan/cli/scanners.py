@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from portulan.cli import lines
 from portulan.cli.face import Face
-from portulan.cli.stopping import Stop
+from portulan.cli.stopping import INTERRUPTED, Stop, cut_off
 from portulan.errors import BadInput, CannotTell
 from portulan.model.scanner import Verdict
 from portulan.text.scanners import NO_OWN, missing
@@ -13,6 +13,7 @@ from portulan.text.voice import Voice, mark
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Collection
 
     from portulan.model.scanner import Scanner, Scanners
 
@@ -23,6 +24,8 @@ EXAMPLES = (
     ("sudo portulan scanners --jsonl >> scanners.jsonl", mark("a JSON object for each, when it is sure")),
 )
 _STEP_S, _LEAST_S = 0.5, 0.1
+_MOST_TOLD = 1000
+"""Rows that are remembered as they were told: of those, only what has changed since is told at the end."""
 _LEAST_ROOM = 30
 """Columns for what a source did."""
 
@@ -39,29 +42,33 @@ def arguments(parser: argparse.ArgumentParser, voice: Voice) -> None:
     )
     parser.add_argument("--duration", metavar="SECONDS", help=say("listen so long; else until Ctrl-C"))
     parser.add_argument("--all", action="store_true", help=say("every source's evidence: each door it tried, and how that ended"))
-    parser.add_argument("--jsonl", action="store_true", help=say("one JSON object a line, each source as soon as it is sure"))
+    parser.add_argument(
+        "--jsonl",
+        action="store_true",
+        help=say("one JSON object a line, each source as soon as it is sure, and at the end once more if it has gone on"),
+    )
 
 
 def run(options: argparse.Namespace, face: Face) -> int:
     """Read or listen, and tell. 0: nobody; 1: somebody was trying the doors; 3: nothing could be judged."""
     if options.json and options.jsonl:
         raise BadInput("form.two", first="--json", second="--jsonl")
+    told: Collection[Scanner] = ()
     if options.read:
         for name in ("interface", "duration"):
             if getattr(options, name):
                 raise BadInput("traffic.file-and-wire", option=f"--{name}")
         answer = _read(options, face)
     else:
-        answer = _listen(options, face)
+        answer, told = _listen(options, face)
     if options.json:
         face.envelope("scanners", answer.rows, missing=missing(face.voice, answer), extra=summary(answer))
     elif options.jsonl:
-        if options.read:
-            lines.rows(face, answer.rows)
+        lines.rows(face, (one for one in answer.rows if one not in told))
         lines.last(face, "scanners", missing=missing(face.voice, answer), extra=summary(answer))
     else:
-        show(face, answer, every=options.all, shown=not options.read)
-    return status_of(answer)
+        show(face, answer, every=options.all, told=told)
+    return INTERRUPTED if cut_off(answer.origins) else status_of(answer)
 
 
 def summary(answer: Scanners) -> dict[str, object]:
@@ -77,12 +84,13 @@ def _read(options: argparse.Namespace, face: Face) -> Scanners:
     expect_columns()
     from portulan.verbs.scanners import scanners
 
-    with Patience(face, lambda passed_s: reading_line(face.voice, passed_s)):
-        return scanners(options.read, resync=options.resync)
+    stop = Stop()
+    with stop, Patience(face, lambda passed_s: reading_line(face.voice, passed_s)):
+        return scanners(options.read, resync=options.resync, stopped=lambda: stop.asked)
 
 
-def _listen(options: argparse.Namespace, face: Face) -> Scanners:
-    """Until Ctrl-C or the end of --duration; each source is told when it is sure."""
+def _listen(options: argparse.Namespace, face: Face) -> tuple[Scanners, Collection[Scanner]]:
+    """Until Ctrl-C or the end of --duration; each source is told when it is sure. The answer, and what was told."""
     import sys
     from time import monotonic
 
@@ -93,6 +101,7 @@ def _listen(options: argparse.Namespace, face: Face) -> Scanners:
     from portulan.verbs.scanners import ScannerWatch
 
     stop = Stop()
+    told: list[Scanner] = []
     with ScannerWatch(options.interface) as watch:
         if not options.json and not options.jsonl:
             face.note(listening(face.voice, (one.name for one in watch.listening.interfaces), watch.listening.left_out))
@@ -106,8 +115,9 @@ def _listen(options: argparse.Namespace, face: Face) -> Scanners:
                 elif not options.json:
                     for one in rows:
                         show_one(face, one, every=options.all)
+                told = (told + list(rows))[-_MOST_TOLD:]
                 face.out.flush()
-            return watch.finish()
+            return watch.finish(), told
 
 
 def duration(text: str) -> float:
@@ -128,8 +138,8 @@ def status_of(answer: Scanners) -> int:
     return 3 if answer.cannot_judge and not answer.judged else 0
 
 
-def show(face: Face, answer: Scanners, *, every: bool = False, shown: bool = False) -> None:
-    """The answer for people; `shown`: its scanners have been told one by one already, as they were found."""
+def show(face: Face, answer: Scanners, *, every: bool = False, told: Collection[Scanner] = ()) -> None:
+    """The answer for people; `told`: rows that were told already, as they were found. Those that have gone on since are told once more."""
     from portulan.cli.table import wrap
     from portulan.text.scanners import counts, doubts, headline
 
@@ -140,7 +150,7 @@ def show(face: Face, answer: Scanners, *, every: bool = False, shown: bool = Fal
     if numbers is not None:
         face.paragraph(numbers, " ")
     for one in answer.rows:
-        if not shown or one.verdict is not Verdict.SCANNER:
+        if one not in told:
             show_one(face, one, every=every)
     for text in doubts(face.voice, answer):
         face.paragraph(text, " ")

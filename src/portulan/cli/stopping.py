@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import signal
 
+from portulan.model.traffic import Ended
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from types import FrameType
+
+    from portulan.model.traffic import Origin
+
+INTERRUPTED = 130
+"""The exit status of what Ctrl-C ended before its end."""
 
 
 class Stop:
@@ -27,3 +35,11 @@ class Stop:
         if self.asked:  # asked twice: whatever is being done takes too long
             signal.signal(number, signal.SIG_DFL)
         self.asked = True
+
+
+def cut_off(origins: Iterable[Origin]) -> bool:
+    """Whether a file was not read to its end, since somebody did not wait for it.
+
+    To stop listening is no interruption: it has no end of its own.
+    """
+    return any(one.ended is Ended.STOPPED and one.at is not None for one in origins)

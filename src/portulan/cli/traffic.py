@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from portulan.cli.face import Face
+from portulan.cli.stopping import INTERRUPTED, Stop, cut_off
 from portulan.cli.traffic_live import LIVE_ONLY
 from portulan.cli.traffic_live import arguments as listening
 from portulan.cli.traffic_live import run as listen
@@ -52,7 +53,7 @@ def arguments(parser: argparse.ArgumentParser, voice: Voice) -> None:
     how.add_argument("--top", default="10", metavar="N", help=say("so many rows (10)"))
     how.add_argument("--bucket", metavar="TIME", help=say("the stretches of time (10s, 500ms, 1m); else as fits"))
     how.add_argument("--inner", action="store_true", help=say("look into tunnels: the flows inside instead of those around"))
-    how.add_argument("--cap", metavar="N", help=say("flows that are told apart at most: memory follows (500,000)"))
+    how.add_argument("--cap", metavar="N", help=say("flows that are told apart at most: memory follows (400,000)"))
     how.add_argument("--names", action="store_true", help=say("look up the names of the addresses that are shown"))
     form = parser.add_argument_group(say("forms"))
     form.add_argument("--plot", metavar="FILE", help=say("draw bytes of each service over time: .png or .svg"))
@@ -75,7 +76,9 @@ def run(options: argparse.Namespace, face: Face) -> int:
         )
     answer = _read(options, face)
     tell(options, face, answer, path)
-    return 0
+    if not (options.json or options.jsonl):
+        _what_differs(options, face, answer)
+    return INTERRUPTED if cut_off(answer.origins) else 0
 
 
 def _target(plot: str) -> Path:
@@ -85,7 +88,12 @@ def _target(plot: str) -> Path:
 
 
 def _check(options: argparse.Namespace) -> None:
-    """Raises BadInput for options that do not go together."""
+    """Raises BadInput for options that do not go together, and for a file where a port was meant."""
+    from os.path import isfile
+
+    for text in options.ports:
+        if ("." in text or "/" in text) and isfile(text):
+            raise BadInput("traffic.file-as-port", text=text)
     forms = [f"--{name}" for name in ("json", "jsonl", "csv") if getattr(options, name)]
     if len(forms) > 1:
         raise BadInput("form.two", first=forms[0], second=forms[1])
@@ -109,16 +117,16 @@ def _read(options: argparse.Namespace, face: Face) -> Traffic:
     workers = None if options.workers is None else whole(options.workers, "--workers")
     bucket_s, top = seconds(options.bucket), whole(options.top, "--top")
     cap = CAP if options.cap is None else whole(options.cap, "--cap")
-    crew = None
+    crew, stop = None, Stop()
     if options.cluster is not None:
         from portulan.system.workers import ClusterWorkers
 
         crew = ClusterWorkers(options.cluster)
     try:
-        with Patience(face, lambda passed_s: reading_line(face.voice, passed_s)):
+        with stop, Patience(face, lambda passed_s: reading_line(face.voice, passed_s)):
             return traffic(
                 options.read, ports=options.ports, resync=options.resync, inner=options.inner, workers=workers if crew is None else crew,
-                bucket_s=bucket_s, top=top, cap=cap,
+                bucket_s=bucket_s, top=top, cap=cap, stopped=lambda: stop.asked,
             )  # fmt: skip
     finally:
         if crew is not None:
@@ -161,7 +169,21 @@ def tell(options: argparse.Namespace, face: Face, answer: Traffic, path: Path | 
         face.csv(headers, rows)
     else:
         top = whole(options.top, "--top")
-        show(face, answer, by=options.by, top=top, names=_names(answer, options.by, top) if options.names else {})
+        show(face, answer, by=options.by, top=top, names=_names(answer, options.by, top) if options.names else {}, inner=options.inner)
+
+
+def _what_differs(options: argparse.Namespace, face: Face, answer: Traffic) -> None:
+    """Say what a table of numbers does not, and that ports were asked for which no flow has, or stretches of time that are too short."""
+    from portulan.text.traffic import NO_SUCH_PORT, missing, wider
+
+    for text in missing(face.voice, answer) if options.csv else ():
+        face.note(f" {text}")
+    asked_s = seconds(options.bucket)
+    if options.by == "time" and asked_s and answer.buckets and answer.buckets[0].seconds > asked_s * 1.001:
+        face.note(" " + wider(face.voice, asked_s, answer.buckets[0].seconds))
+
+    if options.ports and answer.packets and not answer.flows:
+        face.note(" " + face.voice.say(NO_SUCH_PORT))
 
 
 def summary(answer: Traffic) -> dict[str, object]:

@@ -116,7 +116,7 @@ def run(
             answer = watch.finish()
     show(answer)
     if not options.json and not options.jsonl:
-        _last_words(face, watch, answer, options.write)
+        _last_words(face, watch, answer, options.write, apart=getattr(options, "csv", False))
     if gone is not None:
         raise gone
     return 0
@@ -223,7 +223,12 @@ def _live(watch: TrafficWatch, screen: Screen, stop: Stop, end_s: float | None) 
             view.press(screen.keys())
 
 
-def _last_words(face: Face, watch: TrafficWatch, answer: Traffic, path: str | None) -> None:
+def _last_words(face: Face, watch: TrafficWatch, answer: Traffic, path: str | None, *, apart: bool) -> None:
+    """`apart`: a table for programs has standard output to itself."""
+    if apart:
+        face.out = face.err
+    for line in origin_lines(face.voice, answer.origins) if apart else ():
+        face.paragraph(line, " ")
     for line in notes(face.voice, answer):
         face.paragraph(line, " ")
     for line in missing(face.voice, answer.missing):

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 WIDE = 110
 """Columns from which on there is room for more of them."""
-
+_LEAST_SAID, _LEAST_ADDRESS = 6, 10
+"""Columns that are left of a cell that is shortened."""
 
 _DAY_S = 86_400
 
@@ -29,8 +30,8 @@ class Line(Record):
     """What is marked, in few words: where the window has no room for the whole of it."""
 
 
-def show(face: Face, answer: Traffic, *, by: str, top: int, names: Mapping[str, str]) -> None:
-    """The answer for people: what there was, the table, and what is to be known about it."""
+def show(face: Face, answer: Traffic, *, by: str, top: int, names: Mapping[str, str], inner: bool = False) -> None:
+    """The answer for people: what there was, the table, and what is to be known about it. `inner`: tunnels were looked into."""
     from portulan.cli.table import wrap
 
     for text in wrap(words.headline(face.voice, answer), face.width - 2):
@@ -38,7 +39,7 @@ def show(face: Face, answer: Traffic, *, by: str, top: int, names: Mapping[str, 
     notes = [
         *_TABLES[by](face, answer, top, names),
         *words.origin_lines(face.voice, answer.origins),
-        *words.aside_lines(face.voice, answer),
+        *words.aside_lines(face.voice, answer, inner=inner),
     ]
     if notes:
         face.line()
@@ -90,10 +91,15 @@ def _doors(face: Face, rows: Sequence[PortTraffic], all_bytes: int, top: int, na
 
 def _fits(rows: Sequence[Sequence[str]], headers: Sequence[str], width: int) -> bool:
     """Whether the table needs no shortening."""
+    return _over(rows, headers, width) <= 0
+
+
+def _over(rows: Sequence[Sequence[str]], headers: Sequence[str], width: int) -> int:
+    """How many columns the table has too many."""
     from portulan.cli.table import GAP, width_of
 
     sizes = [max(map(width_of, column)) for column in zip(headers, *rows, strict=True)]
-    return sum(sizes) + GAP * (len(sizes) - 1) + 1 <= width
+    return sum(sizes) + GAP * (len(sizes) - 1) + 1 - width
 
 
 def _lines(face: Face, row: PortTraffic, all_bytes: int, names: Mapping[str, str], *, wide: bool, held: bool, plain: bool) -> list[Line]:
@@ -151,11 +157,12 @@ def _flows(face: Face, answer: Traffic, top: int, names: Mapping[str, str]) -> l
     headers = [voice.say("FROM"), voice.say("TO"), voice.say("ASKED"), voice.say("ANSWERED"), voice.say("TIME"), voice.say("SAYS")]
     if wide:
         headers[2:2] = [voice.say("SERVICE"), voice.say("PACKETS")]
-    rows = []
+    rows, ends = [], []
     for row in answer.rows[:top]:
+        ends.append((words.host(row.source, names), words.endpoint(row.destination, row.destination_port, names), f"/{row.transport}"))
         says = " ".join(filter(None, (row.protocol, clean(row.name) if row.name else None))) or "-"
         cells = [
-            words.endpoint(row.source, row.source_port, names), f"{words.endpoint(row.destination, row.destination_port, names)}/{row.transport}",
+            words.endpoint(row.source, row.source_port, names), "".join(ends[-1][1:]),
             words.amount(row.bytes), words.amount(row.reverse_bytes), words.span(voice, words.length_of(row.first_at, row.last_at)),
             says,
         ]  # fmt: skip
@@ -163,11 +170,36 @@ def _flows(face: Face, answer: Traffic, top: int, names: Mapping[str, str]) -> l
             cells[2:2] = [words.service_name(row.service), f"{row.packets + row.reverse_packets:,}"]
         rows.append(cells)
     if rows:
-        # Addresses are shortened only where nothing else helps.
-        enough = _fits([(*row[:-1], row[-1][:6]) for row in rows], headers, face.width)
-        shrink = (len(headers) - 1,) if enough else (0, 1, len(headers) - 1)
-        face.table(rows, headers, shrink=shrink, right=(3, 4, 5, 6) if wide else (2, 3, 4))
+        shown = _narrowed(rows, ends, headers, face.width)
+        shrink = (len(headers) - 1,) if _over(_little_said(shown), headers, face.width) <= 0 else (0, len(headers) - 1)
+        face.table(shown, headers, shrink=shrink, right=(3, 4, 5, 6) if wide else (2, 3, 4))
     return []
+
+
+def _little_said(rows: Sequence[Sequence[str]]) -> list[Sequence[str]]:
+    return [(*row[:-1], row[-1][:_LEAST_SAID]) for row in rows]
+
+
+def _narrowed(
+    rows: Sequence[Sequence[str]], ends: Sequence[tuple[str, str, str]], headers: Sequence[str], width: int
+) -> Sequence[Sequence[str]]:
+    """Where the window is too narrow, the client's port goes first, then the middle of addresses; the port that was asked stays in any case."""
+    from portulan.cli.table import shorten, width_of
+
+    if _over(_little_said(rows), headers, width) <= 0:
+        return rows
+    rows = [(end[0], *row[1:]) for row, end in zip(rows, ends, strict=True)]
+    much = _over(_little_said(rows), headers, width)
+    if much <= 0:
+        return rows
+    sizes = [max(width_of(row[column]) for row in rows) for column in (0, 1)]
+    room = [max(_LEAST_ADDRESS, size - -(-much * size // sum(sizes))) for size in sizes]
+
+    def target(address: str, transport: str) -> str:
+        host, _, port = address.rpartition(":")
+        return f"{shorten(host, max(_LEAST_SAID, room[1] - len(port) - len(transport) - 1))}:{port}{transport}"
+
+    return [(shorten(row[0], room[0]), target(*end[1:]), *row[2:]) for row, end in zip(rows, ends, strict=True)]
 
 
 def _times(face: Face, answer: Traffic, top: int, names: Mapping[str, str]) -> list[str]:  # noqa: ARG001 - as the others
@@ -185,12 +217,14 @@ def _times(face: Face, answer: Traffic, top: int, names: Mapping[str, str]) -> l
         return []
     most = max(sums[1] for sums in stretches.values())
     room = max(8, min(40, face.width - 62))
-    form = "%H:%M:%S" if answer.buckets[0].seconds >= 1 else "%H:%M:%S.%f"
+    width_s = answer.buckets[0].seconds
+    cut = next((6 - digits for digits in range(6) if round(width_s * 10**digits, 6) % 1 == 0), 0)  # digits that all moments have as zeros
+    form = "%H:%M:%S" if cut == 6 else "%H:%M:%S.%f"
     if words.length_of(answer.began_at, answer.ended_at) > _DAY_S:
         form = f"%Y-%m-%d {form}"
     rows = [
         (
-            f"{begin:{form}}", f"{packets:,}", words.amount(bytes_), words.rate(voice, bytes_, answer.buckets[0].seconds), "#" * max(1, round(room * bytes_ / most)) if bytes_ else "",
+            f"{begin:{form}}"[: -cut if 0 < cut < 6 else None], f"{packets:,}", words.amount(bytes_), words.rate(voice, bytes_, answer.buckets[0].seconds), "#" * max(1, round(room * bytes_ / most)) if bytes_ else "",
             largest.get(begin, (0, "-"))[1],
         )
         for begin, (packets, bytes_) in sorted(stretches.items(), key=lambda each: str(each[0]))

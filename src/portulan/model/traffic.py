@@ -26,7 +26,7 @@ class Ended(StrEnum):
     DAMAGED = "damaged"
     """At a record that can not be one."""
     STOPPED = "stopped"
-    """Live: by whoever watched."""
+    """By whoever watched, or did not wait for the end of a file."""
 
     __hash__ = str.__hash__
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import select
 import stat
 from contextlib import suppress
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    Stopped = Callable[[], bool]
+
 _INPUT = 1 << 17
 """Compressed bytes that are read at once."""
 _OUTPUT = 1 << 20
@@ -29,6 +32,8 @@ _MOST_ZSTD_WINDOW = 1 << 27
 """Memory that a zstd frame may ask for: what `zstd` itself allows."""
 
 
+_LOOK_MS = 200
+"""How often somebody who waits for a pipe looks whether it is still wanted."""
 _spare: list[NDArray[np.uint8]] = []
 """What was used last, at most one: a page costs more when it is touched first than to be read into ever after."""
 
@@ -62,6 +67,7 @@ class CaptureFile:
 
     compression = None
     broken_at: int | None = None
+    given_up = False
 
     def __init__(self, descriptor: int, name: str, size: int) -> None:
         self._descriptor, self.name, self.size = descriptor, name, size
@@ -91,13 +97,17 @@ class CaptureStream:
 
     size = None
 
-    def __init__(self, descriptor: int, name: str, begun: bytes, compression: str | None) -> None:
+    def __init__(self, descriptor: int, name: str, begun: bytes, compression: str | None, stopped: Stopped | None = None) -> None:
         """`begun`: bytes that were read of it already."""
         self._descriptor, self.name, self.compression = descriptor, name, compression
         self.broken_at: int | None = None
         """Where in the compressed data it is broken: nothing can be read behind it."""
         self.at = 0
         """How many bytes were handed on."""
+        self.stopped = stopped
+        """Whether nobody waits for more: then the stream ends here."""
+        self.given_up = False
+        """It was so."""
         self._rest = memoryview(begun)
         """Of the stream itself, read and not used yet."""
         self._piece = memoryview(b"")
@@ -110,7 +120,7 @@ class CaptureStream:
         while size:
             if not self._rest:
                 try:
-                    self._rest = memoryview(os.read(self._descriptor, _INPUT))
+                    self._rest = memoryview(os.read(self._descriptor, _INPUT) if self._wait() else b"")
                 except OSError as error:
                     raise failed("read", self.name, error) from error
                 if not self._rest:
@@ -132,6 +142,10 @@ class CaptureStream:
         self.at += done
         return done
 
+    def _wait(self) -> bool:
+        self.given_up = self.given_up or (self.stopped is not None and not _wait(self._descriptor, self.stopped))
+        return not self.given_up
+
     def _some(self, memory: memoryview) -> int:
         if self._pieces is not None:
             if not self._piece:
@@ -139,7 +153,7 @@ class CaptureStream:
             rest = self._piece
         elif not (rest := self._rest):
             try:
-                return os.readv(self._descriptor, [memory])
+                return os.readv(self._descriptor, [memory]) if self._wait() else 0
             except OSError as error:
                 raise failed("read", self.name, error) from error
         got = min(len(rest), len(memory))
@@ -155,6 +169,16 @@ class CaptureStream:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
+
+
+def _wait(descriptor: int, stopped: Stopped) -> bool:
+    """Until there is something to read, or its end; False: nobody waits any more."""
+    here = select.poll()
+    here.register(descriptor, select.POLLIN)
+    while not here.poll(_LOOK_MS):
+        if stopped():
+            return False
+    return True
 
 
 def _gunzip(stream: CaptureStream) -> Iterator[bytes]:
@@ -231,8 +255,11 @@ def _unzstd(stream: CaptureStream) -> Iterator[bytes]:
 _PIECES: dict[str, Callable[[CaptureStream], Iterator[bytes]]] = {"gzip": _gunzip, "zstd": _unzstd}
 
 
-def open_capture_file(path: str) -> CaptureFile | CaptureStream:
-    """What is captured in a file, `-` for standard input; what is compressed comes decompressed. Raises BadInput, NotPermitted, CannotTell, MachineFailed."""
+def open_capture_file(path: str, stopped: Stopped | None = None) -> CaptureFile | CaptureStream:
+    """What is captured in a file, `-` for standard input; what is compressed comes decompressed. Raises BadInput, NotPermitted, CannotTell, MachineFailed.
+
+    `stopped`: whether nobody waits any more for a pipe; before its first bytes have come, KeyboardInterrupt is raised then.
+    """
     name = path
     try:
         descriptor = os.dup(0) if path == "-" else os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -245,11 +272,11 @@ def open_capture_file(path: str) -> CaptureFile | CaptureStream:
     try:
         about = os.fstat(descriptor)
         regular = stat.S_ISREG(about.st_mode) and path != "-"
-        begun = _begin(descriptor)
+        begun = _begin(descriptor, stopped)
         compression = compression_of(begun)
         if regular and compression is None:
             return CaptureFile(descriptor, name, about.st_size)
-        return CaptureStream(descriptor, name, begun, compression)
+        return CaptureStream(descriptor, name, begun, compression, stopped)
     except OSError as error:
         os.close(descriptor)
         if isinstance(error, IsADirectoryError):
@@ -257,10 +284,13 @@ def open_capture_file(path: str) -> CaptureFile | CaptureStream:
         raise CannotTell("capture.unreadable", name=name, reason=error.strerror or str(error)) from error
 
 
-def _begin(descriptor: int) -> bytes:
+def _begin(descriptor: int, stopped: Stopped | None) -> bytes:
     """The first bytes, as many as tell whether it is compressed."""
     begun = b""
     while len(begun) < 4:
+        if stopped is not None and not _wait(descriptor, stopped):
+            os.close(descriptor)
+            raise KeyboardInterrupt
         got = os.read(descriptor, 4 - len(begun))
         if not got:
             break

@@ -50,7 +50,16 @@ class LocalWorkers:
 
     def submit(self, work: Callable[[A], T], about: A) -> Future[T]:
         """Have it done."""
-        return self._executor.submit(work, about)
+        if sys.platform == "win32":
+            return self._executor.submit(work, about)
+        import signal
+
+        # A process that is begun by this must not hear Ctrl-C before it knows what to do then: it would say so at length.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))
+        try:
+            return self._executor.submit(work, about)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def renew(self) -> None:
         """After a worker died, which takes the others of its pool with it: a new pool."""

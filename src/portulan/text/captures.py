@@ -19,6 +19,6 @@ SENTENCES: dict[str, str] = {
 }
 
 WAYS_OUT: dict[str, str] = {
-    "capture.forbidden": mark("to allow it:  sudo portulan traffic --read {name}"),
+    "capture.forbidden": mark("to allow it:  the same command with sudo before it"),
     "capture.not-one": mark("to capture:  portulan traffic -w FILE, or tcpdump -w FILE"),
 }

@@ -41,10 +41,10 @@ def headline(voice: Voice, answer: Scanners) -> str:
 
 
 def counts(voice: Voice, answer: Scanners) -> str | None:
-    """`14 sources were judged · 12 are harmless`; None where that says nothing new."""
+    """`14 sources were seen · 12 are harmless`; None where that says nothing new."""
     if answer.judged <= sum(one.verdict is Verdict.SCANNER for one in answer.rows):
         return None
-    seen = [voice.count("{n} source was judged", "{n} sources were judged", answer.judged)]
+    seen = [voice.count("{n} source was seen", "{n} sources were seen", answer.judged)]
     if answer.benign:
         seen.append(voice.count("{n} is harmless", "{n} are harmless", answer.benign))
     if answer.undecided:

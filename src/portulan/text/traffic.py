@@ -20,10 +20,12 @@ SENTENCES: dict[str, str] = {
     "traffic.count": mark("{text} is not a number for {option}: a whole number from 1 was expected."),
     "traffic.bucket": mark("{text} is not a stretch of time for --bucket: 10, 500ms, 1m or 2h was expected."),
     "traffic.file-and-wire": mark("{option} is for what passes an interface, and --read reads files: ask for one of them."),
+    "traffic.file-as-port": mark("{text} is a file, not a port."),
     "traffic.only-files": mark("{option} belongs to captures that are read from files."),
 }
 WAYS_OUT: dict[str, str] = {
-    "traffic.file-and-wire": mark("from a file:  portulan traffic --read FILE"),
+    "traffic.file-as-port": mark("to read it:  portulan traffic --read {text}"),
+    "traffic.file-and-wire": mark("leave out {option}, or leave out --read"),
     "traffic.only-files": mark("for example:  portulan traffic --read FILE {option}"),
 }
 ASIDE: dict[str, str] = {
@@ -63,13 +65,15 @@ def share(part: float) -> str:
 
 def rate(voice: Voice, count: float, seconds: float) -> str:
     """`1.2 MB/s`."""
-    return voice.say("{amount}/s", amount=amount(count / seconds)) if seconds > 0 else "-"
+    if seconds <= 0:
+        return "-"
+    return voice.say("{amount}/s", amount="<1 B" if 0 < count < seconds else amount(count / seconds))
 
 
 def span(voice: Voice, seconds: float) -> str:
     """How long, as people say it: `38 ms`, `0.4 s`, `62 min`, `5.2 h`, `12 days`."""
     if seconds < 0.0995:
-        return voice.say("{time} ms", time=f"{seconds * 1000:.0f}")
+        return voice.say("{time} ms", time="<1" if 0 < seconds < 0.0005 else f"{seconds * 1000:.0f}")
     if seconds < 9.95:
         return voice.say("{n} s", n=f"{seconds:.1f}")
     if seconds < 120:
@@ -148,6 +152,9 @@ def more_rows(voice: Voice, count: int) -> str:
     return voice.count("… {n} more row", "… {n} more rows", count)
 
 
+NO_SUCH_PORT = mark("No flow has one of these ports.")
+
+
 def legend(voice: Voice) -> str:
     """What the mark means."""
     return voice.say("! what goes through the port is not what it is registered for")
@@ -191,6 +198,8 @@ def origin_lines(voice: Voice, origins: Sequence[Origin]) -> list[str]:
                     **facts,
                 )
             )
+        if one.ended is Ended.STOPPED and one.at:
+            lines.append(voice.say("! {name} was read up to byte {at} only: reading was interrupted.", **facts))
         if one.skipped:
             skipped = sum(each.last - each.first + 1 for each in one.skipped)
             places = ", ".join(f"{each.first:,}-{each.last:,}" for each in one.skipped[:_FEW]) + (" …" if len(one.skipped) > _FEW else "")
@@ -210,15 +219,25 @@ def origin_lines(voice: Voice, origins: Sequence[Origin]) -> list[str]:
                     share=share(one.dropped / (one.dropped + one.packets)),
                 )
             )
+    unread = _unread(origins)
+    if unread:
+        lines.append(
+            voice.count("! {n} file was not read: reading was interrupted.", "! {n} files were not read: reading was interrupted.", unread)
+        )
     return lines
 
 
-def aside_lines(voice: Voice, answer: Traffic) -> list[str]:
-    """Packets without a port, by reason, and those past the cap."""
+def _unread(origins: Sequence[Origin]) -> int:
+    """Files that were asked for and not begun."""
+    return sum(one.ended is Ended.STOPPED and one.at == 0 for one in origins)
+
+
+def aside_lines(voice: Voice, answer: Traffic, *, inner: bool = False) -> list[str]:
+    """Packets without a port, by reason, and those past the cap. `inner`: tunnels were looked into."""
     lines = []
     others = sorted((one for one in answer.aside if one.code != _PAST and one.packets), key=lambda one: -one.packets)
     if others:
-        reasons = " · ".join(f"{one.packets:,} {_reason(voice, one)}" for one in others)
+        reasons = " · ".join(f"{one.packets:,} {_reason(voice, one, inner=inner)}" for one in others)
         count = sum(one.packets for one in others)
         lines.append(voice.count("{n} packet has no port: {reasons}", "{n} packets have no port: {reasons}", count, reasons=reasons))
     past = sum(one.packets for one in answer.aside if one.code == _PAST)
@@ -235,7 +254,9 @@ def aside_lines(voice: Voice, answer: Traffic) -> list[str]:
     return lines
 
 
-def _reason(voice: Voice, one: Aside) -> str:
+def _reason(voice: Voice, one: Aside, *, inner: bool) -> str:
+    if inner and one.code == "tunnel":
+        return voice.say("inside a tunnel that cannot be looked into")
     return voice.say(ASIDE.get(one.code, one.code))
 
 
@@ -246,10 +267,15 @@ def missing(voice: Voice, answer: Traffic) -> list[str]:
         name = clean(one.name, _LONGEST)
         if one.ended in (Ended.TRUNCATED, Ended.DAMAGED):
             lines.append(voice.say("{name} is not whole: it ends, or is damaged, at byte {at}", name=name, at=f"{one.at or 0:,}"))
+        if one.ended is Ended.STOPPED and one.at:
+            lines.append(voice.say("{name} was read up to byte {at} only", name=name, at=f"{one.at:,}"))
         if one.skipped:
             lines.append(voice.say("damaged parts of {name} were skipped", name=name))
         if one.dropped:
             lines.append(voice.say("{n} packets of {name} were not read in time", name=name, n=f"{one.dropped:,}"))
+    unread = _unread(answer.origins)
+    if unread:
+        lines.append(voice.count("{n} file was not read", "{n} files were not read", unread))
     if any(one.code == _PAST and one.packets for one in answer.aside):
         lines.append(voice.say("flows beyond the first {cap} are in no row", cap=f"{answer.cap:,}"))
     if answer.missing:
@@ -262,6 +288,11 @@ def missing(voice: Voice, answer: Traffic) -> list[str]:
 def reading_line(voice: Voice, seconds: float) -> str:
     """While a capture is read."""
     return voice.say("reading … {time}", time=span(voice, seconds))
+
+
+def wider(voice: Voice, asked_s: float, width_s: float) -> str:
+    """Stretches of time that are longer than was asked for."""
+    return voice.say("Stretches of {asked} would be too many: these are of {time}.", asked=span(voice, asked_s), time=span(voice, width_s))
 
 
 # The plot

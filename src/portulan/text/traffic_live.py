@@ -94,7 +94,7 @@ SENTENCES: dict[str, str] = {
 }
 """For the table of errors."""
 WAYS_OUT: dict[str, str] = {
-    "traffic.forbidden": mark("to allow it:  sudo portulan traffic"),
+    "traffic.forbidden": mark("to allow it:  the same command with sudo before it"),
     "traffic.filter": mark("the language:  man pcap-filter"),
     "traffic.no-libpcap": mark(
         "install it:  sudo apt install libpcap0.8 (elsewhere: libpcap), or name ports, which needs none:  portulan traffic 443"

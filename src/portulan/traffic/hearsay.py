@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 MOST_KEPT = 1 << 13
 """First payloads that are kept: of the earliest flows that name a server."""
-LONGEST_KEPT = 1536
+LONGEST_KEPT = 2048
 _SLOT_BITS = 18
 _SLOTS = 1 << _SLOT_BITS
 _TAKEN = np.uint64(1 << 63)

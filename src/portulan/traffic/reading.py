@@ -22,12 +22,14 @@ from portulan.wire.captures.section import Section
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
 
     from portulan.wire.captures.packets import Taken
+
+    Stopped = Callable[[], bool]
 
 WINDOW = 32 << 20
 _LEAST_WINDOW = 64
@@ -133,16 +135,18 @@ class Capture:
         window: int = WINDOW,
         resync: bool = False,
         state: Section | None = None,
+        stopped: Stopped | None = None,
     ) -> Iterator[Batch]:
         """The packets of records that begin in [first, until); all by default. Each batch is valid until the next is asked for.
 
-        `state`: what the piece before knew at its end (`PieceEnd.after`), where the cut is not one of `cuts`. Raises MachineFailed.
+        `state`: what the piece before knew at its end (`PieceEnd.after`), where the cut is not one of `cuts`. `stopped`: asked again and again
+        whether nobody waits for more; then it ends as STOPPED. Raises MachineFailed.
         """
         self._ending = None
         first = self._head.first if first is None else first
         if state is None and first > self._head.first and self.format == "pcapng":
             state = self._early()
-        return _Piece(self._source, self._reader(state), self._begun, first, until, window).read(self, resync=resync)
+        return _Piece(self._source, self._reader(state), self._begun, first, until, window, stopped).read(self, resync=resync)
 
 
 class _Piece:
@@ -156,8 +160,10 @@ class _Piece:
         first: int,
         until: int | None,
         window: int,
+        stopped: Stopped | None = None,
     ) -> None:
         self.source, self.reader, self.first, self.until = source, reader, first, until
+        self.stopped = stopped or (lambda: False)
         self.before = reader.state
         if source.size is not None:
             window = min(window, max(source.size - first, 0))
@@ -175,6 +181,9 @@ class _Piece:
         """Batches; then how it ended is told to the capture."""
         ended = Ended.COMPLETE
         while self.until is None or self.base < self.until:
+            if self.stopped():
+                ended = Ended.STOPPED
+                break
             self._fill()
             stop = self.have if self.until is None else min(self.have, self.until - self.base)
             taken = self.reader.take(self.buffer, 0, stop, self.have)
@@ -184,6 +193,9 @@ class _Piece:
             self._move(taken.end)
             if not taken.sound:
                 ended = Ended.DAMAGED
+            elif self.source.given_up:
+                ended = Ended.STOPPED
+                break
             elif self.at_end and self.have and taken.end < stop:
                 ended = Ended.TRUNCATED
             elif self.at_end and not self.have:
@@ -263,14 +275,19 @@ def _read_begin(source: CaptureFile | CaptureStream) -> bytes:
     begun = bytearray(HEAD)
     got = source.fill(memoryview(begun), 0)
     broken_at = source.broken_at
+    if got < HEAD and source.given_up:
+        raise KeyboardInterrupt
     if got < HEAD and broken_at is not None:
         raise BadInput("capture.compression-broken", name=source.name, format=source.compression, offset=broken_at)
     return bytes(begun[:got])
 
 
-def open_capture(path: str) -> Capture:
-    """A file of packets; `-`: standard input. Raises BadInput: it is none; NotPermitted, CannotTell: it cannot be read."""
-    source = open_capture_file(path)
+def open_capture(path: str, stopped: Stopped | None = None) -> Capture:
+    """A file of packets; `-`: standard input. Raises BadInput: it is none; NotPermitted, CannotTell: it cannot be read.
+
+    `stopped`: whether nobody waits for a pipe any more. KeyboardInterrupt: it was so before anything came.
+    """
+    source = open_capture_file(path, stopped)
     try:
         return Capture(source)
     except BaseException:

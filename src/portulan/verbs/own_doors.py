@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 _NUMBERS = {Transport.TCP: 6, Transport.UDP: 17}
 
 
-def read_rules() -> Rules:
-    """Of each port that somebody listens on, or that rules send elsewhere. Raises CannotTell, MachineFailed."""
+def read_rules(netns: int | None) -> Rules:
+    """Of each port of a network namespace that somebody listens on, or that rules send elsewhere; None: of all. Raises CannotTell, MachineFailed."""
     from portulan.verbs.reach import reach
 
     found: Rules = {}
-    for door in reach().doors:
+    for door in reach(namespaces=() if netns is None else (str(netns),)).doors:
         key = (door.netns, door.transport, door.port)
         found[key] = found.get(key, True) and door.published is None and _to_everyone(door.standing)
     return found

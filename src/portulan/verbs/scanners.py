@@ -18,7 +18,7 @@ from portulan.traffic.table import CAP, FlowTable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from portulan.model.scanner import Scanner, Scanners
     from portulan.system.workers import ClusterWorkers, LocalWorkers
@@ -45,6 +45,7 @@ def scanners(
     inner: bool = False,
     workers: int | LocalWorkers | ClusterWorkers | None = None,
     cap: int = CAP,
+    stopped: Callable[[], bool] | None = None,
 ) -> Scanners:
     """Who tries doors in these captures, which count as one ("-": standard input).
 
@@ -53,7 +54,7 @@ def scanners(
     """
     from portulan.verbs.traffic import read_flows
 
-    flows, origins = read_flows(paths, resync=resync, inner=inner, workers=workers, cap=cap)
+    flows, origins = read_flows(paths, resync=resync, inner=inner, workers=workers, cap=cap, stopped=stopped)
     keeper = Doorkeeper(own_open, Settings(horizon_s=horizon_s, salt=randbits(64)))
     ends = [int(way.last_ns.max()) for way in (flows.forward, flows.reverse) if len(way.last_ns)]
     keeper.see(flows, max(ends, default=0))
@@ -139,9 +140,9 @@ class ScannerWatch:
         from portulan.verbs.own_doors import own_addresses, own_doors, read_rules
 
         try:
-            if self._rules is None or monotonic() >= self._rules_s:
-                self._rules, self._rules_s = read_rules(), monotonic() + _RULES_S
             known = inventory()
+            if self._rules is None or monotonic() >= self._rules_s:
+                self._rules, self._rules_s = read_rules(known.own), monotonic() + _RULES_S
         except PortulanError:
             self._miss("own-doors")
             self.keeper.own(None)

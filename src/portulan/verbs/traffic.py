@@ -9,24 +9,22 @@ import numpy as np
 from portulan.model.address import MAPPED, format_address
 from portulan.model.port import Transport
 from portulan.model.traffic import PROTOCOLS, Aside, Bucket, FlowRow, HostTraffic, Mark, Origin, PortTraffic, Traffic
-from portulan.traffic.hearsay import name_key
 from portulan.traffic.join import picked
 from portulan.traffic.keys import TRANSPORTS, key_of
 from portulan.traffic.table import CAP, Times
 from portulan.traffic.totals import by_time, doors, hosts, largest, protocols_by_door, with_ports
+from portulan.verbs.traffic_names import Words
 from portulan.verbs.traffic_piece import Asked
 from portulan.verbs.traffic_read import read_captures
 from portulan.verbs.traffic_services import Services
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from portulan.system.workers import ClusterWorkers, LocalWorkers
     from portulan.traffic.flows import Flows
     from portulan.traffic.totals import Doors
-
-    Words = Mapping[bytes, tuple[int, bytes]]
 
 _NAMES = dict(zip(TRANSPORTS, (Transport.TCP, Transport.UDP, Transport.SCTP, Transport.DCCP, Transport.UDPLITE), strict=True))
 _NUMBERS = {transport: number for number, transport in _NAMES.items()}
@@ -46,22 +44,25 @@ def traffic(
     bucket_s: float | None = None,
     top: int = 10,
     cap: int = CAP,
+    stopped: Callable[[], bool] | None = None,
 ) -> Traffic:
     """What is in these captures, which count as one ("-": standard input).
 
     `ports`: only flows with one of these at either end (`443`, `53/udp`, `8000-8010`, `https`); what was captured is told of all packets all
     the same. `resync`: go on behind damage. `inner`: look into tunnels. `bucket_s`: the width of stretches of time; None: as fits the capture.
     `top`: so many flows and hosts. `cap`: distinct flows that are told apart at most. `workers`: processes that read, or those of a cluster.
+    `stopped`: asked again and again whether nobody waits for the rest: then what was read is told.
     Raises BadInput for what is no capture, CannotTell and NotPermitted for what cannot be read.
     """
     wanted = _wanted(ports)
-    table, origins = read_captures(paths, Asked(cap, inner, resync, bucket_s), workers)
+    table, origins = read_captures(paths, Asked(cap, inner, resync, bucket_s), workers, stopped)
     flows, times = table.finish()
     aside = tuple(Aside(code, packets, bytes_) for code, (packets, bytes_) in table.aside.items())
-    return traffic_of(
-        flows, times=times, origins=origins, packets=table.packets, bytes_=table.bytes, aside=aside, began_ns=table.began_ns,
-        ended_ns=table.ended_ns, words=table.first_words(), wanted=wanted, top=top, cap=cap,
-    )  # fmt: skip
+    with Words(table, paths) as words:
+        return traffic_of(
+            flows, times=times, origins=origins, packets=table.packets, bytes_=table.bytes, aside=aside, began_ns=table.began_ns,
+            ended_ns=table.ended_ns, words=words, wanted=wanted, top=top, cap=cap,
+        )  # fmt: skip
 
 
 def read_flows(
@@ -71,9 +72,10 @@ def read_flows(
     inner: bool = False,
     workers: int | LocalWorkers | ClusterWorkers | None = None,
     cap: int = CAP,
+    stopped: Callable[[], bool] | None = None,
 ) -> tuple[Flows, tuple[Origin, ...]]:
     """The flows of these captures, which count as one, and how each of them ended. Raises what `traffic` raises."""
-    table, origins = read_captures(paths, Asked(cap, inner, resync, None), workers)
+    table, origins = read_captures(paths, Asked(cap, inner, resync, None), workers, stopped)
     return table.flows(), origins
 
 
@@ -92,7 +94,7 @@ def traffic_of(
     top: int = 10,
     cap: int = CAP,
 ) -> Traffic:
-    """What a table of flows says. `packets`, `bytes_`, `aside`: of all that was captured; `words`: `FlowTable.first_words`.
+    """What a table of flows says. `packets`, `bytes_`, `aside`: of all that was captured; `words`: what clients said first.
 
     `wanted`: (IP protocol number or None, first port, last port): flows with one of these at either end.
     """
@@ -107,8 +109,8 @@ def traffic_of(
     services, table = Services(), doors(flows)
     return Traffic(
         origins=origins, packets=packets, bytes=bytes_, flows=len(flows.place), began_at=_at(began_ns), ended_at=_at(ended_ns),
-        ports=_ports(flows, table, services, words or {}, bytes_), hosts=_hosts(flows, top),
-        rows=tuple(_row(flows, flow, table, services, words or {}) for flow in largest(flows, top).tolist()),
+        ports=_ports(flows, table, services, words, bytes_), hosts=_hosts(flows, top),
+        rows=tuple(_row(flows, flow, table, services, words) for flow in largest(flows, top).tolist()),
         buckets=() if times is None else _buckets(times, table, services), aside=aside, cap=cap,
     )  # fmt: skip
 
@@ -152,7 +154,7 @@ def _address(packed: bytes) -> str:
     return format_address(packed[12:] if packed[:12] == MAPPED else packed)
 
 
-def _ports(flows: Flows, table: Doors, services: Services, words: Words, all_bytes: int) -> tuple[PortTraffic, ...]:
+def _ports(flows: Flows, table: Doors, services: Services, words: Words | None, all_bytes: int) -> tuple[PortTraffic, ...]:
     protocols = protocols_by_door(table)
     marks = _marks(flows, table, protocols, services, words)
     columns = (table.transport, table.port, table.packets, table.bytes, table.flows, table.forward_bytes, table.reverse_bytes)
@@ -166,7 +168,7 @@ def _ports(flows: Flows, table: Doors, services: Services, words: Words, all_byt
 
 
 def _marks(
-    flows: Flows, table: Doors, protocols: Mapping[int, Mapping[str, int]], services: Services, words: Words
+    flows: Flows, table: Doors, protocols: Mapping[int, Mapping[str, int]], services: Services, words: Words | None
 ) -> dict[int, tuple[Mark, ...]]:
     """By number of the door: what went through it that it does not promise."""
     broken = {
@@ -192,15 +194,15 @@ def _marks(
     return {number: tuple(sorted(marks, key=lambda mark: -mark.bytes)[:_MOST_MARKS]) for number, marks in found.items()}
 
 
-def _said(flows: Flows, flow: int, words: Words) -> tuple[int, bytes] | None:
+def _said(flows: Flows, flow: int, words: Words | None) -> tuple[int, bytes] | None:
     """The first payload of whoever named a server: the initiator, or the other side where the capture began in the middle."""
-    if not words:
+    if words is None:
         return None
     ends = flows.source[flow].tobytes(), flows.destination[flow].tobytes()
     ports = int(flows.source_port[flow]), int(flows.destination_port[flow])
     transport = int(flows.transport[flow])
-    forward = words.get(name_key(key_of(*ends, transport, *ports)))
-    return forward or words.get(name_key(key_of(*ends[::-1], transport, *ports[::-1])))
+    forward = words.get(key_of(*ends, transport, *ports))
+    return forward or words.get(key_of(*ends[::-1], transport, *ports[::-1]))
 
 
 def _hosts(flows: Flows, top: int) -> tuple[HostTraffic, ...]:
@@ -210,7 +212,7 @@ def _hosts(flows: Flows, top: int) -> tuple[HostTraffic, ...]:
     return tuple(HostTraffic(_address(address.tobytes()), *row) for address, row in zip(table.address[:top], rows, strict=True))
 
 
-def _row(flows: Flows, flow: int, table: Doors, services: Services, words: Words) -> FlowRow:
+def _row(flows: Flows, flow: int, table: Doors, services: Services, words: Words | None) -> FlowRow:
     number, forward, reverse = int(table.door[flow]), flows.forward, flows.reverse
     transport = _NAMES[int(flows.transport[flow])]
     protocol = PROTOCOLS[int(table.protocol[flow])]

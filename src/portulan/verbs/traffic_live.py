@@ -19,6 +19,7 @@ from portulan.traffic.totals import doors, largest, with_ports
 from portulan.verbs.onlooker import Onlooker, Told
 from portulan.verbs.ports import resolve_ports
 from portulan.verbs.traffic import traffic_of
+from portulan.verbs.traffic_names import Words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -167,7 +168,7 @@ class TrafficWatch:
         said = traffic_of(
             flows, times=times, origins=(self._origin(),), packets=self.table.packets, bytes_=self.table.bytes,
             aside=tuple(Aside(code, packets, size) for code, (packets, size) in self.table.aside.items()),
-            began_ns=self.table.began_ns, ended_ns=self.table.ended_ns, words=self.table.first_words(), wanted=self._wanted, top=self.top, cap=self.cap,
+            began_ns=self.table.began_ns, ended_ns=self.table.ended_ns, words=Words(self.table, ()), wanted=self._wanted, top=self.top, cap=self.cap,
         )  # fmt: skip
         if self._wanted:
             flows = picked(flows, with_ports(flows, self._wanted))

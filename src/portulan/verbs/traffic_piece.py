@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from portulan.model.record import Record
+from portulan.system.workers import unwanted
 from portulan.traffic.reading import PieceEnd, open_capture
 from portulan.traffic.table import FlowTable
 
@@ -40,7 +41,7 @@ def read_piece(piece: Piece) -> Done:
     """Read it, on a worker. Raises what `open_capture` raises."""
     table = piece.asked.table()
     with open_capture(piece.path) as capture:
-        for batch in capture.batches(piece.first, piece.until, resync=piece.asked.resync):
+        for batch in capture.batches(piece.first, piece.until, resync=piece.asked.resync, stopped=unwanted):
             table.add(batch)
         table.rows()
         return Done(table, capture.ending)

@@ -6,12 +6,12 @@ both meet, each guess is proved by the end of the piece before it, or that piece
 
 from __future__ import annotations
 
-from portulan.model.traffic import Origin
+from portulan.model.traffic import Ended, Origin
 from portulan.traffic.reading import Capture, PieceEnd, open_capture
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from portulan.system.workers import ClusterWorkers, LocalWorkers
     from portulan.traffic.table import FlowTable
@@ -23,21 +23,30 @@ WORTH_A_WORKER = 192 << 20
 """Bytes of captures below which one process is done before another one has begun: that takes a third of a second."""
 
 
-def read_captures(paths: Sequence[str], asked: Asked, workers: int | Workers | None = None) -> tuple[FlowTable, tuple[Origin, ...]]:
-    """All files as one capture; `workers`: how many processes, or those; None: as many as pay. Raises what `open_capture` raises, MachineFailed."""
-    table, origins = asked.table(), []
+def read_captures(
+    paths: Sequence[str], asked: Asked, workers: int | Workers | None = None, stopped: Callable[[], bool] | None = None
+) -> tuple[FlowTable, tuple[Origin, ...]]:
+    """All files as one capture; `workers`: how many processes, or those; None: as many as pay. Raises what `open_capture` raises, MachineFailed.
+
+    `stopped`: asked again and again whether nobody waits for the rest.
+    """
+    table = asked.table()
+    origins: list[Origin] = []
     crew: Workers | None = None
     try:
         for path in paths:
-            with open_capture(path) as capture:
+            if stopped is not None and origins and stopped():
+                origins.append(Origin(path, "", 0, 0, Ended.STOPPED, 0))
+                continue
+            with open_capture(path, stopped) as capture:
                 if crew is None and capture.size is not None:
                     crew = _crew(workers, capture.size)
                 if crew is None or capture.size is None:
-                    origins.append(_read_here(capture, asked, table))
+                    origins.append(_read_here(capture, asked, table, stopped))
                 else:
                     from portulan.verbs.traffic_together import read_together
 
-                    endings = read_together(capture, path, asked, table, crew)
+                    endings = read_together(capture, path, asked, table, crew, stopped)
                     origins.append(_origin(capture.name, capture.format, endings))
     finally:
         if crew is not None and crew is not workers:
@@ -60,8 +69,8 @@ def _crew(workers: int | Workers | None, size: int) -> Workers | None:
     return LocalWorkers(workers - 1)
 
 
-def _read_here(capture: Capture, asked: Asked, table: FlowTable) -> Origin:
-    for batch in capture.batches(resync=asked.resync):
+def _read_here(capture: Capture, asked: Asked, table: FlowTable, stopped: Callable[[], bool] | None) -> Origin:
+    for batch in capture.batches(resync=asked.resync, stopped=stopped):
         table.add(batch)
     return _origin(capture.name, capture.format, [capture.ending])
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from concurrent.futures import BrokenExecutor, CancelledError
+from concurrent.futures import BrokenExecutor, CancelledError, wait
 from threading import Lock
 
 from portulan.errors import PortulanError
@@ -13,7 +13,7 @@ from portulan.verbs.traffic_piece import Piece, read_piece
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from concurrent.futures import Future
 
     from portulan.system.workers import ClusterWorkers, LocalWorkers
@@ -25,22 +25,26 @@ if TYPE_CHECKING:
 
 _LARGE, _SMALL = 4, 1
 """Shares of the file: a large piece for each process, and as many small ones between them: so the last to finish is not waited for long."""
+_LOOK_S = 0.2
+"""How often somebody who waits for a worker looks whether it is still wanted."""
 
 
-def read_together(capture: Capture, path: str, asked: Asked, table: FlowTable, workers: Workers) -> list[PieceEnd]:
-    """How each piece ended, in order. Raises what `read_piece` raises."""
+def read_together(
+    capture: Capture, path: str, asked: Asked, table: FlowTable, workers: Workers, stopped: Callable[[], bool] | None = None
+) -> list[PieceEnd]:
+    """How each piece ended, in order; no more are read once `stopped` says so. Raises what `read_piece` raises."""
     cuts = capture.cuts([_LARGE, *[_SMALL] * (workers.at_once + 1), *[_LARGE] * workers.at_once])
     helpers = _Helpers(workers, [Piece(asked, path, first, until) for first, until in zip(cuts, (*cuts[1:], None), strict=True)])
     endings: list[PieceEnd] = []
     piece: Piece | None = helpers.take()
     while piece is not None:
-        done = helpers.done(piece)
+        done = helpers.done(piece, stopped)
         if done is not None and meets(endings[-1], done.ending):
             table.merge(done.table)
             endings.append(done.ending)
         else:
             first, state = (endings[-1].next, endings[-1].after) if endings else (piece.first, None)
-            for batch in capture.batches(first, piece.until, resync=asked.resync, state=state):
+            for batch in capture.batches(first, piece.until, resync=asked.resync, state=state, stopped=stopped):
                 table.add(batch)
             endings.append(capture.ending)
         del done
@@ -89,11 +93,15 @@ class _Helpers:
                 return self._left.popleft()
             return self._given[0][0] if self._given else None
 
-    def done(self, piece: Piece) -> Done | None:
-        """What a worker made of it; None where none did, or could."""
+    def done(self, piece: Piece, stopped: Callable[[], bool] | None) -> Done | None:
+        """What a worker made of it; None where none did, or could, or nobody waits for it."""
         if not self._given or self._given[0][0] is not piece:
             return None
         future = self._given.popleft()[1]
+        while stopped is not None and not wait((future,), _LOOK_S).done:
+            if stopped():
+                future.cancel()
+                return None
         try:
             return future.result()
         except (BrokenExecutor, CancelledError, PortulanError, OSError, MemoryError):
@@ -105,3 +113,4 @@ class _Helpers:
             self._stopped = True
             while self._given:
                 self._given.popleft()[1].cancel()
+            del self._workers  # what they share by name is given back only when nobody holds them, and what they have not done yet holds us

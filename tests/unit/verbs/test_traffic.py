@@ -7,7 +7,9 @@ from packets import TCP, UDP, Packet, any_packet, ethernet, network, transport
 from portulan import verbs
 from portulan.errors import BadInput
 from portulan.model.port import Transport
+from portulan.model.traffic import Ended, Origin
 from portulan.system.workers import LocalWorkers
+from portulan.traffic.reading import Capture
 from proofs_traffic import short_pieces, write
 
 BEGIN_NS = 1_700_000_000_000_000_000
@@ -145,3 +147,45 @@ def test_real_workers_read_the_same(tmp_path, dice):
             assert verbs.traffic([path], workers=workers) == verbs.traffic([path], workers=1)
     finally:
         workers.close()
+
+
+def _named_flows(first, count):
+    """Flows that each ask for a server of their own, the later the larger."""
+    return [
+        exchange(
+            ME, WEB, port=80, client_port=40_000 + number, said=b"GET / HTTP/1.1\r\nHost: host%d.example\r\n\r\n" % number,
+            answer=b"HTTP/1.1 200 OK\r\n\r\n" + bytes(number),
+        )
+        for number in range(first, first + count)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("kept", [1, 4, 1000])
+def test_flows_that_began_late_have_names_too(tmp_path, monkeypatch, kept):
+    monkeypatch.setattr("portulan.traffic.hearsay.MOST_KEPT", kept)
+    first = capture(tmp_path / "a.pcap", *_named_flows(0, 12))
+    second = capture(tmp_path / "b.pcap", *_named_flows(100, 12))
+    answer = verbs.traffic([first, second], top=24)
+    assert sorted((row.source_port, row.name) for row in answer.rows) == [
+        (40_000 + number, f"host{number}.example") for number in (*range(12), *range(100, 112))
+    ]
+
+
+def test_names_are_looked_for_again_no_more_often_than_is_bounded(tmp_path, monkeypatch):
+    monkeypatch.setattr("portulan.traffic.hearsay.MOST_KEPT", 1)
+    monkeypatch.setattr("portulan.verbs.traffic_names._MOST", 5)
+    answer = verbs.traffic([capture(tmp_path / "a.pcap", *_named_flows(0, 12))], top=24)
+    assert sum(row.name is not None for row in answer.rows) == 1 + 5
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_who_does_not_wait_is_told_what_was_read(tmp_path, monkeypatch, workers):
+    monkeypatch.setitem(Capture.batches.__kwdefaults__, "window", 1 << 10)
+    paths = [capture(tmp_path / f"{name}.pcap", *_named_flows(0, 40)) for name in "ab"]
+    asked = iter(range(1_000))
+    answer = verbs.traffic(paths, workers=workers, stopped=lambda: next(asked) >= 3)
+    first, second = answer.origins
+    assert (first.ended, second) == (Ended.STOPPED, Origin(paths[1], "", 0, 0, Ended.STOPPED, 0))
+    assert 0 < answer.packets == first.packets < 200
+    assert first.at == 24 + first.bytes
+    assert sum(row.packets for row in answer.ports) == answer.packets
