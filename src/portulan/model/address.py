@@ -11,6 +11,16 @@ MAPPED = bytes(10) + b"\xff\xff"
 """The first twelve bytes of an IPv4-mapped IPv6 address (RFC 4291, section 2.5.5.2)."""
 
 
+def widened(packed: bytes) -> bytes:
+    """16 bytes for either family: an IPv4 address as an IPv4-mapped one."""
+    return MAPPED + packed if len(packed) == 4 else packed
+
+
+def narrowed(packed: bytes) -> bytes:
+    """The 4 bytes of an IPv4-mapped address; any other as it is."""
+    return packed[12:] if len(packed) == 16 and packed[:12] == MAPPED else packed
+
+
 class Exposure(StrEnum):
     """From how far away the address a socket is bound to can be spoken to, by the address alone (no firewall asked)."""
 
@@ -65,8 +75,7 @@ def _longest_zero_run(groups: list[int]) -> tuple[int, int]:
 @lru_cache(maxsize=4096)
 def exposure_of(packed: bytes) -> Exposure:
     """How far the packed address is exposed."""
-    if len(packed) == 16 and packed[:12] == MAPPED:
-        packed = packed[12:]
+    packed = narrowed(packed)
     if not any(packed):
         return Exposure.ALL
     if len(packed) == 4:

@@ -31,6 +31,8 @@ class Transport(StrEnum):
 
 
 TRANSPORTS = tuple(Transport)
+PROTOCOL_NUMBERS = dict(zip(TRANSPORTS, (6, 17, 132, 33, 136), strict=True))
+"""What says in an IP header which transport follows (IANA, Protocol Numbers)."""
 
 
 class PortClass(StrEnum):

@@ -9,11 +9,12 @@ from __future__ import annotations
 import numpy as np
 
 from portulan.model.record import Record
-from portulan.traffic.gather import distinct, u8_at, u16_at, words_at
+from portulan.traffic.gather import distinct, u8_at, u16_at
 from portulan.traffic.keys import CODE_AT, codes_of
 from portulan.traffic.layers import CODES_OF_REASONS, Frames, Kind, Reason, walk
 from portulan.traffic.links import BEGINNINGS, ETHERNET
 from portulan.traffic.networks import STEPS, VXLAN_PORT, quoted
+from portulan.wire.captures.gather import words_at
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

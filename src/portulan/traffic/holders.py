@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from portulan.model.address import MAPPED, widened
 from portulan.model.record import Record
 from portulan.wire.socket_events import Event
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     Tenants = list[tuple[int, tuple["Holder", ...]]]
 
-_V4_ANY, _V6_ANY = bytes(10) + b"\xff\xff" + bytes(4), bytes(16)
+_V4_ANY, _V6_ANY = widened(bytes(4)), bytes(16)
 _TENANTS = 8
 """Holders of one end that are remembered, one after the other."""
 _SLACK_NS = 1_000_000_000
@@ -78,7 +79,7 @@ class Holders:
         found = _tenant(self._ends.get((transport, address, port, peer, peer_port)), until_ns)
         if found or exactly:
             return found or None
-        wild = (address, _V4_ANY, _V6_ANY) if address.startswith(_V4_ANY[:12]) else (address, _V6_ANY)
+        wild = (address, _V4_ANY, _V6_ANY) if address.startswith(MAPPED) else (address, _V6_ANY)
         for where in wild:
             found = _tenant(self._doors.get((transport, port, where)), until_ns)
             if found:
@@ -127,11 +128,6 @@ def _tenant(tenants: Tenants | None, until_ns: int) -> tuple[Holder, ...]:
         if since_ns <= until_ns + _SLACK_NS and holders:
             return holders
     return tenants[0][1]
-
-
-def sixteen(address: bytes) -> bytes:
-    """An address as flows have it."""
-    return _V4_ANY[:12] + address if len(address) == 4 else address
 
 
 def named(holders: Iterable[Holder]) -> tuple[str, ...]:

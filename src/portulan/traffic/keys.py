@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from portulan.model.address import MAPPED
+from portulan.model.port import PROTOCOL_NUMBERS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     U8 = NDArray[np.uint64]
     Keys = tuple[U8, ...]
 
-TRANSPORTS = (6, 17, 132, 33, 136)
+TRANSPORTS = tuple(PROTOCOL_NUMBERS.values())
 """TCP, UDP, SCTP, DCCP, UDP-Lite: IP protocols whose first four bytes are ports."""
 CODES = np.full(256, 7, np.uint8)
 CODES[list(TRANSPORTS)] = range(len(TRANSPORTS))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from portulan.model.address import MAPPED, format_address
+from portulan.model.address import format_address, narrowed
 from portulan.model.scanner import Kind, Outcome, Scanner, Tried, Verdict
 from portulan.traffic.backscatter import LEAST
 from portulan.traffic.sources import MOST_PORTS, Contact
@@ -33,7 +33,7 @@ def instant(at_ns: int) -> datetime:
 
 def address_text(packed: bytes) -> str:
     """Of 16 bytes; IPv4 as such."""
-    return format_address(packed[12:] if packed[:12] == MAPPED else packed)
+    return format_address(narrowed(packed))
 
 
 def door_texts(doors: Iterable[tuple[int, int]]) -> tuple[str, ...]:

@@ -6,12 +6,13 @@ import sys
 from time import monotonic, monotonic_ns, time_ns
 
 from portulan.errors import CannotTell, PortulanError
+from portulan.model.address import MAPPED, widened
 from portulan.model.chart import Ownership
-from portulan.model.port import Transport
+from portulan.model.port import PROTOCOL_NUMBERS
 from portulan.model.record import Record
 from portulan.model.survey import Selection
 from portulan.system.source import open_source
-from portulan.traffic.holders import Holder, Holders, sixteen
+from portulan.traffic.holders import Holder, Holders
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,14 +22,13 @@ if TYPE_CHECKING:
     from portulan.system.linux.socket_events import SocketEvents
     from portulan.traffic.flows import Flows
 
-_NUMBERS = {Transport.TCP: 6, Transport.UDP: 17, Transport.UDPLITE: 136}
 _MOST_NAMES = 4096
 _LOOK_S = 0.25
 """Without events: how often the sockets are looked at again, at most, while packets come; and how long nothing is asked after a long look."""
 _REST = 4
 _ADDRESSES_S = 5.0
 _REASONS = {Ownership.FORBIDDEN: "forbidden", Ownership.KERNEL: "kernel", Ownership.HIDDEN: "hidden"}
-_LOOPBACK = sixteen(bytes(4))[:12] + b"\x7f"
+_LOOPBACK = MAPPED + b"\x7f"
 NOT_LOCAL, NOT_SEEN, NOBODY = "not-local", "not-seen", "nobody"
 
 
@@ -85,14 +85,12 @@ class Onlooker:
         self._next_look_s = monotonic() + max(_LOOK_S, _REST * (monotonic() - begun_s))
 
     def _found(self, part: Survey, row: Row, at_ns: int) -> None:
-        transport = _NUMBERS.get(row.transport)
-        if transport is None:
-            return
+        transport = PROTOCOL_NUMBERS[row.transport]
         pids = dict.fromkeys(pid for pid, _ in part.holders.get(row.cookie, ()))
         holders = tuple(Holder(pid, part.processes[pid].name) for pid in pids if pid in part.processes)
         if holders:
             table = self.here if row.netns in (self.own, None) else self.elsewhere
-            table.found(transport, sixteen(row.source), row.port, sixteen(row.destination), row.peer_port, holders, at_ns)
+            table.found(transport, widened(row.source), row.port, widened(row.destination), row.peer_port, holders, at_ns)
         elif row.netns == self.own and (why := _REASONS.get(Ownership(part.unheld.get(row.cookie, Ownership.UNKNOWN)))):
             self._reasons[transport, row.port] = why
 
@@ -151,7 +149,7 @@ class Onlooker:
 
         self._next_addresses_s = monotonic() + _ADDRESSES_S
         with Netlink(ROUTE) as netlink:
-            self.local = {sixteen(each.address) for each in read_addresses(netlink)}
+            self.local = {widened(each.address) for each in read_addresses(netlink)}
 
 
 def _ends(flows: Flows, which: Sequence[int]) -> Iterable[tuple[int, bytes, int, bytes, int, int]]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from portulan.model.address import MAPPED, pack_address
-from portulan.model.port import Transport
+from portulan.model.address import pack_address, widened
+from portulan.model.port import PROTOCOL_NUMBERS, Transport
 from portulan.traffic.scanners import OwnDoors
 
 TYPE_CHECKING = False
@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     Rules = dict[tuple[int | None, Transport, int], bool]
     """(network namespace, transport, port) -> whether it is open to everyone, whatever the address."""
 
-_NUMBERS = {Transport.TCP: 6, Transport.UDP: 17}
+_JUDGED = (Transport.TCP, Transport.UDP)
+"""Of others a doorkeeper goes by the answers alone."""
 
 
 def read_rules(netns: int | None) -> Rules:
@@ -50,12 +51,11 @@ def own_doors(known: Inventory, rules: Rules) -> OwnDoors:
         packed = _packed(text)
         held = known.listening(text)
         for transport, port in held.keys() | passed_on:
-            if transport in _NUMBERS:
+            if transport in _JUDGED:
                 free = (transport, port) in held and rules.get((known.own, transport, port), False)
-                (opened if free else unsure).add((packed, _NUMBERS[transport], port))
+                (opened if free else unsure).add((packed, PROTOCOL_NUMBERS[transport], port))
     return OwnDoors(frozenset(_packed(text) for text in addresses), frozenset(opened), frozenset(unsure))
 
 
 def _packed(text: str) -> bytes:
-    address = pack_address(text.partition("%")[0])
-    return MAPPED + address if len(address) == 4 else address
+    return widened(pack_address(text.partition("%")[0]))

@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from portulan.model.address import MAPPED, format_address
-from portulan.model.port import Transport
+from portulan.model.address import format_address, narrowed
+from portulan.model.port import PROTOCOL_NUMBERS
 from portulan.model.traffic import PROTOCOLS, Aside, Bucket, FlowRow, HostTraffic, Mark, Origin, PortTraffic, Traffic
 from portulan.traffic.join import picked
-from portulan.traffic.keys import TRANSPORTS, key_of
+from portulan.traffic.keys import key_of
 from portulan.traffic.table import CAP, Times
 from portulan.traffic.totals import by_time, doors, hosts, largest, protocols_by_door, with_ports
 from portulan.verbs.traffic_names import Words
@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from portulan.traffic.flows import Flows
     from portulan.traffic.totals import Doors
 
-_NAMES = dict(zip(TRANSPORTS, (Transport.TCP, Transport.UDP, Transport.SCTP, Transport.DCCP, Transport.UDPLITE), strict=True))
-_NUMBERS = {transport: number for number, transport in _NAMES.items()}
+_NAMES = {number: transport for transport, number in PROTOCOL_NUMBERS.items()}
 _MOST_APART = 12
 """Doors whose traffic is told apart in stretches of time; the others are added up by transport."""
 _MOST_MARKS = 8
@@ -54,7 +53,7 @@ def traffic(
     `stopped`: asked again and again whether nobody waits for the rest: then what was read is told.
     Raises BadInput for what is no capture, CannotTell and NotPermitted for what cannot be read.
     """
-    wanted = _wanted(ports)
+    wanted = wanted_ports(ports)
     table, origins = read_captures(paths, Asked(cap, inner, resync, bucket_s), workers, stopped)
     flows, times = table.finish()
     aside = tuple(Aside(code, packets, bytes_) for code, (packets, bytes_) in table.aside.items())
@@ -115,15 +114,15 @@ def traffic_of(
     )  # fmt: skip
 
 
-def _wanted(ports: Iterable[str]) -> tuple[tuple[int | None, int, int], ...]:
-    """Raises BadInput."""
+def wanted_ports(ports: Iterable[str]) -> tuple[tuple[int | None, int, int], ...]:
+    """As `traffic_of` takes them. Raises BadInput."""
     from portulan.verbs.ports import resolve_ports
 
     found: list[tuple[int | None, int, int]] = []
     for text in ports:
         numbers, transports = resolve_ports(text)
         for run in numbers.ranges:
-            found += [(_NUMBERS[transport] if "/" in text else None, run.first, run.last) for transport in transports]
+            found += [(PROTOCOL_NUMBERS[transport] if "/" in text else None, run.first, run.last) for transport in transports]
     return tuple(dict.fromkeys(found))
 
 
@@ -151,7 +150,7 @@ def _when(time_ns: int) -> datetime:
 
 
 def _address(packed: bytes) -> str:
-    return format_address(packed[12:] if packed[:12] == MAPPED else packed)
+    return format_address(narrowed(packed))
 
 
 def _ports(flows: Flows, table: Doors, services: Services, words: Words | None, all_bytes: int) -> tuple[PortTraffic, ...]:

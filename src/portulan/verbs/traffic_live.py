@@ -9,7 +9,7 @@ from time import monotonic
 import numpy as np
 
 from portulan.errors import CannotTell
-from portulan.model.portset import PortSet
+from portulan.model.portset import PortRange, PortSet
 from portulan.model.traffic import Aside, Ended, FlowRow, Held, Origin, Passed, PortTraffic, Traffic
 from portulan.traffic.holders import Holder, named
 from portulan.traffic.join import picked
@@ -17,8 +17,7 @@ from portulan.traffic.live import HEADS, WHOLE, Listening
 from portulan.traffic.table import CAP, FlowTable
 from portulan.traffic.totals import doors, largest, with_ports
 from portulan.verbs.onlooker import Onlooker, Told
-from portulan.verbs.ports import resolve_ports
-from portulan.verbs.traffic import traffic_of
+from portulan.verbs.traffic import traffic_of, wanted_ports
 from portulan.verbs.traffic_names import Words
 
 TYPE_CHECKING = False
@@ -29,9 +28,6 @@ if TYPE_CHECKING:
     from portulan.traffic.batch import Batch
     from portulan.traffic.flows import Flows
 
-    Wanted = tuple[tuple[int | None, int, int], ...]
-
-_NUMBERS = {"tcp": 6, "udp": 17, "sctp": 132, "dccp": 33, "udplite": 136}
 _ASKED_AT_ONCE, _ASKED_AT_END = 2_000, 200_000
 """Flows whose processes are asked for while it runs, and at the end, the largest first: 10 us each."""
 NOT_ASKED, THINNED = "not-asked", "thinned"
@@ -57,12 +53,8 @@ class TrafficWatch:
         needed once all is open: for programs that do nothing else; `files_later`: but for the right to write anybody's files. The others as in `verbs.traffic`.
         Raises BadInput, CannotTell, NotPermitted, MachineFailed.
         """
-        wanted = [(numbers, transports, text) for text in ports for numbers, transports in (resolve_ports(text),)]
-        self._wanted: Wanted = tuple(dict.fromkeys(
-            (_NUMBERS[transport.value] if "/" in text else None, run.first, run.last)
-            for numbers, transports, text in wanted for run in numbers.ranges for transport in transports
-        ))  # fmt: skip
-        self._set = PortSet.of(run for numbers, _, _ in wanted for run in numbers.ranges) if wanted else None
+        self._wanted = wanted_ports(ports)
+        self._set = PortSet.of(PortRange(first, last) for _, first, last in self._wanted) if self._wanted else None
         self.top, self.cap, self.inner, self.bucket_s = top, cap, inner, bucket_s
         self.thins = sample is None
         self.missing: list[str] = []

@@ -1,7 +1,8 @@
-from portulan.traffic.holders import Holder, Holders, named, sixteen
+from portulan.model.address import widened
+from portulan.traffic.holders import Holder, Holders, named
 from portulan.wire.socket_events import Event, Happening
 
-HERE, THERE, ANY = sixteen(bytes([198, 18, 0, 1])), sixteen(bytes([198, 18, 0, 2])), sixteen(bytes(4))
+HERE, THERE, ANY = widened(bytes([198, 18, 0, 1])), widened(bytes([198, 18, 0, 2])), widened(bytes(4))
 CURL, NGINX, OTHER = Holder(10, "curl"), Holder(20, "nginx"), Holder(30, "other")
 S = 1_000_000_000
 
