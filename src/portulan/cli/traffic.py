@@ -103,6 +103,8 @@ def _check(options: argparse.Namespace) -> None:
     for name in _FILES_ONLY if not options.read else ():
         if getattr(options, name):
             raise BadInput("traffic.only-files", option=f"--{name}")
+    if options.interval is not None and not options.jsonl:
+        raise BadInput("traffic.only-jsonl", option="--interval")
 
 
 def _read(options: argparse.Namespace, face: Face) -> Traffic:

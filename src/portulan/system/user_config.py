@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 
-from portulan.errors import CannotTell, ParseError
+from portulan.errors import CannotTell, NotPermitted, ParseError
 from portulan.model.record import Record
 from portulan.system.config_files import ConfigFiles
 from portulan.system.places import config_folder
@@ -39,10 +39,17 @@ def config_path() -> str:
 
 
 def read_config() -> UserConfig:
-    """The settings; those of a user without a file are the defaults. Raises ParseError with file and line, CannotTell where it may not be read."""
+    """The settings; those of a user without a file are the defaults. Raises ParseError with file and line, NotPermitted where it may not be read.
+
+    A folder that may not even be entered is another user's (HOME is kept by setpriv and by some settings of sudo): whoever runs this has no settings there.
+    """
     path = config_path()
     try:
         text = ConfigFiles().read(path)
+    except NotPermitted as error:
+        if not os.path.exists(path):
+            return UserConfig(path)
+        raise NotPermitted("config.unreadable", file=path, reason=error.facts["reason"]) from error
     except CannotTell as error:
         if error.code == "file.missing":
             return UserConfig(path)

@@ -22,7 +22,7 @@ SENTENCES = {
 """What can go wrong, for the table of errors."""
 
 WAYS_OUT = {
-    "picture.unknown-format": mark("for example:  portulan map -o ports.png"),
+    "picture.unknown-format": mark("for example:  ports.png"),
 }
 """And what to do about it."""
 

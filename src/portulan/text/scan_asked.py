@@ -56,6 +56,7 @@ SENTENCES: dict[str, str] = {
     "diff.cut": mark("{file} ends before its summary: the scan that wrote it did not come to its end."),
     "diff.twice": mark("{text} was named twice: two different views were expected."),
     "diff.not-ours": mark("none of the addresses in {file} belongs to this machine: there is nothing to compare with."),
+    "config.unreadable": mark("the settings in {file} may not be read: {reason}."),
     "config.no-toml": mark("{file}, line {line}: this is no TOML ({reason})."),
     "config.no-table": mark("{file}, line {line}: {name} is a table of settings."),
     "config.unknown": mark("{file}, line {line}: there is no setting {name}: one of {known} was expected."),
@@ -65,6 +66,7 @@ WAYS_OUT: dict[str, str] = {
     "scan.target-port": mark("so:  portulan scan {target} -p {port}"),
     "scan.needs-link": mark("so:  portulan scan {text}%eth0"),
     "scan.public": mark('if you have it:  --authorized, or for good in {config}:  [scan] authorized = ["{text}"]'),
+    "config.unreadable": mark("to let your user read them:  chmod u+r {file}"),
     "scan.too-many-ranges": mark("a list:  --targets-file FILE"),
 }
 """What to type instead."""

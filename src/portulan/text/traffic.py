@@ -21,11 +21,13 @@ SENTENCES: dict[str, str] = {
     "traffic.bucket": mark("{text} is not a stretch of time for --bucket: 10, 500ms, 1m or 2h was expected."),
     "traffic.file-and-wire": mark("{option} is for what passes an interface, and --read reads files: ask for one of them."),
     "traffic.file-as-port": mark("{text} is a file, not a port."),
+    "traffic.only-jsonl": mark("{option} says how often --jsonl tells: without it nothing is told at intervals."),
     "traffic.only-files": mark("{option} belongs to captures that are read from files."),
 }
 WAYS_OUT: dict[str, str] = {
     "traffic.file-as-port": mark("to read it:  portulan traffic --read {text}"),
     "traffic.file-and-wire": mark("leave out {option}, or leave out --read"),
+    "traffic.only-jsonl": mark("so:  portulan traffic --jsonl {option} SECONDS"),
     "traffic.only-files": mark("for example:  portulan traffic --read FILE {option}"),
 }
 ASIDE: dict[str, str] = {

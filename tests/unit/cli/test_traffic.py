@@ -133,6 +133,12 @@ def test_what_belongs_to_files(capsys):
     assert "portulan traffic --read FILE --resync" in err
 
 
+def test_intervals_are_for_what_is_told_at_intervals(capsys):
+    status, out, err = said(capsys, "traffic", "--interval", "2")
+    assert (status, out) == (2, "")
+    assert "portulan traffic --jsonl --interval SECONDS" in err
+
+
 def test_a_file_that_is_none(capsys, tmp_path):
     status, _, err = said(capsys, "traffic", "--read", str(tmp_path / "none"))
     assert status == 2

@@ -1,7 +1,9 @@
 """What a scan reads of this machine: lists, the user's settings, names."""
 
 import os
+import tempfile
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -60,6 +62,47 @@ def test_settings_that_are_no_file(home):
     (home / "config/portulan/config.toml").mkdir()
     with pytest.raises(PortulanError, match=r"file\."):
         read_config()
+
+
+def told_to_an_ordinary_user():
+    """The code of what `read_config` raises in a process without root's rights; "" where it raises nothing."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        try:
+            if not os.geteuid():
+                os.setgroups([])
+                os.setresuid(65534, 65534, 65534)
+            code = ""
+            try:
+                read_config()
+            except PortulanError as error:
+                code = error.code
+            os.write(writing, code.encode())
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with open(reading) as answer:
+        told = answer.read()
+    os.waitpid(child, 0)
+    return told
+
+
+def test_settings_that_may_not_be_read_are_said_and_those_of_another_user_are_none(monkeypatch):
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        (home / "portulan").mkdir()
+        path = home / "portulan/config.toml"
+        path.write_text("[scan]\nauthorised = []\n")
+        for each in (home, home / "portulan"):
+            each.chmod(0o755)
+        monkeypatch.setenv("XDG_CONFIG_HOME", folder)
+        assert told_to_an_ordinary_user() == "config.unknown"
+        path.chmod(0o200)
+        assert told_to_an_ordinary_user() == "config.unreadable"
+        path.parent.chmod(0o000)
+        assert told_to_an_ordinary_user() == ""
+        path.parent.chmod(0o755)
 
 
 def test_lists_are_files_and_pipes(home):
