@@ -166,12 +166,12 @@ PROOFS = (
         "Where two ways share the load by ports, one flow (UDP always, TCP with CAP_NET_RAW) goes one of them, and a trace says truly whether it was one flow.",
     ),
     Proof(
-        "path-times", 100, "proofs_path:times",
+        "path-times", 100, "proofs_path_times:times",
         "Round trips of ping and trace against the kernel's stamps of the packets themselves (AF_PACKET), at 0, 10 and 40 ms of delay: within 50 us and 2 % for UDP and open TCP ports, but for probes between whose time stamp and departure the process was interrupted (counted, and said by the probe itself); the others not "
         "farther off than they say. The neighbour's link-layer address is known beforehand.",
     ),
     Proof(
-        "path-mtr", 100, "proofs_path:beside_mtr",
+        "path-mtr", 100, "proofs_path_times:beside_mtr",
         "Of the very probes that mtr sends (captured), on paths with losses, our loss, mean, least, greatest, deviation and jitter are those that mtr prints: losses within one probe, the others within 0.3 ms and "
         "what mtr was woken late by, as its greatest shows.",
     ),

@@ -13,6 +13,7 @@ import jsonschema
 import pytest
 
 import proofs_path
+import proofs_path_times
 from labs import PORTULAN, as_user, portulan
 from path_lab import CLOSED, ECHO, OPEN, Chain, serve
 from portulan.cli.contract import schema_of
@@ -26,11 +27,20 @@ def seeds(day_seed, samples, some):
 
 @pytest.mark.prove
 @pytest.mark.timeout(3000)
-@pytest.mark.parametrize(("proof", "some"), [("verdicts", 1), ("limited", 2), ("shared", 2), ("times", 2), ("beside_mtr", 1)])
+@pytest.mark.parametrize(
+    ("proof", "some"),
+    [
+        (proofs_path.verdicts, 1),
+        (proofs_path.limited, 2),
+        (proofs_path.shared, 2),
+        (proofs_path_times.times, 2),
+        (proofs_path_times.beside_mtr, 1),
+    ],
+)
 def test_the_proofs_sampled(peers, day_seed, samples, proof, some):
     found = []
     for seed in seeds(day_seed, samples, some):
-        found += [f"seed {seed}: {each}" for each in getattr(proofs_path, proof)(seed)[0]]
+        found += [f"seed {seed}: {each}" for each in proof(seed)[0]]
     assert found == []
 
 
