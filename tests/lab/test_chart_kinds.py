@@ -105,14 +105,17 @@ def test_udp_lite(host, source, address):
         assert [item.transport for item in look(host, f"{port_of(one)}/udplite", source=source)] == [Transport.UDPLITE]
 
 
+@pytest.mark.parametrize("seen_before", [False, True])
 @pytest.mark.parametrize("source", SOURCES)
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
-def test_mptcp_is_one_row_with_its_holder(host, source, address):
+def test_mptcp_is_one_row_with_its_holder(host, source, address, seen_before):
     """Below an MPTCP socket lie TCP sockets that no process holds: they are not shown as strangers."""
     try:
         server = listen(host, address, protocol=MPTCP)
     except OSError as error:
         pytest.skip(f"MPTCP is not in this kernel: {error}")
+    if seen_before:  # what looks at a listener gives it its cookie, and what it accepts from then on has the same one
+        assert len(look(host, source=source)) == 1
     with server, connect(host, address, port_of(server), protocol=MPTCP) as client, server.accept()[0] as accepted:
         client.send(b"x")
         assert accepted.recv(1) == b"x"

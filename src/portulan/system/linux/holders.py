@@ -5,11 +5,14 @@ from __future__ import annotations
 from _thread import allocate_lock, start_new_thread  # threading takes 3 ms of every start, and what it adds is not needed
 
 from portulan.errors import CannotTell
+from portulan.model.chart import State
 from portulan.system.linux import bpf
+from portulan.system.linux.dumps import has_cookie
 from portulan.system.linux.procfs import Seen
 from portulan.system.linux.walk import Walk
 from portulan.wire.bpf import REUSE_ADDRESS, REUSE_PORT
 from portulan.wire.procfs import TICKS_PER_SECOND
+from portulan.wire.sock_diag import LISTEN
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -66,7 +69,10 @@ class Search:
             raise self._error
         if self._records is not None:
             self.way = "bpf"
-            return self._join_by_cookie({row.cookie for row in rows}, {row.netns for row in rows})
+            rows = tuple(rows)
+            found = self._join_by_cookie(rows)
+            strangers = {row.inode: row.cookie for row in rows if row.inode and not has_cookie(row)}
+            return found | self._join_by_inode(strangers)
         if self._error is not None and self.way == "bpf":
             raise (
                 self._error if isinstance(self._error, CannotTell) else CannotTell("bpf.refused", reason=str(self._error))
@@ -74,10 +80,15 @@ class Search:
         self.way = "proc"
         return self._join_by_inode({row.inode: row.cookie for row in rows if row.inode})
 
-    def _join_by_cookie(self, wanted: set[int], places: set[int | None]) -> dict[int, tuple[tuple[int, int | None], ...]]:
+    def _join_by_cookie(self, rows: Iterable[Row]) -> dict[int, tuple[tuple[int, int | None], ...]]:
+        wanted, places = {row.cookie for row in rows}, {row.netns for row in rows}
+        # What such a one has accepted may have its cookie: `dumps`.
+        listening = {row.cookie for row in rows if row.mptcp and row.state is State.LISTENING}
         found: dict[int, list[tuple[int, int | None]]] = {}
         seen: dict[int, tuple[bytes, int, int]] = {}
-        for cookie, start_ns, name, pid, descriptor, netns, uid, _, flags, _ in self._records or ():
+        for cookie, start_ns, name, pid, descriptor, netns, uid, state, flags, _ in self._records or ():
+            if cookie in listening and state != LISTEN:
+                continue
             if cookie in wanted:
                 if cookie in found:
                     found[cookie].append((pid, descriptor))
@@ -94,7 +105,7 @@ class Search:
         if not cookies:
             return {}
         walk = Walk(cookies, threads=self.again)
-        self.seen, self.forbidden = walk.seen, walk.forbidden
+        self.seen, self.forbidden = self.seen | walk.seen, walk.forbidden
         return {cookies[inode]: tuple(sorted(set(held))) for inode, held in walk.found.items()}
 
 
