@@ -95,3 +95,17 @@ class Caller(Record):
     """Of this host: where he came in."""
     link: str
     """The interface by which his packets come."""
+
+
+class Edited(Record):
+    """A policy's text before and after a door was opened or closed in it."""
+
+    file: str
+    changed: bool
+    removed: tuple[str, ...] = ()
+    """Lines of the file that are no more, and below those that are new, as they stand there."""
+    added: tuple[str, ...] = ()
+    doubts: tuple[Doubtful, ...] = ()
+    """What is doubtful about the new text and was not about the old one: a lock-out, a line that does nothing."""
+    written: bool = False
+    """False too where it was only to be shown."""
