@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from firewalls import load, read_there
-from policies import GATEWAY, HOST
+from compiled_policies import GATEWAY, HOST
 from portulan.guard.policy.compile import compile_policy, compiled_rules
 from portulan.guard.policy.compile_text import permanent, seals, trial
 from portulan.model.guard_compiled import Terrain

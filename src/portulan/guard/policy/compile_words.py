@@ -16,7 +16,7 @@ _MOST_PREFIX = 60
 """Of a line in the log; the kernel takes 127 bytes (NF_LOG_PREFIXLEN of include/uapi/linux/netfilter/nf_log.h)."""
 _LONGEST_LINK = 15
 """IFNAMSIZ of include/uapi/linux/if.h, without its end."""
-_LINK = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-:@+")
+_NOT_IN_LINKS = frozenset('"\\*/ ')
 _WORD = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")
 _INSTEAD = str.maketrans({'"': "'", "\\": "/", OWN: "?"})
 RESERVED = ("input", "forward", "output", "postrouting", "published", "refuse", "doors", TRIAL)
@@ -40,9 +40,9 @@ def log_prefix(text: str) -> str:
 def link_name(name: str) -> str:
     """An interface's name that may stand in the text, `*` at its end only. Raises BadInput for another."""
     plain = name.removesuffix("*")
-    if not name or name == "*" or len(name) > _LONGEST_LINK or not _LINK.issuperset(plain):
+    if not plain or len(plain) > _LONGEST_LINK or not plain.isascii() or not plain.isprintable() or _NOT_IN_LINKS.intersection(plain):
         raise BadInput("guard.interface", text=name)
-    return name
+    return plain if len(plain) == _LONGEST_LINK else name
 
 
 class Names:
