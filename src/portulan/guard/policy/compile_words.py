@@ -32,8 +32,8 @@ def remark(text: str) -> str:
 
 
 def log_prefix(text: str) -> str:
-    """What a logged line begins with, as nft's option: ASCII only, since not every log takes more."""
-    plain = remark(text).encode("ascii", "replace").decode()[:_MOST_PREFIX]
+    """What a logged line begins with, as nft's option: ASCII only, since not every log takes more, and without `$`, after which nft looks for a variable here."""
+    plain = remark(text).encode("ascii", "replace").decode().replace("$", "?")[:_MOST_PREFIX]
     return f'prefix "portulan {plain}: "'
 
 
@@ -57,6 +57,8 @@ class Names:
         """A name of letters, digits and `_` that no other one has."""
         parts = ("".join(one if one in _WORD else " " for one in word.lower()).split() for word in words)
         plain = "_".join("_".join(part) or "x" for part in parts)[:_MOST_NAME].rstrip("_")
+        if plain[0].isdigit():  # nft takes it for a number
+            plain = f"at_{plain}"
         name, number = plain + ending, 1
         while name in self._taken:
             number += 1
