@@ -56,6 +56,7 @@ def close_door(text: str, file: str, door: str, senders: Sequence[str], ports_of
     toml = parse_toml(text, file)
     wanted = _ports(door, ports_of)
     splices = []
+    taken = {*toml.values.get(DOORS, {})}
     for name, value in toml.values.get(DOORS, {}).items():
         here = _ports(name, ports_of)
         shut = _both(here, wanted)
@@ -71,7 +72,7 @@ def close_door(text: str, file: str, door: str, senders: Sequence[str], ports_of
         if not rest:
             splices.append(_value_splice(toml, name, _value_text(_narrowed(toml, name, left))) if left else _without(toml, name))
         else:
-            splices.append(_split(toml, name, rest, shut if left else {}, left))
+            splices.append(_split(toml, name, rest, shut if left else {}, left, taken))
     return _spliced(text, splices)
 
 
@@ -206,11 +207,11 @@ def _without(toml: Toml, name: str) -> Splice:
     return Splice(*_line_span(toml, name), "")
 
 
-def _split(toml: Toml, name: str, rest: Mapping[Any, PortSet], shut: Mapping[Any, PortSet], left: list[str]) -> Splice:
+def _split(toml: Toml, name: str, rest: Mapping[Any, PortSet], shut: Mapping[Any, PortSet], left: list[str], taken: set[str]) -> Splice:
     """An entry as several: the ports that stay as they are, and those that fewer senders keep."""
     start, end = _line_span(toml, name)
     comment = toml.text[toml.ends[DOORS, name] : end].rstrip("\r\n")
-    taken = {*toml.values[DOORS]} - {name}
+    taken.discard(name)
     keys, narrower = _keys(rest, taken), _keys(shut, taken)
     if not keys or (shut and not narrower):
         raise _by_hand(toml, name)
