@@ -100,7 +100,7 @@ def _quoted(error: PortulanError) -> list[str]:
 
 _WIDEST_QUOTE = 100
 _ROOMS = (
-    "audit", "captures", "conflicts", "firewall", "free", "guard_edit", "guard_life", "guard_policy", "lease", "lookup", "map", "path", "ping", "probers", "reach", "sandbox",
+    "audit", "captures", "conflicts", "firewall", "free", "guard_draft", "guard_edit", "guard_life", "guard_policy", "lease", "lookup", "map", "path", "ping", "probers", "reach", "sandbox",
     "scan_asked", "scan_parts", "stop",
     "traffic", "traffic_live", "why",
 )  # fmt: skip

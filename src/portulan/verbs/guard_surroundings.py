@@ -9,11 +9,12 @@ from portulan.errors import CannotTell, MachineFailed, ParseError
 from portulan.guard.policy.check import Surroundings
 from portulan.model.address import Exposure
 from portulan.model.chart import Endpoint, State
-from portulan.model.guard_check import Danger
+from portulan.model.guard_check import Caller, Danger
 from portulan.model.port import Transport
 from portulan.model.survey import Selection
 from portulan.system.source import open_source
 from portulan.verbs.chart import look
+from portulan.verbs.guarding import parse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ SERVERS = (Transport.TCP, Transport.UDP)
 SERVING = (State.LISTENING, State.BOUND)
 _LOGIN = ("sshd", "dropbear")
 _SSH = 22
-FILE_ONLY = Surroundings()
 
 
 def look_around() -> tuple[Surroundings, tuple[str, ...]]:
@@ -41,7 +41,7 @@ def look_around() -> tuple[Surroundings, tuple[str, ...]]:
     if items is not None:
         outside = {(item.transport, item.port) for item in items if item.exposure is not Exposure.LOOPBACK}
         listening = frozenset(outside | _published(unseen))
-    return Surroundings(network, listening, logins(items or ()), (), dangers()), tuple(unseen)
+    return Surroundings(network, listening, logins(items or ()), _callers(network), dangers()), tuple(unseen)
 
 
 def listeners() -> tuple[Endpoint, ...]:
@@ -81,6 +81,20 @@ def _network(unseen: list[str]) -> Network | None:
     except (CannotTell, MachineFailed, ParseError):
         unseen.append("network")
         return None
+
+
+def _callers(network: Network | None) -> tuple[Caller, ...]:
+    """The ssh login that we were started through."""
+    if network is None:
+        return ()
+    from portulan.system.linux.login import read_peer
+    from portulan.verbs.guard_ways_in import link_to
+
+    peer = read_peer()
+    if peer is None:
+        return ()
+    source, target = parse(peer.address), parse(peer.own_address)
+    return (Caller(source.version, source.number, peer.address, peer.own_port, link_to(source, target, network)),)
 
 
 def _published(unseen: list[str]) -> set[tuple[Transport, int]]:
