@@ -68,18 +68,39 @@ def sentences(voice: Voice, error: PortulanError) -> tuple[str, ...]:
     if (
         "file" in error.facts and "line" in error.facts and "{line}" not in table.get(error.code, "{line}")
     ):  # something that stands in a file, wrong as it would be anywhere
-        text = voice.say("{file}, line {line}: {problem}", file=error.facts["file"], line=error.facts["line"], problem=text)
+        if "column" in error.facts:
+            text = voice.say(
+                "{file}, line {line}, column {column}: {problem}",
+                problem=text,
+                **{name: error.facts[name] for name in ("file", "line", "column")},
+            )
+        else:
+            text = voice.say("{file}, line {line}: {problem}", file=error.facts["file"], line=error.facts["line"], problem=text)
     near = str(error.facts.get("near") or "")
     if near:
         text += " " + voice.say("Did you mean {near}?", near=near)
-    lines = [f"portulan: {text}"]
+    lines = [f"portulan: {text}", *_quoted(error)]
     if error.code in ways:
         lines.append(" " + voice.say(ways[error.code], **error.facts))
     return tuple(lines)
 
 
+def _quoted(error: PortulanError) -> list[str]:
+    """The line of a file that is wrong, and a mark below the place."""
+    from portulan.text.clean import clean
+
+    line, column = error.facts.get("quote"), error.facts.get("column")
+    if not isinstance(line, str) or not isinstance(column, int) or not 0 < column <= len(line) + 1 or not line:
+        return []
+    start = max(0, column - 60) if len(line) > _WIDEST_QUOTE else 0
+    shown, before = clean(line[start : start + _WIDEST_QUOTE]), clean(line[start : column - 1])
+    number = str(error.facts["line"])
+    return [f" {number} | {shown}", f" {' ' * len(number)} | {' ' * len(before)}^"]
+
+
+_WIDEST_QUOTE = 100
 _ROOMS = (
-    "audit", "captures", "conflicts", "firewall", "free", "lease", "lookup", "map", "path", "ping", "probers", "reach", "sandbox", "scan_asked", "scan_parts", "stop",
+    "audit", "captures", "conflicts", "firewall", "free", "guard_policy", "lease", "lookup", "map", "path", "ping", "probers", "reach", "sandbox", "scan_asked", "scan_parts", "stop",
     "traffic", "traffic_live", "why",
 )  # fmt: skip
 """Modules of this room that keep the sentences of their errors beside their other words."""
