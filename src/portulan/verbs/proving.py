@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from portulan.guard.proof.plan import Plan
     from portulan.model.guard_proof import Difference, Tally, Team
     from portulan.model.policy import Line, Policy, Source
-    from portulan.model.ruleset import Ruleset
+    from portulan.model.ruleset import NamedSet, Ruleset
     from portulan.system.firewall.bench import Wire
     from portulan.system.sandbox import Host, Sandbox
 
@@ -112,9 +112,7 @@ class _Proving:
 
     def _phase(self, teams: Sequence[Team]) -> None:
         ruleset = self._read()
-        self.bench.fill_sets(
-            key for key, each in ruleset.sets.items() if not each.data_types and "constant" not in each.flags and each.members is not None and not _holds(each)
-        )
+        self.bench.fill_sets(key for key, each in ruleset.sets.items() if _is_empty(each))
         simulation = None
         if self.asked.simulate:
             place = Place(self.bench.host.netns_inode, self.bench.host.netns_path)
@@ -190,7 +188,9 @@ def _lines(policy: Policy | None) -> Iterable[Line]:
     return () if policy is None else (*policy.doors, *(policy.outgoing or ()))
 
 
-def _holds(known: NamedSet) -> bool:
-    """Whether a set has elements."""
+def _is_empty(known: NamedSet) -> bool:
+    """Whether it is a set without elements: one that packets fill."""
     members = known.members
-    return members is not None and any(len(part) for part in members if part is not None)
+    if known.data_types or members is None:
+        return False
+    return not (members.elements or members.names or (members.spans is not None and len(members.spans.first)))

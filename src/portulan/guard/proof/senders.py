@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from itertools import islice
+from itertools import chain
 
 from portulan.guard.routes import merge
 from portulan.model.network import Address
@@ -160,8 +160,7 @@ def _sendable(first: int, last: int, version: int) -> list[tuple[int, int]]:
 def _inner(first: int, last: int, taken: frozenset[int]) -> int | None:
     """An address well inside, such as a host has: neither a network's own nor its broadcast address where that can be helped."""
     middle = first + 9 if last - first > 18 else (first + last) // 2
-    tries = (number for number in (middle, *range(middle + 1, last + 1), *range(middle - 1, first - 1, -1)) if number not in taken)
-    return next(islice(tries, 1), None)
+    return next((number for number in chain(range(middle, last + 1), range(middle - 1, first - 1, -1)) if number not in taken), None)
 
 
 def _holds(parts: Spans, number: int) -> bool:

@@ -42,7 +42,7 @@ class Outlet:
         """By a packet socket, or with `raw` by a raw IP socket, `bound` to the link or not. `link` is named in errors. Raises NotPermitted, MachineFailed."""
         import ctypes
 
-        self._link, self._raw, self._version = link, raw, version
+        self._link, self._raw, self._bound, self._version = link, raw, bound, version
         try:
             if raw:
                 self._socket = socket(AF_INET if version == 4 else AF_INET6, SOCK_RAW, IPPROTO_RAW)
@@ -111,6 +111,9 @@ class Outlet:
                 done, since = done + sent, 0.0
                 continue
             code = self._errno()
+            if code == errno.EPERM and self._bound:
+                done += 1
+                continue
             if code not in _BUSY:
                 raise self._failure(code)
             # A full queue of the link: it drains while we look away for a moment.
