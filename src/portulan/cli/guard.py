@@ -40,7 +40,9 @@ def arguments(parser: argparse.ArgumentParser, voice: Voice) -> None:
 
     from portulan.cli.parser import add_common, examples_text
 
-    chosen = parser.add_subparsers(dest="action", metavar=voice.say("ACTION"), title=voice.say("actions"))
+    chosen = parser.add_subparsers(
+        dest="action", metavar="ACTION", title=voice.say("actions"), help=voice.say("what to do; by itself: status")
+    )
     for name, module in parts().items():
         summary = voice.say(module.SUMMARY)
         part = chosen.add_parser(

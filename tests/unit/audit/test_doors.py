@@ -21,24 +21,24 @@ from audit_samples import (
     reached,
     ruleset,
 )
+from policies import policy_of
 from portulan.audit.cleartext import find_cleartext, pairs
 from portulan.audit.doors import find_open, find_ssh, find_unreached
 from portulan.audit.facts import Door, covers, holder_evidence, openness, private_only, reach_evidence
 from portulan.audit.fixes import close_door
 from portulan.audit.ipv6 import find_open_by_ipv6
 from portulan.audit.risks import risk_of, risks
-from portulan.audit.wanted import parse_wanted
+from portulan.audit.wanted import wanted_of
 from portulan.model.chart import Socket
 from portulan.model.finding import Doubt, Level
 from portulan.model.reach import Outcome, Reached, Way
 from portulan.text.risks import REASONS
-from portulan.verbs.ports import resolve_ports
 
 MOST4 = ((2**24, 2**32 - 1 - 2**24),)
 
 
 def wanted(text):
-    return parse_wanted(text, "p.toml", resolve_ports)
+    return wanted_of(policy_of(text))
 
 
 @pytest.mark.parametrize(("found", "word", "doubt"), [

@@ -6,11 +6,11 @@ import re
 from datetime import date, datetime
 
 from portulan.errors import BadInput
-from portulan.guard.policy.helpers import check_helper
 from portulan.guard.policy.problems import Problems, nearest
 from portulan.guard.policy.senders import Senders
 from portulan.guard.policy.services import door_ports
 from portulan.guard.policy.toml import parse_toml
+from portulan.guard.policy.tracking_helpers import check_helper
 from portulan.model.policy import Crossing, Limit, Line, Per, Policy, Refusal
 from portulan.model.port import TRANSPORTS
 from portulan.model.record import Record
