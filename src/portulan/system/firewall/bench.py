@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_interface
+from ipaddress import ip_address, ip_interface
 
 import numpy as np
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ipaddress import IPv4Address, IPv6Address
 
     from portulan.model.guard_proof import Team
+    from portulan.model.network import Address
     from portulan.system.sandbox import Host, Sandbox
 
     Ports = NDArray[np.uint16]
@@ -34,7 +35,7 @@ INNER = "portulan_in"
 """The interface that leads to the container."""
 _INNER = {4: "198.19.255.1/30", 6: "fd00:ffff::1/64"}
 _CONTAINER = {4: "198.19.255.2/30", 6: "fd00:ffff::2/64"}
-_DOOR = 9
+DOOR = 9
 """The container's only port: whatever is published comes there."""
 _HALVES = {4: (("0.0.0.0", 1), ("128.0.0.0", 1)), 6: (("::", 1), ("8000::", 1))}  # noqa: S104 - a network, not an address to bind
 """Everywhere, without a default route: those of a sandbox lead nowhere."""
@@ -93,12 +94,14 @@ class Bench:
         self._filling: tuple[tuple[str, str, str], ...] = ()
 
     def _roads_out(self) -> None:
-        """By every interface the whole world can be reached; the first is the way that is taken as a rule."""
-        for metric, (link, others) in enumerate(self._others.items(), 1):
-            for version, gateway in others.items() if link != INNER else ():
-                for start, prefix in _HALVES[version]:
-                    hop = (Hop(gateway.packed),)
-                    add_route(self.host.netlink, Route(ip_interface(start).packed, prefix, hop, metric=metric))
+        """The whole world is behind the first interface."""
+        link = next(iter(self._others))
+        for version, gateway in self._others[link].items():
+            for start, prefix in _HALVES[version]:
+                self._route(start, prefix, gateway)
+
+    def _route(self, start: str, prefix: int, gateway: IPv4Address | IPv6Address) -> None:
+        add_route(self.host.netlink, Route(ip_address(start).packed, prefix, (Hop(gateway.packed),)))
 
     def close(self) -> None:
         """Let go of the kernel's socket; the sandbox ends itself."""
@@ -138,7 +141,7 @@ class Bench:
             family, target = ("ip", str(address)) if version == 4 else ("ip6", f"[{address}]")
             self.load(
                 f"table {family} portulan_published {{ chain in {{ type nat hook prerouting priority -100; policy accept; "
-                + "".join(f"fib daddr type local meta l4proto {each} dnat to {target}:{_DOOR}; " for each in ("tcp", "udp"))
+                + "".join(f"fib daddr type local meta l4proto {each} dnat to {target}:{DOOR}; " for each in ("tcp", "udp"))
                 + "}; }"
             )
 
@@ -183,6 +186,8 @@ class Bench:
         for each, ports in rows:
             first = first_number(each, transport)
             at = frames.fill(at, each.sender.number.to_bytes(size), each.target.number.to_bytes(size), SOURCE_PORT, ports, first)
+            if each.road is Road.OUTPUT:
+                self._route(str(_address(each.target)), 8 * size, self._others[team.link][team.version])
         raw = team.road in (Road.LOCAL, Road.OUTPUT)
         place = self.host if raw else self._peers[team.link]
         with place.enter():
@@ -198,6 +203,10 @@ class Bench:
         finally:
             outlet.close()
         return self.recorder.wait(at, leaving=team.road is Road.OUTPUT)
+
+
+def _address(address: Address) -> IPv4Address | IPv6Address:
+    return ip_address(address.number.to_bytes(4 if address.version == 4 else 16))
 
 
 def _by_version(addresses: Iterable[str]) -> dict[int, IPv4Address | IPv6Address]:
