@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from ipaddress import IPv4Address, IPv6Address
 
 from portulan.model.network import Address
 from portulan.model.port import Transport
@@ -75,6 +76,40 @@ class Difference(Record):
     """None: it was not asked, or says that it depends."""
 
 
+class TallyRow(Record):
+    """A tally as it is written down."""
+
+    road: Road
+    link: str
+    beyond: str
+    sender: str
+    target: str
+    names: tuple[str, ...]
+    whole: bool
+    transport: Transport
+    sent: int
+    through: int
+    expected: int | None
+    """None: there is no policy."""
+    ports: str
+    """`22,80,8000-8010`: those that let it through."""
+
+
+class DifferenceRow(Record):
+    """A difference as it is written down."""
+
+    road: Road
+    link: str
+    beyond: str
+    sender: str
+    target: str
+    transport: Transport
+    port: int
+    kernel: bool
+    policy: bool | None
+    simulation: bool | None
+
+
 class Certificate(Record):
     """What a proof came to."""
 
@@ -103,7 +138,8 @@ class Certificate(Record):
     not_simulated: int = 0
     """Packets about which the simulation has no certain word."""
     left_out: tuple[str, ...] = ()
-    """Codes of what could not be proved: `no-ipv6`, `senders` (none of their addresses can send), `links`."""
+    """Codes of what could not be proved: `no-ipv6`; `senders`: of a class of them no address can send; `too-many` of them; `addresses`: of an interface that has none
+    of its own; `tables` that could not be copied."""
 
     @property
     def packets(self) -> int:
@@ -114,3 +150,27 @@ class Certificate(Record):
     def proved(self) -> bool:
         """Whether nothing differs."""
         return not self.differences
+
+
+def tally_row(tally: Tally) -> TallyRow:
+    """With addresses and ports in words."""
+    team = tally.team
+    ports = ",".join(str(first) if first == last else f"{first}-{last}" for first, last in tally.ports)
+    return TallyRow(
+        team.road, team.link, team.beyond, address_text(team.sender), address_text(team.target), team.names, team.whole, tally.transport, tally.sent, tally.through,
+        None if tally.expected < 0 else tally.expected, ports,
+    )  # fmt: skip
+
+
+def difference_row(difference: Difference) -> DifferenceRow:
+    """With addresses in words."""
+    team = difference.team
+    return DifferenceRow(
+        team.road, team.link, team.beyond, address_text(team.sender), address_text(team.target), difference.transport, difference.port, difference.kernel,
+        difference.policy, difference.simulation,
+    )  # fmt: skip
+
+
+def address_text(address: Address) -> str:
+    """`203.0.113.9`, `2001:db8::9`."""
+    return str(IPv4Address(address.number) if address.version == 4 else IPv6Address(address.number))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from portulan.guard.proof.judge import LIMITED, PORTS, UNKNOWN, Outcome, differences, disagreements, limited, rounds, tally
+from portulan.guard.proof.judge import PORTS, UNKNOWN, Outcome, differences, disagreements, limited, rounds, tally
 from portulan.guard.proof.plan import Ground, plan, published, telling
 from portulan.guard.proof.simulation import Simulation
 from portulan.model.guard_proof import Road
@@ -62,6 +62,8 @@ class Asked(Record):
     roads: tuple[Road, ...] = tuple(Road)
     most_whole: int | None = None
     simulate: bool = True
+    telling: tuple[int, ...] = ()
+    """More ports at which something may change."""
 
 
 class Proved(Record):
@@ -91,7 +93,7 @@ def carry_out(asked: Asked, sandbox: Sandbox, progress: Progress | None = None) 
 class _Proving:
     def __init__(self, asked: Asked, bench: Bench, planned: Plan, progress: Progress | None) -> None:
         self.asked, self.bench, self.plan = asked, bench, planned
-        self._telling = np.array(telling(_lines(asked.policy)), np.uint16)
+        self._telling = np.array(sorted({*telling(_lines(asked.policy)), *asked.telling}), np.uint16)
         self._progress = progress
         self._teams = tuple(team for team in planned.teams if team.road in asked.roads)
         self._published = published(planned) if asked.publish and Road.PUBLISHED in asked.roads else ()

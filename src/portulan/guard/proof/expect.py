@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from portulan.guard.policy.meaning import Judged
     from portulan.guard.proof.judge import Words
     from portulan.model.guard_proof import Team
-    from portulan.model.policy import Policy
+    from portulan.model.policy import Crossing, Line, Policy
     from portulan.model.port import Transport
 
 _WORDS = {Outcome.ACCEPT: LET_IN, Outcome.MAYBE: LIMITED, Outcome.DROP: REFUSED, Outcome.REJECT: REFUSED}
@@ -28,7 +28,7 @@ class Expectation:
         """`inner`: the interface to the container, whose port `door` all published ports are sent to; `source_port`: whence all packets come."""
         self._policy, self._today, self._uplinks = policy, today, uplinks
         self._inner, self._door, self._source_port = inner, door, source_port
-        lines = (*policy.doors, *(policy.outgoing or ()), *policy.crossings)
+        lines: tuple[Line | Crossing, ...] = (*policy.doors, *(policy.outgoing or ()), *policy.crossings)
         spans = [part for line in lines for _, ports in line.ports for part in ports.ranges]
         self._cuts = frozenset(cut for part in spans for cut in (part.first, part.last + 1))
 
@@ -42,9 +42,20 @@ class Expectation:
         if team.road is Road.OUTPUT:
             return decide_out(policy, today, transport, version, team.target.number, team.link, port, source_port=self._source_port)
         if team.road is Road.FORWARD:
-            return decide_forward(policy, today, transport, team.link, team.beyond, port, uplinks=self._uplinks, version=version, sender=sender)
+            return decide_forward(
+                policy, today, transport, team.link, team.beyond, port, uplinks=self._uplinks, version=version, sender=sender
+            )
         if team.road is Road.PUBLISHED:
             return decide_forward(
-                policy, today, transport, team.link, self._inner, self._door, uplinks=self._uplinks, version=version, sender=sender, asked=port
+                policy,
+                today,
+                transport,
+                team.link,
+                self._inner,
+                self._door,
+                uplinks=self._uplinks,
+                version=version,
+                sender=sender,
+                asked=port,
             )
         return decide(policy, today, transport, version, sender, team.link, port, source_port=self._source_port)

@@ -51,21 +51,19 @@ def link_names(policy: Policy, more: Iterable[str] = ()) -> tuple[str, ...]:
     for line in (*policy.doors, *(policy.outgoing or ())):
         wanted += [link for source in line.sources for part in source.parts for link in part.links]
     wanted += [link for zone in policy.zones for link in zone.links]
-    wanted += more
-    exact = dict.fromkeys(name for name in wanted if not name.endswith("*") and name != "lo")
-    patterns = dict.fromkeys(name for name in wanted if name.endswith("*"))
-    seen = {_meaning(name, exact, patterns) for name in exact}
-    found = list(exact)
-    for pattern in (*patterns, ""):
-        name = _new_name(pattern[:-1], exact)
-        if name is not None and (meaning := _meaning(name, exact, patterns)) not in seen:
+    patterns = dict.fromkeys(name for name in wanted if name != "lo")
+    found = dict.fromkeys(name for name in (*patterns, *more) if not name.endswith("*") and name != "lo")
+    seen = {_meaning(name, patterns) for name in found}
+    for stem in (*(name[:-1] for name in patterns if name.endswith("*")), ""):
+        name = _new_name(stem, found)
+        if name is not None and (meaning := _meaning(name, patterns)) not in seen:
             seen.add(meaning)
-            found.append(name)
+            found[name] = None
     return tuple(found)
 
 
-def _meaning(name: str, exact: Iterable[str], patterns: Iterable[str]) -> frozenset[str]:
-    return frozenset(each for each in (*exact, *patterns) if means(each, name))
+def _meaning(name: str, patterns: Iterable[str]) -> frozenset[str]:
+    return frozenset(each for each in patterns if means(each, name))
 
 
 def _new_name(stem: str, taken: Iterable[str]) -> str | None:

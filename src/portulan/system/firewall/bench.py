@@ -20,10 +20,9 @@ from portulan.wire.rtnetlink import Hop, Route
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from ipaddress import IPv4Address, IPv6Address
 
     from numpy.typing import NDArray
-
-    from ipaddress import IPv4Address, IPv6Address
 
     from portulan.model.guard_proof import Team
     from portulan.model.network import Address
