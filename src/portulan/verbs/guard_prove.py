@@ -12,6 +12,7 @@ from portulan.errors import BadInput, CannotTell
 from portulan.guard.policy.compile import compile_policy, terrain_of
 from portulan.guard.policy.compile_text import permanent
 from portulan.guard.proof.expect import Expectation
+from portulan.guard.proof.plan import UNNAMED
 from portulan.guard.proof.senders import link_names
 from portulan.model.guard_compiled import Terrain
 from portulan.model.guard_proof import Certificate, Road
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from portulan.verbs.proving import Asked
 
 _MOST_GROUPS = 64
-QUICK_WHOLE = 1
 
 
 def guard_prove(
@@ -108,7 +108,7 @@ def supposed(policy: Policy, day: date, nft: str, terrain: Terrain, *, quick: bo
         lambda bench, _: bench.load(text),
         nft,
         burst=burst_of(policy),
-        most_whole=QUICK_WHOLE if quick else None,
+        pick=0 if quick else None,
     )
 
 
@@ -147,7 +147,7 @@ def _live(policy: Policy | None, day: date, nft: str, *, quick: bool) -> tuple[A
     classes = {group.accepted: group.links for group in groups if group.accepted} | {
         group.perhaps: group.links for group in groups if group.perhaps
     }
-    senders = tuple(Source(f"#{number}", (Part(sources, links),)) for number, (sources, links) in enumerate(classes.items(), 1))
+    senders = tuple(Source(f"{UNNAMED}{number}", (Part(sources, links),)) for number, (sources, links) in enumerate(classes.items(), 1))
     ports = {
         port
         for group in groups
@@ -166,7 +166,7 @@ def _live(policy: Policy | None, day: date, nft: str, *, quick: bool) -> tuple[A
     left_out = [code for code, found in (("addresses", like.bare), ("links", like.more), ("senders", bool(more))) if found]
     asked = Asked(
         policy, None if expected is None else expected.words, like.wired, load, nft, senders, burst=1 if policy is None else burst_of(policy), publish=False,
-        most_whole=QUICK_WHOLE if quick else None, telling=tuple(sorted(ports)),
+        pick=0 if quick else None, telling=tuple(sorted(ports)),
         roads=(Road.INPUT, Road.LOCAL, *((Road.FORWARD, Road.OUTPUT) if policy is not None else ())),
     )  # fmt: skip
     return asked, copy.text, tuple(left_out)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from portulan.guard.proof.judge import Bits, Words
     from portulan.guard.proof.plan import Plan
     from portulan.model.guard_proof import Difference, Tally, Team
-    from portulan.model.policy import Line, Policy, Source
+    from portulan.model.policy import Crossing, Line, Policy, Source
     from portulan.model.ruleset import NamedSet, Ruleset
     from portulan.system.firewall.bench import Wire
     from portulan.system.sandbox import Host, Sandbox
@@ -60,7 +60,8 @@ class Asked(Record):
     publish: bool = True
     """Prove what becomes of published ports too."""
     roads: tuple[Road, ...] = tuple(Road)
-    most_whole: int | None = None
+    pick: int | None = None
+    """Only this class of senders of each interface and IP version sends to all ports; None: every one does."""
     simulate: bool = True
     telling: tuple[int, ...] = ()
     """More ports at which something may change."""
@@ -84,7 +85,7 @@ def carry_out(asked: Asked, sandbox: Sandbox, progress: Progress | None = None) 
     try:
         asked.load(bench, bench.host)
         ground = Ground(tuple(wire.link for wire in asked.wired), INNER, bench.versions, bench.taken, bench.own, bench.beyond)
-        planned = plan(asked.policy, ground, asked.senders, most_whole=asked.most_whole)
+        planned = plan(asked.policy, ground, asked.senders, pick=asked.pick)
         return _Proving(asked, bench, planned, progress).all()
     finally:
         bench.close()
@@ -96,7 +97,7 @@ class _Proving:
         self._telling = np.array(sorted({*telling(_lines(asked.policy)), *asked.telling}), np.uint16)
         self._progress = progress
         self._teams = tuple(team for team in planned.teams if team.road in asked.roads)
-        self._published = published(planned) if asked.publish and Road.PUBLISHED in asked.roads else ()
+        self._published = published(planned, whole=asked.pick is None) if asked.publish and Road.PUBLISHED in asked.roads else ()
         self._sent = 0
         self.tallies: list[Tally] = []
         self.found: list[Difference] = []
@@ -114,7 +115,7 @@ class _Proving:
 
     def _phase(self, teams: Sequence[Team]) -> None:
         ruleset = self._read()
-        self.bench.fill_sets(key for key, each in ruleset.sets.items() if _is_empty(each))
+        self.bench.fill_sets(key for key, each in ruleset.sets.items() if _is_filled(each))
         simulation = None
         if self.asked.simulate:
             place = Place(self.bench.host.netns_inode, self.bench.host.netns_path)
@@ -186,13 +187,13 @@ class _Proving:
         return bits(self.bench.through([(team, {transport: np.array(ports, np.uint16)})]), team, transport)
 
 
-def _lines(policy: Policy | None) -> Iterable[Line]:
-    return () if policy is None else (*policy.doors, *(policy.outgoing or ()))
+def _lines(policy: Policy | None) -> Iterable[Line | Crossing]:
+    return () if policy is None else (*policy.doors, *(policy.outgoing or ()), *policy.crossings)
 
 
-def _is_empty(known: NamedSet) -> bool:
-    """Whether it is a set without elements: one that packets fill."""
+def _is_filled(known: NamedSet) -> bool:
+    """Whether it is a set that only packets fill: it had nothing in it, or no rule looks into it."""
     members = known.members
-    if known.data_types or members is None:
+    if known.data_types:
         return False
-    return not (members.elements or members.names or (members.spans is not None and len(members.spans.first)))
+    return members is None or not (members.elements or members.names or (members.spans is not None and len(members.spans.first)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from portulan.guard.proof.senders import Sender, named, senders
+from portulan.guard.proof.senders import Sender, named, senders, spans_at
 from portulan.model.guard_proof import Road, Team
 from portulan.model.network import Address
 from portulan.model.policy import THIS_HOST
@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from portulan.model.policy import Line, Policy, Source
+    from portulan.model.policy import Crossing, Line, Policy, Source
 
     AddressOf = Callable[[str, int], int | None]
 
@@ -21,6 +21,8 @@ MOST_TEAMS = 1 << 15
 _LOOPBACK = {4: 0x7F000001, 6: 1}
 _ALWAYS = (0, 1, 9, 1023, 1024, 32_768, 65_534, 65_535)
 _MOST_TELLING = 4_096
+UNNAMED = "#"
+"""Names of senders that only rules know begin so."""
 
 
 class Ground(Record):
@@ -48,36 +50,41 @@ class Plan(Record):
 
 
 class _Maker:
-    def __init__(self, ground: Ground, most_whole: int | None) -> None:
+    def __init__(self, ground: Ground, pick: int | None) -> None:
         self.ground = ground
         self.teams: list[Team] = []
         self.left_out: dict[str, None] = {}
-        self._most_whole = most_whole
+        self._pick = pick
 
     def add(
-        self, road: Road, version: int, link: str, found: Iterable[Sender], target: int | None, *, beyond: str = "", whole: bool = True
+        self, road: Road, version: int, link: str, found: Sequence[Sender], target: int | None, *, beyond: str = "", whole: bool = True
     ) -> None:
         """A team for each sender. `target`: where to; of OUTPUT the senders are the targets."""
         if target is None:
             return
-        left = self._most_whole
+        able = [each for each in found if whole and not each.edge]
+        if self._pick is not None:
+            able = [able[self._pick % len(able)]] if able and road is Road.INPUT else []
         for each in found:
             if len(self.teams) == MOST_TEAMS:
                 self.left_out["too-many"] = None
                 return
-            every = whole and not each.edge and (left is None or left > 0)
-            left = left - 1 if every and left is not None else left
             sender, goal = (each.address, Address(version, target)) if road is not Road.OUTPUT else (Address(version, target), each.address)
-            self.teams.append(Team(len(self.teams), road, version, link, beyond, sender, goal, each.names, every))
+            self.teams.append(Team(len(self.teams), road, version, link, beyond, sender, goal, each.names, each in able))
+
+    def lacks(self, hopeless: set[tuple[str, ...]]) -> None:
+        """Take note of classes of senders none of whom can send, but for those that nobody has named."""
+        if any(not name.startswith(UNNAMED) for names in hopeless for name in names):
+            self.left_out["senders"] = None
 
 
-def plan(policy: Policy | None, ground: Ground, more: Sequence[Source] = (), *, most_whole: int | None = None) -> Plan:
+def plan(policy: Policy | None, ground: Ground, more: Sequence[Source] = (), *, pick: int | None = None) -> Plan:
     """All that there is to send.
 
-    `more`: further names of senders, such as live rules have. `most_whole`: of each way, interface and IP version so many teams send to all ports, the others only where
-    something changes; None: all of them.
+    `more`: further names of senders, such as live rules have. `pick`: of each interface and IP version only one class of senders, this one, sends to all ports, and the
+    others only where something changes; None: all of them.
     """
-    maker = _Maker(ground, most_whole)
+    maker = _Maker(ground, pick)
     sources = (*(named(policy) if policy is not None else ()), *more)
     if 6 not in ground.versions:
         maker.left_out["no-ipv6"] = None
@@ -86,32 +93,23 @@ def plan(policy: Policy | None, ground: Ground, more: Sequence[Source] = (), *, 
         maker.add(Road.LOCAL, version, "lo", [here], _LOOPBACK[version])
         for link in ground.links:
             found, hopeless = senders(sources, link, version, ground.taken)
-            if hopeless:
-                maker.left_out["senders"] = None
+            maker.lacks(hopeless)
+            neighbour = ground.beyond(link, version)
+            if neighbour is not None:
+                found.append(Sender(Address(version, neighbour), _names(sources, neighbour, link, version), edge=True))
             maker.add(Road.INPUT, version, link, found, ground.own(link, version))
-            strangers = [Sender(Address(version, other), ()) for other in [ground.beyond(link, version)] if other is not None]
-            maker.add(
-                Road.INPUT,
-                version,
-                link,
-                [each._replace(edge=True, names=_names(sources, each, link)) for each in strangers],
-                ground.own(link, version),
-            )
     if policy is not None:
         _forward(policy, maker)
         _output(policy, maker)
     return Plan(tuple(maker.teams), tuple(maker.left_out))
 
 
-def published(plan: Plan) -> tuple[Team, ...]:
-    """The same senders once more, towards a host that sends every port on to a container."""
-    return tuple(team._replace(road=Road.PUBLISHED) for team in plan.teams if team.road is Road.INPUT)
+def published(plan: Plan, *, whole: bool) -> tuple[Team, ...]:
+    """The same senders once more, towards a host that sends every port on to a container. `whole`: to all ports, those that sent to all."""
+    return tuple(team._replace(road=Road.PUBLISHED, whole=team.whole and whole) for team in plan.teams if team.road is Road.INPUT)
 
 
-def _names(sources: Iterable[Source], sender: Sender, link: str) -> tuple[str, ...]:
-    from portulan.guard.proof.senders import spans_at
-
-    number, version = sender.address.number, sender.address.version
+def _names(sources: Iterable[Source], number: int, link: str, version: int) -> tuple[str, ...]:
     return tuple(source.name for source in sources if any(first <= number <= last for first, last in spans_at(source, link, version)))
 
 
@@ -136,12 +134,11 @@ def _output(policy: Policy, maker: _Maker) -> None:
     for version in ground.versions:
         for link in ground.links:
             found, hopeless = senders(sources, link, version, ground.taken)
-            if hopeless:
-                maker.left_out["senders"] = None
+            maker.lacks(hopeless)
             maker.add(Road.OUTPUT, version, link, found, ground.own(link, version), whole=policy.outgoing is not None)
 
 
-def telling(lines: Iterable[Line]) -> tuple[int, ...]:
+def telling(lines: Iterable[Line | Crossing]) -> tuple[int, ...]:
     """Ports at which something may change: the first and the last of each span that a line has, those beside them, and a few more."""
     found = dict.fromkeys(_ALWAYS)
     for line in lines:

@@ -100,8 +100,8 @@ def spans(sources: Sources | None, version: int) -> tuple[tuple[int, int], ...]:
     return sources.v4 if version == 4 else sources.v6
 
 
-def senders(sources: Iterable[Source], link: str, version: int, taken: frozenset[int]) -> tuple[list[Sender], int]:
-    """(the stand-ins of one interface and IP version, and those at edges; how many classes have no address that can send).
+def senders(sources: Iterable[Source], link: str, version: int, taken: frozenset[int]) -> tuple[list[Sender], set[tuple[str, ...]]]:
+    """(the stand-ins of one interface and IP version, and those at edges; the classes, by their names, of which no address can send).
 
     `taken`: addresses that are the host's own, or a neighbour's. The first stand-in of a class is from its widest span.
     """
@@ -117,16 +117,14 @@ def senders(sources: Iterable[Source], link: str, version: int, taken: frozenset
     found: dict[int, Sender] = {}
     for names, room in widest.items():
         address = _inner(*room, taken)
-        if address is None:
-            hopeless.add(names)
-        else:
+        if address is not None:
             found[address] = Sender(Address(version, address), names)
     merged = {name: merge(each) for name, each in by_name.items()}
     for number in _edges(merged, version):
         if number not in found and number not in taken and _sendable(number, number, version):
             meant = tuple(name for name, each in merged.items() if _holds(each, number))
             found[number] = Sender(Address(version, number), meant, edge=True)
-    return list(found.values()), len(hopeless - widest.keys())
+    return list(found.values()), hopeless - widest.keys()
 
 
 def _pieces(by_name: dict[str, list[tuple[int, int]]], version: int) -> Iterator[tuple[int, int, tuple[str, ...]]]:
