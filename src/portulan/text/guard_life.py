@@ -72,6 +72,7 @@ SHUT: dict[str, str] = {
 CONCERNS: dict[str, str] = {
     "guard.other-table": mark("the table {subject} ({detail}) refuses packets too: what is open here still has to pass it."),
     "guard.boot-flushes": mark("{subject} begins with flush ruleset: systemctl reload nftables would take these rules away."),
+    "guard.service-off": mark("{subject}, which loads /etc/nftables.conf, is not enabled: after a boot these rules are not loaded."),
     "guard.saved-trial": mark("{subject} holds a trial that somebody saved (table inet portulan): it would begin again at boot."),
     "guard.boot-damaged": mark("{subject} is not as it was written: what a boot loads is not sure."),
     "guard.boot-differs": mark("a boot would load other rules than those confirmed ({subject})."),
@@ -91,6 +92,7 @@ CONCERNS: dict[str, str] = {
 CONCERN_WAYS: dict[str, str] = {
     "guard.other-table": mark("what to do about it:  portulan guard apply --takeover"),
     "guard.boot-flushes": mark("load them there too:  portulan guard boot --enable nftables"),
+    "guard.service-off": mark("by a unit of its own:  portulan guard boot --enable systemd   or enable that one:  systemctl enable {subject}"),
     "guard.saved-trial": mark("take the table out of that file: the confirmed rules have a file of their own."),
     "guard.boot-damaged": mark("write it again:  portulan guard boot --enable"),
     "guard.boot-differs": mark("write it again:  portulan guard boot --enable"),
@@ -123,7 +125,7 @@ def concern_lines(voice: Voice, concerns: tuple[Concern, ...]) -> list[str]:
         way = CONCERN_WAYS.get(each.code)
         if way is not None and each.code not in told:
             told.add(each.code)
-            lines.append("  " + voice.say(way))
+            lines.append("  " + voice.say(way, subject=each.subject))
     return lines
 
 

@@ -8,7 +8,7 @@ import re
 from portulan.errors import ParseError
 from portulan.model.guard_life import Running
 
-_NAME = re.compile(r'\A\s*table \S+ \S+ \{\s*comment "portulan (guard|trial) 1 ([0-9a-f]{64})"$', re.MULTILINE)
+_NAME = re.compile(r'\A\s*table \S+ \S+ \{\s*comment "portulan (guard|trial) 1 ([0-9a-f]{64})(?: over \w+)?"$', re.MULTILINE)
 _OVER = re.compile(r'^\s*goto old_\S+ comment "portulan guard 1 ([0-9a-f]{64})"$', re.MULTILINE)
 _EXPIRES = re.compile(r"\bexpires ((?:\d+[a-z]+)+)")
 _PART = re.compile(r"(\d+)(ms|s|m|h|d)")

@@ -65,9 +65,7 @@ def read_boot(store: Store) -> BootState:
         by = _NFTABLES
     elif os.path.lexists(f"{root}{_UNITS}/{_WANTED_BY}/{UNIT}"):
         by = _SYSTEMD
-    nftables = any(os.path.lexists(f"{root}{folder}/{_WANTED_BY}/nftables.service") for folder in (_UNITS, "/lib/systemd/system"))
-    booted = os.path.isdir(root + _BOOTED)
-    chosen = _SYSTEMD if booted and not (nftables and os.path.exists(root + CONF)) else _NFTABLES
+    chosen = _SYSTEMD if _has_systemd(root) and not (_service_on(root) and os.path.exists(root + CONF)) else _NFTABLES
     return BootState(store.boot_file, written, by, chosen, steps(store, chosen))
 
 
@@ -75,7 +73,7 @@ def steps(store: Store, how: str) -> tuple[str, ...]:
     """What enabling does, as one would type it."""
     file = store.boot_file.removeprefix(store.root)
     if how == _NFTABLES:
-        return (f"echo 'include \"{file}\"' >> {CONF}", "systemctl enable nftables.service")
+        return (f"echo 'include \"{file}\"' >> {CONF}",)
     return (f"{_UNITS}/{UNIT}: ExecStart=nft -f {file}", "systemctl daemon-reload", f"systemctl enable {UNIT}")
 
 
@@ -119,9 +117,10 @@ def boot_concerns(store: Store, boot: BootState) -> list[Concern]:
     """What of the boot's files would undo our rules."""
     text = _conf(store.root)
     found = []
-    nftables = os.path.lexists(f"{store.root}{_UNITS}/{_WANTED_BY}/nftables.service")
-    if _FLUSH.search(text) and boot.by != _NFTABLES and (nftables or boot.by is None):
+    if _FLUSH.search(text) and boot.by != _NFTABLES and _service_on(store.root):
         found.append(Concern("guard.boot-flushes", CONF))
+    if boot.by == _NFTABLES and _has_systemd(store.root) and not _service_on(store.root):
+        found.append(Concern("guard.service-off", "nftables.service"))
     if _SAVED_TRIAL.search(text):
         found.append(Concern("guard.saved-trial", CONF))
     try:
@@ -129,6 +128,15 @@ def boot_concerns(store: Store, boot: BootState) -> list[Concern]:
     except (ParseError, NotPermitted):
         found.append(Concern("guard.boot-damaged", store.boot_file))
     return found
+
+
+def _has_systemd(root: str) -> bool:
+    return os.path.isdir(root + _BOOTED)
+
+
+def _service_on(root: str) -> bool:
+    """Whether Debian's service that loads /etc/nftables.conf is enabled."""
+    return os.path.lexists(f"{root}{_UNITS}/{_WANTED_BY}/nftables.service")
 
 
 def _line(file: str) -> str:
