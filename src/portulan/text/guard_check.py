@@ -51,6 +51,13 @@ KEPT: dict[str, str] = {
     "refused.outgoing": mark("what this host sends and is in no line of [outgoing]; answers, errors and DHCP apart"),
     "refused.rest": mark("everything else that comes in"),
 }
+OPENS: dict[str, str] = {"everything": mark("everything"), "ping": mark("ICMP echo")}
+SECTIONS: dict[str, tuple[str, str, str]] = {
+    "doors": (mark("DOOR"), mark("OPENS"), mark("FOR")),
+    "outgoing": (mark("OUTGOING"), mark("OPENS"), mark("TO")),
+    "forward": (mark("FORWARD"), mark("OPENS"), ""),
+}
+"""The tables of a policy, and the heads of their columns."""
 UNSEEN: dict[str, str] = {
     "network": mark("This machine's interfaces could not be read: whether they are there was not checked."),
     "listeners": mark("Who listens here could not be read: lines for ports on which nobody listens were not looked for."),
@@ -78,12 +85,17 @@ def doubt_words(voice: Voice, doubts: Sequence[Doubtful]) -> str:
     doubt = doubts[0]
     facts = dict(doubt.facts)
     if len(doubts) > 1:
-        facts["ports"] = " ".join(str(each.facts["ports"]) for each in doubts)
+        facts["ports"] = " ".join(dict.fromkeys(word for each in doubts for word in str(each.facts["ports"]).split()))
         lines = ", ".join(str(each.spot.line) for each in doubts if each.spot)
         return voice.say("lines {lines}: {problem}", lines=lines, problem=voice.say(DOUBTS[doubt.code], **facts))
     if facts.get("more"):
         facts["what"] = voice.say(str(facts["what"]))
-        text = voice.say("{text} is open to everyone: {what}, and {more} more services that should not be.", **facts)
+        text = voice.count(
+            "{text} is open to everyone: {what}, and {n} more service that should not be.",
+            "{text} is open to everyone: {what}, and {n} more services that should not be.",
+            int(facts["more"]),
+            **facts,
+        )
         return voice.say("line {line}: {problem}", line=doubt.spot.line if doubt.spot else 0, problem=text)
     if "what" in facts:
         facts["what"] = voice.say(str(facts["what"]))
@@ -108,6 +120,15 @@ def gathered(doubts: Iterable[Doubtful]) -> list[list[Doubtful]]:
 def level_name(voice: Voice, level: Level) -> str:
     """error, warning, info."""
     return voice.say(LEVEL_NAMES[level])
+
+
+def opens_words(voice: Voice, opens: Sequence[str]) -> str:
+    """`443/tcp+udp 8000-8010/tcp`; `everything`."""
+    found: dict[str, list[str]] = {}
+    for each in opens:
+        numbers, _, transport = each.partition("/")
+        found.setdefault(numbers, []).append(transport)
+    return " ".join(f"{numbers}/{'+'.join(kinds)}" if any(kinds) else voice.say(OPENS[numbers]) for numbers, kinds in found.items())
 
 
 def with_words(voice: Voice, line: Understood) -> str:
