@@ -18,6 +18,7 @@ from portulan.model.doors import MatrixRow, ReachRow, StepRow
 from portulan.model.finding import Finding as AuditFinding
 from portulan.model.finding import Ignore, Unjudged
 from portulan.model.free import FreePort
+from portulan.model.guard_proof import DifferenceRow, TallyRow
 from portulan.model.lease import Lease
 from portulan.model.path import Compared, Flow, Hop, Kind, PathMtu, PingSummary
 from portulan.model.path import Verdict as PathVerdict
@@ -71,6 +72,13 @@ ENVELOPES: dict[str, tuple[type, dict[str, Any]]] = {
     "reach": (ReachRow, {"host": str}),
     "reach-packet": (StepRow, {"host": str, "port": str, "verdict": Outcome, "path": Way, "rule": Place | None, "link": str, "listener": bool | None}),
     "reach-matrix": (MatrixRow, {"host": str}),
+    "guard-prove": (
+        TallyRow,
+        {
+            "host": str, "kernel": str, "took_s": float, "nft": str, "live": bool, "policy": str | None, "policy_hash": str | None, "rules_hash": str, "packets": int,
+            "proved": bool, "differences": tuple[DifferenceRow, ...], "more_differences": int, "limited": int, "untried": int, "not_simulated": int,
+        },
+    ),
     "ping": (PingSummary, {}),
     "trace": (
         Hop,

@@ -33,15 +33,19 @@ def check_startable(phase: Phase, running: Running) -> None:
         raise Refused("guard.strange-table")
 
 
-def check_confirmable(running: Running, notes: Notes, boot: str, netns: int) -> Trial:
+def check_namespace(notes: Notes, boot: str, netns: int) -> None:
+    """Make sure that the notes are about the rules of this network namespace. Raises Refused."""
+    if notes.boot == boot and notes.netns not in (None, netns):
+        raise Refused("guard.other-namespace")
+
+
+def check_confirmable(running: Running, notes: Notes, boot: str) -> Trial:
     """The trial that may be confirmed. Raises Refused: there is none, it is over, it is not the one that was noted."""
     trial = notes.trial
     if trial is None:
         raise Refused("guard.no-trial")
     if trial.boot != boot:
         raise Refused("guard.trial-before-boot")
-    if trial.netns != netns:
-        raise Refused("guard.other-namespace")
     if running.present and not running.trial and running.hash == trial.new:
         raise Refused("guard.confirmed-already")
     if not running.trial or (running.hash, running.over) != (trial.new, trial.old):
@@ -56,7 +60,7 @@ def with_confirmed(notes: Notes, hash_: str, file: str, now: datetime, by: str) 
     if notes.past and notes.past[-1].hash == hash_ == notes.confirmed:
         return notes._replace(trial=None)
     number = notes.past[-1].number + 1 if notes.past else 1
-    return Notes(hash_, None, (*notes.past, Past(number, hash_, file, now, by))[-KEPT:])
+    return notes._replace(confirmed=hash_, trial=None, past=(*notes.past, Past(number, hash_, file, now, by))[-KEPT:])
 
 
 def settled(phase: Phase, running: Running, notes: Notes, now: datetime) -> Notes:

@@ -61,7 +61,6 @@ class Trial(Record):
     seconds: float
     boot: str
     """The boot it belongs to: the kernel forgets."""
-    netns: int
     begun_at: datetime
     file: str
     """The policy's."""
@@ -89,6 +88,9 @@ class Notes(Record):
     trial: Trial | None = None
     past: tuple[Past, ...] = ()
     """Oldest first."""
+    boot: str | None = None
+    netns: int | None = None
+    """The boot and the network namespace in which this was written last: another namespace has other rules."""
 
 
 class Peer(Record):

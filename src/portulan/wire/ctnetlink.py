@@ -74,7 +74,12 @@ def build_query(tuple_: Tuple, number: int | None = None) -> bytes:
 def build_entry(original: Tuple, timeout_s: int) -> bytes:
     """The payload that makes an entry of a connection which runs already: both sides have spoken, no window is known."""
     status = pack(">I", SEEN_REPLY | ASSURED | CONFIRMED)
-    parts = [_tuple(_ORIGINAL, original), _tuple(_REPLY, original.turned), build_attribute(_STATUS, status), build_attribute(_TIMEOUT, pack(">I", timeout_s))]
+    parts = [
+        _tuple(_ORIGINAL, original),
+        _tuple(_REPLY, original.turned),
+        build_attribute(_STATUS, status),
+        build_attribute(_TIMEOUT, pack(">I", timeout_s)),
+    ]
     if original.protocol == TCP:
         flags = bytes((_LIBERAL, _LIBERAL))
         facts = build_attribute(_TCP_STATE, bytes((TCP_ESTABLISHED,))) + b"".join(build_attribute(kind, flags) for kind in _TCP_FLAGS)
@@ -105,7 +110,9 @@ def _tuple(kind: int, tuple_: Tuple) -> bytes:
     addresses = build_attribute(source, tuple_.source) + build_attribute(target, tuple_.target)
     ports = build_attribute(_SOURCE_PORT, pack(">H", tuple_.source_port)) + build_attribute(_TARGET_PORT, pack(">H", tuple_.target_port))
     protocol = build_attribute(_NUMBER, bytes((tuple_.protocol,))) + ports
-    return build_attribute(kind | NESTED, build_attribute(_TUPLE_IP | NESTED, addresses) + build_attribute(_TUPLE_PROTOCOL | NESTED, protocol))
+    return build_attribute(
+        kind | NESTED, build_attribute(_TUPLE_IP | NESTED, addresses) + build_attribute(_TUPLE_PROTOCOL | NESTED, protocol)
+    )
 
 
 def _nested(value: bytes) -> dict[int, bytes]:

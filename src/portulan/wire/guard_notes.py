@@ -34,6 +34,8 @@ def format_notes(notes: Notes) -> bytes:
         "format": FORMAT,
         "confirmed": notes.confirmed,
         "trial": None if trial is None else {**trial._asdict(), "begun_at": trial.begun_at.isoformat()},
+        "boot": notes.boot,
+        "netns": notes.netns,
         "past": [{**past._asdict(), "confirmed_at": past.confirmed_at.isoformat()} for past in notes.past],
     }
     return sealed(json.dumps(facts, indent=1).encode())
@@ -51,6 +53,6 @@ def parse_notes(data: bytes) -> Notes:
             met = None if trial["met"] is None else tuple(map(str, trial["met"]))
             trial = Trial(**{**trial, "begun_at": datetime.fromisoformat(trial["begun_at"]), "met": met})
         past = tuple(Past(**{**each, "confirmed_at": datetime.fromisoformat(each["confirmed_at"])}) for each in facts["past"])
-        return Notes(facts["confirmed"], trial, past)
+        return Notes(facts["confirmed"], trial, past, facts["boot"], facts["netns"])
     except (ValueError, TypeError, KeyError) as error:
         raise ParseError("guard.notes-damaged") from error

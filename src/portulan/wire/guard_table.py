@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import re
 
+from portulan.errors import ParseError
 from portulan.model.guard_life import Running
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Collection
-
-NOTHING = "nothing"
-_NAME = re.compile(r'^\s*comment "portulan (guard|trial) 1 ([0-9a-f]{64})(?: over ([0-9a-f]{16}|nothing))?"$', re.MULTILINE)
+_NAME = re.compile(r'\A\s*table \S+ \S+ \{\s*comment "portulan (guard|trial) 1 ([0-9a-f]{64})(?: over \w+)?"$', re.MULTILINE)
+_OVER = re.compile(r'^\s*goto old_\S+ comment "portulan guard 1 ([0-9a-f]{64})"$', re.MULTILINE)
 _EXPIRES = re.compile(r"\bexpires ((?:\d+[a-z]+)+)")
 _PART = re.compile(r"(\d+)(ms|s|m|h|d)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
-def parse_table(text: str, known: Collection[str]) -> Running:
-    """Our table, listed without elements. The rules to go back to are named by the first digits of their hash; `known` hashes tell the others."""
+def parse_table(text: str) -> Running:
+    """Our table, listed without elements: its own comment names its rules, the jumps to the old ones name those."""
     found = _NAME.search(text)
     if found is None:
         return Running(present=True)
-    kind, hash_, over = found.groups()
+    kind, hash_ = found.groups()
     if kind == "guard":
         return Running(present=True, hash=hash_)
-    if over is None:
-        return Running(present=True)
-    whole = None if over == NOTHING else next((each for each in known if each.startswith(over)), over)
-    return Running(present=True, hash=hash_, over=whole, trial=True)
+    over = _OVER.search(text)
+    return Running(present=True, hash=hash_, over=None if over is None else over[1], trial=True)
 
 
 def parse_left(text: str) -> float | None:
@@ -43,3 +39,26 @@ _FAMILIES = 2
 
 def _seconds(text: str) -> float:
     return sum(int(number) * _SECONDS[unit] for number, unit in _PART.findall(text))
+
+
+def lasting(listing: bytes) -> list[str]:
+    """What lasts of nft's JSON of a table: no handles, no counts, no elements that packets add. Raises ParseError."""
+    try:
+        items = json.loads(listing)["nftables"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ParseError("nft.not-json", reason=str(error)) from error
+    return [json.dumps(_lasting(item), sort_keys=True) for item in items if "metainfo" not in item]
+
+
+def _lasting(value: object, *, elements: bool = False) -> object:
+    if isinstance(value, dict):
+        dynamic = "dynamic" in value.get("flags", ())
+        return {
+            key: _lasting(each, elements=key == "elem" and isinstance(each, list))
+            for key, each in value.items()
+            if key not in ("handle", "packets", "bytes", "expires") and not (dynamic and key == "elem")
+        }
+    if isinstance(value, list):
+        parts = [_lasting(each) for each in value]
+        return sorted(parts, key=lambda part: json.dumps(part, sort_keys=True)) if elements else parts
+    return value

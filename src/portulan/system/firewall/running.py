@@ -8,20 +8,16 @@ from portulan.system.firewall.nft import find_nft
 from portulan.system.linux.spawn import run_program
 from portulan.wire.guard_table import parse_left, parse_table
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Collection
-
 FAMILY, TABLE, TRIAL = "inet", "portulan", "trial"
 WARM = "portulan_warm"
 
 
-def read_running(known: Collection[str]) -> Running:
+def read_running() -> Running:
     """Our table in this thread's namespace. Raises CannotTell, NotPermitted."""
     text = _list("-t", "list", "table", FAMILY, TABLE)
     if text is None:
         return Running()
-    running = parse_table(text, known)
+    running = parse_table(text)
     if not running.trial:
         return running
     elements = _list("list", "set", FAMILY, TABLE, TRIAL)
@@ -37,3 +33,13 @@ def _list(*words: str) -> str | None:
     if b"Operation not permitted" in done.err:
         raise NotPermitted("nft.forbidden", needs="CAP_NET_ADMIN")
     raise CannotTell("nft.failed", reason=done.reason.removeprefix("Error: "))
+
+
+def has_warm() -> bool:
+    """Whether the chains of a warm-up are still there. Raises CannotTell, NotPermitted."""
+    return _list("-t", "list", "table", FAMILY, WARM) is not None
+
+
+def list_table() -> bytes:
+    """Our table as nft's JSON. Raises CannotTell, NotPermitted."""
+    return (_list("-j", "list", "table", FAMILY, TABLE) or "").encode()
