@@ -18,6 +18,7 @@ from portulan.model.doors import MatrixRow, ReachRow, StepRow
 from portulan.model.finding import Finding as AuditFinding
 from portulan.model.finding import Ignore, Unjudged
 from portulan.model.free import FreePort
+from portulan.model.guard_export import Export
 from portulan.model.guard_proof import DifferenceRow, TallyRow
 from portulan.model.lease import Lease
 from portulan.model.path import Compared, Flow, Hop, Kind, PathMtu, PingSummary
@@ -72,6 +73,7 @@ ENVELOPES: dict[str, tuple[type, dict[str, Any]]] = {
     "reach": (ReachRow, {"host": str}),
     "reach-packet": (StepRow, {"host": str, "port": str, "verdict": Outcome, "path": Way, "rule": Place | None, "link": str, "listener": bool | None}),
     "reach-matrix": (MatrixRow, {"host": str}),
+    "guard-export": (Export, {}),
     "guard-prove": (
         TallyRow,
         {
