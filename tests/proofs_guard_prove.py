@@ -5,6 +5,7 @@ import random
 import sys
 from collections import Counter
 from datetime import date
+from importlib import import_module
 from pathlib import Path
 
 from portulan.errors import BadInput
@@ -33,6 +34,11 @@ def there(function, *arguments):
         done = host.run([sys.executable, "-c", INSIDE, str(TESTS), function, *map(json.dumps, arguments)])
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout.splitlines()[-1])
+
+
+def call(module, function, *arguments):
+    """A function of another file, there."""
+    return getattr(import_module(module), function)(*arguments)
 
 
 def drawn(seed):

@@ -18,6 +18,9 @@ from portulan.model.doors import MatrixRow, ReachRow, StepRow
 from portulan.model.finding import Finding as AuditFinding
 from portulan.model.finding import Ignore, Unjudged
 from portulan.model.free import FreePort
+from portulan.model.guard_check import Doubtful, Edited, Kept, Mistake, Understood
+from portulan.model.guard_draft import Drafted
+from portulan.model.guard_export import Export
 from portulan.model.guard_life import Peer, Session
 from portulan.model.guard_plan import PlanRemark, PlanRow
 from portulan.model.guard_proof import DifferenceRow, TallyRow
@@ -74,6 +77,12 @@ ENVELOPES: dict[str, tuple[type, dict[str, Any]]] = {
     "reach": (ReachRow, {"host": str}),
     "reach-packet": (StepRow, {"host": str, "port": str, "verdict": Outcome, "path": Way, "rule": Place | None, "link": str, "listener": bool | None}),
     "reach-matrix": (MatrixRow, {"host": str}),
+    "guard-check": (
+        Understood,
+        {"file": str, "doubts": tuple[Doubtful, ...], "mistakes": tuple[Mistake, ...], "kept": tuple[Kept, ...]},
+    ),
+    "guard-edit": (Edited, {}),
+    "guard-init": (Drafted, {"file": str | None, "text": str}),
     "guard-plan": (
         PlanRow,
         {
@@ -81,6 +90,7 @@ ENVELOPES: dict[str, tuple[type, dict[str, Any]]] = {
             "remarks": tuple[PlanRemark, ...], "peer": Peer | None,
         },
     ),
+    "guard-export": (Export, {}),
     "guard-prove": (
         TallyRow,
         {

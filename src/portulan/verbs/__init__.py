@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from portulan.verbs.diff import compare_host as compare_host
     from portulan.verbs.diff import diff as diff
     from portulan.verbs.free import free as free
+    from portulan.verbs.guard_check import guard_check as guard_check
+    from portulan.verbs.guard_edit import guard_close as guard_close
+    from portulan.verbs.guard_edit import guard_open as guard_open
+    from portulan.verbs.guard_export import guard_export as guard_export
+    from portulan.verbs.guard_init import guard_draft as guard_draft
     from portulan.verbs.guard_plan import guard_plan as guard_plan
     from portulan.verbs.guard_prove import guard_prove as guard_prove
     from portulan.verbs.lease import hold as hold
@@ -52,7 +57,12 @@ _HOMES = {
     "conflicts": "conflicts",
     "diff": "diff",
     "free": "free",
+    "guard_check": "guard_check",
+    "guard_close": "guard_edit",
+    "guard_draft": "guard_init",
+    "guard_open": "guard_edit",
     "guard_plan": "guard_plan",
+    "guard_export": "guard_export",
     "guard_prove": "guard_prove",
     "hold": "lease",
     "lease": "lease",
@@ -78,8 +88,9 @@ _HOMES = {
     "why": "why",
 }
 __all__ = [
-    "audit", "chart", "common", "compare_host", "conflicts", "diff", "free", "guard_plan", "guard_prove", "hold", "lease", "lease_for", "leases", "lookup", "matrix", "note", "passage", "ping", "port_map", "reach", "read_flows", "release", "scanners", "stop", "trace", "traffic", "traffic_of", "update_registry", "wait_open", "who",
-    "why",
+    "audit", "chart", "common", "compare_host", "conflicts", "diff", "free", "guard_check", "guard_close", "guard_draft", "guard_export", "guard_open", "guard_plan",
+    "guard_prove", "hold", "lease", "lease_for", "leases", "lookup", "matrix", "note", "passage", "ping", "port_map", "reach", "read_flows", "release", "scanners",
+    "stop", "trace", "traffic", "traffic_of", "update_registry", "wait_open", "who", "why",
 ]  # fmt: skip
 
 
