@@ -10,7 +10,7 @@ from collections import defaultdict
 from itertools import product
 from pathlib import Path
 
-CALLS = "openat,write,pwrite64,fsync,fdatasync,rename,renameat,renameat2,unlink,unlinkat,mkdir,mkdirat,ftruncate"
+CALLS = "openat,write,pwrite64,fsync,fdatasync,rename,renameat,renameat2,unlink,unlinkat,ftruncate"
 _LINE = re.compile(r"^(?:\d+\s+)?(\w+)\((.*)\)\s+=\s+(-?\d+)(?:<([^>]*)>)?")
 _TEXT = re.compile(r'"((?:\\x[0-9a-f]{2})*)"')
 _FOLDER = re.compile(r"^\w+<([^>]*)>")
@@ -31,23 +31,26 @@ def read_calls(trace, root):
         call, arguments, _, returned = match.groups()
         texts = [ast.literal_eval(f'b"{each}"') for each in _TEXT.findall(arguments)]
         about = _FOLDER.match(arguments)
-        path = _plain(about[1]) if about else ""
-        if call == "openat":
-            if "O_CREAT" in arguments and returned:
-                found.append(("create", _plain(returned), "excl" if "O_EXCL" in arguments or "O_TRUNC" in arguments else ""))
-        elif call in ("write", "pwrite64"):
-            found.append(("write", path, texts[0] if texts else b""))
-        elif call in ("fsync", "fdatasync"):
-            found.append(("sync", path, None))
-        elif call == "ftruncate":
-            found.append(("create", path, "excl"))
-        elif call.startswith("rename"):
-            found.append(("rename", texts[0].decode(), texts[1].decode()))
-        elif call.startswith("unlink"):
-            found.append(("unlink", texts[-1].decode(), None))
-        elif call.startswith("mkdir"):
-            found.append(("mkdir", texts[-1].decode(), None))
+        found += _meaning(call.removesuffix("64"), arguments, texts, _plain(about[1]) if about else "", _plain(returned or ""))
     return [each for each in found if each[1].startswith(str(root))]
+
+
+def _meaning(call, arguments, texts, path, returned):
+    """The operations of one call: none, or one."""
+    match call:
+        case "openat" if "O_CREAT" in arguments and returned:
+            return [("create", returned, "anew" if "O_EXCL" in arguments or "O_TRUNC" in arguments else "")]
+        case "write" | "pwrite":
+            return [("write", path, texts[0] if texts else b"")]
+        case "fsync" | "fdatasync":
+            return [("sync", path, None)]
+        case "ftruncate":
+            return [("create", path, "anew")]
+        case "rename" | "renameat" | "renameat2":
+            return [("rename", texts[0].decode(), texts[1].decode())]
+        case "unlink" | "unlinkat":
+            return [("unlink", texts[-1].decode(), None)]
+    return []
 
 
 def _plain(text):
@@ -78,7 +81,7 @@ class Disk:
             if path in self.names:
                 self.sure_data[self.names[path]] = self.data[self.names[path]]
             else:  # a folder
-                for folder, name, number in [each for each in self.pending if each[0] == path]:
+                for _, name, number in [each for each in self.pending if each[0] == path]:
                     _set(self.sure_names, name, number)
                 self.pending = [each for each in self.pending if each[0] != path]
         elif operation == "rename":

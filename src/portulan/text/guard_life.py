@@ -79,6 +79,7 @@ CONCERNS: dict[str, str] = {
     "guard.boot-loads-nothing": mark("after a boot these rules are not loaded."),
     "guard.not-written": mark("{subject} could not be written ({detail}): after a boot, the earlier rules come back."),
     "guard.boot-failed": mark("loading at boot could not be enabled: {detail}."),
+    "guard.boot-unknown": mark("what a boot loads cannot be told: {detail}."),
     "guard.cut-failed": mark("connections could not be ended: {detail}."),
     "guard.file-differs": mark("the policy's file says something else than the rules in force."),
     "guard.policy-broken": mark("{subject} cannot be read as a policy."),
@@ -92,7 +93,9 @@ CONCERNS: dict[str, str] = {
 CONCERN_WAYS: dict[str, str] = {
     "guard.other-table": mark("what to do about it:  portulan guard apply --takeover"),
     "guard.boot-flushes": mark("load them there too:  portulan guard boot --enable nftables"),
-    "guard.service-off": mark("by a unit of its own:  portulan guard boot --enable systemd   or enable that one:  systemctl enable {subject}"),
+    "guard.service-off": mark(
+        "by a unit of its own:  portulan guard boot --enable systemd   or enable that one:  systemctl enable {subject}"
+    ),
     "guard.saved-trial": mark("take the table out of that file: the confirmed rules have a file of their own."),
     "guard.boot-damaged": mark("write it again:  portulan guard boot --enable"),
     "guard.boot-differs": mark("write it again:  portulan guard boot --enable"),
