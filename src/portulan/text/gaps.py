@@ -46,7 +46,9 @@ def gap_sentence(voice: Voice, gap: Gap) -> str:  # noqa: C901, PLR0911, PLR0912
         case "reach.forbidden":
             return voice.say("Who can reach these ports is not shown: reading the firewall rules needs {needs}.", **facts)
         case "reach.supposed-alone":
-            return voice.say("Only the policy's own rules are told: reading those of other programs, which may refuse more, needs {needs}.", **facts)
+            return voice.say(
+                "Only the policy's own rules are told: reading those of other programs, which may refuse more, needs {needs}.", **facts
+            )
         case "reach.linux-only":
             return voice.say("Who can reach these ports is not shown: the rules are read on Linux only, and not with the source psutil.")
         case "reach.group":

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from portulan.verbs.diff import compare_host as compare_host
     from portulan.verbs.diff import diff as diff
     from portulan.verbs.free import free as free
+    from portulan.verbs.guard_plan import guard_plan as guard_plan
+    from portulan.verbs.guard_prove import guard_prove as guard_prove
     from portulan.verbs.lease import hold as hold
     from portulan.verbs.lease import lease as lease
     from portulan.verbs.lease import lease_for as lease_for
@@ -50,6 +52,8 @@ _HOMES = {
     "conflicts": "conflicts",
     "diff": "diff",
     "free": "free",
+    "guard_plan": "guard_plan",
+    "guard_prove": "guard_prove",
     "hold": "lease",
     "lease": "lease",
     "lease_for": "lease",
@@ -74,7 +78,7 @@ _HOMES = {
     "why": "why",
 }
 __all__ = [
-    "audit", "chart", "common", "compare_host", "conflicts", "diff", "free", "hold", "lease", "lease_for", "leases", "lookup", "matrix", "note", "passage", "ping", "port_map", "reach", "read_flows", "release", "scanners", "stop", "trace", "traffic", "traffic_of", "update_registry", "wait_open", "who",
+    "audit", "chart", "common", "compare_host", "conflicts", "diff", "free", "guard_plan", "guard_prove", "hold", "lease", "lease_for", "leases", "lookup", "matrix", "note", "passage", "ping", "port_map", "reach", "read_flows", "release", "scanners", "stop", "trace", "traffic", "traffic_of", "update_registry", "wait_open", "who",
     "why",
 ]  # fmt: skip
 
