@@ -79,6 +79,7 @@ CONCERNS: dict[str, str] = {
     "guard.boot-loads-nothing": mark("after a boot these rules are not loaded."),
     "guard.not-written": mark("{subject} could not be written ({detail}): after a boot, the earlier rules come back."),
     "guard.boot-failed": mark("loading at boot could not be enabled: {detail}."),
+    "guard.boot-unknown": mark("what a boot loads cannot be told: {detail}."),
     "guard.cut-failed": mark("connections could not be ended: {detail}."),
     "guard.file-differs": mark("the policy's file says something else than the rules in force."),
     "guard.policy-broken": mark("{subject} cannot be read as a policy."),

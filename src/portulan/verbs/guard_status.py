@@ -98,17 +98,9 @@ def guard_boot(*, enabled: bool | None = None, how: str | None = None, root: str
     life = Life(root)
     if enabled is not None:
         with life.locked():
-            _, _, notes = life.look()
+            life.make_up()
             if enabled:
-                _make_up_for(life, notes)
                 enable(life.store, how or read_boot(life.store).chosen)
             else:
                 disable(life.store)
     return read_boot(life.store)
-
-
-def _make_up_for(life: Life, notes: Notes) -> None:
-    """What is loaded at boot is what was confirmed, though somebody was kept from writing it."""
-    lasting = notes.confirmed
-    if lasting is not None and read_boot(life.store).written != lasting and (rules := life.rules(lasting)) is not None:
-        life.store.write_boot(lasting, permanent(rules))

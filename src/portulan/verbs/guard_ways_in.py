@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from portulan.model.network import Network
     from portulan.model.ruleset import Chain, Ruleset
 
+SSH = "ssh"
+"""Its port by the registry: systemd may hold it in the server's place."""
 SSH_SERVERS = ("sshd", "sshd-session", "dropbear", "tinysshd")
 _ADMITTED = (Outcome.ACCEPT, Outcome.MAYBE)
 _FROM_OUTSIDE = ("everyone", "networks", "maybe")
@@ -87,12 +89,12 @@ def ssh_ports() -> set[int]:
         items, survey = look(open_source("auto"), Selection(transports=(Transport.TCP,)))
     except PortulanError:
         return set()
-    here = {space.inode for space in survey.namespaces if space.own} or {None}
+    here: set[int | None] = {space.inode for space in survey.namespaces if space.own} or {None}
     return {
         item.port
         for item in items
         if item.netns in here and item.state is State.LISTENING and not _only_local(item.address)
-        and any(owner.name in SSH_SERVERS for owner in item.owners or ())
+        and (item.service == SSH or any(owner.name in SSH_SERVERS for owner in item.owners or ()))
     }  # fmt: skip
 
 
