@@ -9,6 +9,7 @@ import pytest
 
 from policies import policy_of, reader_of, table
 from portulan.cli.face import Face
+from portulan.errors import NotPermitted
 from portulan.guard.policy.check import Surroundings, find_doubts
 from portulan.guard.policy.read import read_policy
 from portulan.guard.policy.understood import implied, understood
@@ -93,6 +94,10 @@ def told(monkeypatch, command, verb, answer, language="en", width=80, *, colour=
     return face.out.getvalue() + ("--- talk ---\n" + talk if talk else "") + f"= {status}\n"
 
 
+def not_permitted(_):
+    raise NotPermitted("nft.forbidden", needs="CAP_NET_ADMIN")
+
+
 CHECK = ("portulan.verbs.guard_check", "guard_check")
 OPTIONS = {"policy": None, "file_only": False, "show_implied": False, "json": False}
 
@@ -129,6 +134,7 @@ def test_mistakes(snapshot, monkeypatch, language):
 
 @LANGUAGE
 def test_doors_opened_and_closed(snapshot, monkeypatch, language):
+    monkeypatch.setattr(import_module("portulan.verbs.guard_plan"), "guard_plan", not_permitted)
     shut = find_doubts(policy_of('[doors]\nhttp = "everyone"\n'), TODAY, AROUND)[:1]
     options = {"door": "22", "to": [], "policy": None, "json": False, "dry_run": False}
     more = {"limit": None, "log": False, "note": None, "until": None, "helper": None}
