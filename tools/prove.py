@@ -214,7 +214,7 @@ PROOFS = (
         "no packet that the interface counted is missing.",
     ),
     Proof(
-        "scanners", 64, "proofs_scanners:single",
+        "scanners", 66, "proofs_scanners:single",
         "Each scan made for real, captured at its target, is reported by `portulan scanners`, and nobody else is: nmap (-sS -sT -sU -sF -sN -sX -sA -sW -sM -sY, -T2 to -T5, decoys, fragments, "
         "a source port of 53, networks), masscan, zmap and our own (SYN, connect, UDP, a network), with a host that refuses and with one whose firewall drops; after six first contacts at most, judged by "
         "answers alone and by what the host has open.",
