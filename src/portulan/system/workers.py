@@ -136,6 +136,14 @@ def processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def give_back() -> None:
+    """Memory that is free already, and that the C library keeps for later, goes back to the system (malloc_trim(3); other libraries than glibc have no such call)."""
+    import ctypes
+
+    with suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 def unwanted() -> bool:
     """In a worker: whether nobody waits for what it does any more."""
     if _stop is not None:

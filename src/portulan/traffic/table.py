@@ -25,8 +25,8 @@ CAP = 400_000
 PAST_THE_CAP = "past-the-cap"
 _SLICE = 1 << 17
 """Packets that are worked on at a time: their columns fit into the processor's caches."""
-_FEW = 1 << 19
-"""Rows that the table and those that wait to be folded in may come to; then as many may wait as half of the table, so that each row moves but some times."""
+_FEW = 3 << 17
+"""Rows that the table and those that wait to be folded in may come to; then as many may wait as a quarter of the table, so that each row moves but some times."""
 _MANY = 1 << 20
 """The same for rows of other tables: they come seldom, and many at a time."""
 _NO_TIME = MOST_ASKED + 1
@@ -164,7 +164,7 @@ class FlowTable:
 
     def _fold_beyond(self, few: int) -> None:
         held = sum(len(rows.place) for rows in self._rows)
-        if self._waits > max(few - held, held // 2):
+        if self._waits > max(few - held, held // 4):
             self._fold()
 
     def _fold(self) -> None:
@@ -180,7 +180,7 @@ class FlowTable:
         self._waits = 0
         while sum(len(spread.stretch) for spread in self._spread) > MOST_ROWS:
             self._widen(next_width(self.width_ns))
-        if sum(len(rows.place) for rows in self._rows) > self.cap * 3 // 2:
+        if sum(len(rows.place) for rows in self._rows) > self.cap * 5 // 4:
             self._prune()
 
     def _prune(self) -> list[Pairs]:
