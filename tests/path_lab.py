@@ -54,9 +54,9 @@ def serve(host, tcp=(), mute=(), echo=()):
 
 
 class Chain:
-    """client - r1 - … - rN - server; the server is N + 1 hops away. `delay_ms`: what the first link takes there and back."""
+    """client - r1 - … - rN - server; the server is N + 1 hops away. `delay_ms`: what one link takes there and back, as a rule the first."""
 
-    def __init__(self, sandbox, routers, *, delay_ms=0.0, peers=None, limits=QUIET_LIMITS, mtus=None, server=True):
+    def __init__(self, sandbox, routers, *, delay_ms=0.0, delay_at=0, peers=None, limits=QUIET_LIMITS, mtus=None, server=True):
         self.sandbox = sandbox
         self.client = sandbox.host("client")
         self.routers = [sandbox.router(f"r{at}", root=peers) for at in range(1, routers + 1)]
@@ -65,7 +65,7 @@ class Chain:
         self.links = []
         for at, (near, far) in enumerate(zip(self.hosts, self.hosts[1:], strict=False)):
             more = {} if mtus is None or at not in mtus else {"mtu": mtus[at]}
-            if delay_ms and at == 0:
+            if delay_ms and at == delay_at:
                 self.links.append(sandbox.delayed_link(near, far, delay_ms=delay_ms / 2, **more))
             else:
                 self.links.append(sandbox.link(near, far, **more))

@@ -47,6 +47,7 @@ ONE = {
     **{f"nmap {kind} {ports}": [*NMAP, "-T4", kind, "-p", ports] for kind in ("-sS", "-sT", "-sF", "-sN", "-sX", "-sA", "-sW", "-sM") for ports in ("1-100",)},
     "nmap -sU": [*NMAP, "-T5", "-sU", "-p", "1-24"],
     "nmap -sY": [*NMAP, "-T5", "-sY", "-p", "1-60"],
+    "nmap -sZ": [*NMAP, "-T5", "-sZ", "-p", "1-60"],
     "nmap -sS of high ports": [*NMAP, "-T4", "-sS", "-p", "8000-8100"],
     "nmap -sS, the usual ports": [*NMAP, "-T4", "-sS", "-F"],
     "nmap -sT, the usual ports": [*NMAP, "-T4", "-sT", "-F"],

@@ -167,7 +167,7 @@ PROOFS = (
     ),
     Proof(
         "path-times", 100, "proofs_path_times:times",
-        "Round trips of ping and trace against the kernel's stamps of the packets themselves (AF_PACKET), at 0, 10 and 40 ms of delay: within 50 us and 2 % for UDP and open TCP ports, but for probes between whose time stamp and departure the process was interrupted (counted, and said by the probe itself); the others not "
+        "Round trips of ping and trace against the kernel's stamps of the packets themselves (AF_PACKET; a probe leaves at some time between its stamps at the two ends of its first link, as a rule some microseconds apart), at 0, 10 and 40 ms of delay: within 50 us and 2 % for UDP and open TCP ports, but for probes between whose time stamp and departure the process was interrupted (counted, and said by the probe itself); the others not "
         "farther off than they say. The neighbour's link-layer address is known beforehand.",
     ),
     Proof(
@@ -214,7 +214,7 @@ PROOFS = (
         "no packet that the interface counted is missing.",
     ),
     Proof(
-        "scanners", 64, "proofs_scanners:single",
+        "scanners", 66, "proofs_scanners:single",
         "Each scan made for real, captured at its target, is reported by `portulan scanners`, and nobody else is: nmap (-sS -sT -sU -sF -sN -sX -sA -sW -sM -sY, -T2 to -T5, decoys, fragments, "
         "a source port of 53, networks), masscan, zmap and our own (SYN, connect, UDP, a network), with a host that refuses and with one whose firewall drops; after six first contacts at most, judged by "
         "answers alone and by what the host has open.",

@@ -573,6 +573,27 @@ def test_without_events_a_look_tells_of_what_lasts(pair, monkeypatch):
     assert held == {7002: [(server.pid, "test-server")], 7003: [(late.pid, "late-server")]}
 
 
+def test_what_happened_unheard_is_counted_and_looked_for(pair, monkeypatch):
+    """The ring has room for some dozens of events, and a hundred servers begin while nobody reads it."""
+    from portulan.system.linux import socket_events
+
+    monkeypatch.setattr(socket_events, "_RING", 1 << 13)
+    _, second = pair
+
+    def listen():
+        with TrafficWatch(["eth0"]) as watch:
+            servers = [socket.create_server(("", port)) for port in range(7100, 7200)]
+            watch.step(0.3)
+            assert watch._onlooker.events.lost > 0
+            assert watch._onlooker.lost == watch._onlooker.events.lost
+            assert all(watch._onlooker.here.is_open(6, port) for port in range(7100, 7200))
+            for server in servers:
+                server.close()
+            return watch.missing
+
+    assert second.call(listen) == ["overrun"]
+
+
 def test_rights_are_given_up_and_all_goes_on(pair):
     first, second = pair
     server = script(second, SERVER)

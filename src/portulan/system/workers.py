@@ -66,10 +66,10 @@ class LocalWorkers:
         self._executor.shutdown(wait=False, cancel_futures=True)
         self._executor = self._open()
 
-    def close(self) -> None:
-        """End all of it, what is under way too."""
+    def close(self, *, wait: bool = True) -> None:
+        """End all of it, what is under way too. `wait`: until the processes have ended; this one does not end before them in any case."""
         self._stop.set()
-        self._executor.shutdown(wait=True, cancel_futures=True)
+        self._executor.shutdown(wait=wait, cancel_futures=True)
 
 
 class ClusterWorkers:
@@ -108,7 +108,7 @@ class ClusterWorkers:
     def renew(self) -> None:
         """Nothing breaks here."""
 
-    def close(self) -> None:
+    def close(self, *, wait: bool = True) -> None:  # noqa: ARG002 - they are not ours to wait for
         """End all of it: tasks that nobody wants any more see it (`unwanted`)."""
         with suppress(Exception):  # the scheduler may be gone
             self._executor.shutdown(wait=False)
@@ -134,6 +134,14 @@ def _begin(stop: Any, parent: int) -> None:
 def processors() -> int:
     """How many this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def give_back() -> None:
+    """Memory that is free already, and that the C library keeps for later, goes back to the system (malloc_trim(3); other libraries than glibc have no such call)."""
+    import ctypes
+
+    with suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def unwanted() -> bool:

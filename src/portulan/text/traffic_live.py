@@ -25,6 +25,7 @@ UNTOLD: dict[str, str] = {
 """Why no process is named for a flow, by its code."""
 MISSING: dict[str, str] = {
     "short-lived": mark("which processes had connections that were over in a moment: following them needs CAP_BPF and CAP_PERFMON"),
+    "overrun": mark("which processes had some connections that were over in a moment: more happened at once than could be heard"),
     "thinned": mark("all packets: more came than could be read, so only some were looked at from then on, by chance"),
     "interface-off": mark("what would pass, were every interface that was asked for switched on"),
     "sock_diag.missing": mark("which processes the flows belong to: this kernel cannot list its sockets"),

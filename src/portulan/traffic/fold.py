@@ -4,7 +4,7 @@ Every operation is associative and does not mind the order of its rows, so that 
 and workers may be put together in any way.
 
 Rows with the same key are found by sorting a hash with the row's number below it, in one number of 8 bytes; neighbours with equal hashes must
-have equal keys, else that fold compares the keys themselves (`lexsort`): the answer never hangs on the hash.
+have equal keys, else those rows are sorted by the keys themselves: the answer never hangs on the hash.
 """
 
 from __future__ import annotations
@@ -43,6 +43,8 @@ _MIX = tuple(
 )
 HASH_BITS = _U(0xFFFFFFFFFFFFFFFF)
 """Tests weaken the hash with this."""
+_BELOW = _U(26)
+"""Bits of a hash by which `grouped` does not sort where there are fewer rows than 2 ** 26."""
 LATEST = np.iinfo(np.int64).max
 REFUSED_AT = 16
 """In `Rows.marks`: flags, above them what they open, above those what ICMP said (`Way.flags`, `Way.opened`, `Flows.refused`)."""
@@ -102,10 +104,41 @@ def grouped(keys: Sequence[U8]) -> tuple[I8, I8]:
     hashed >>= bits
     same = hashed[1:] == hashed[:-1]
     differ = _differ(keys, order)
-    if (same & differ).any():
-        order = np.lexsort(keys)
+    clash = same & differ
+    if clash.any():
+        _part(keys, order, same, clash)
         differ = _differ(keys, order)
     return order, np.append(0, np.flatnonzero(differ) + 1)
+
+
+def _part(keys: Sequence[U8], order: I8, same: NDArray[np.bool_], clash: NDArray[np.bool_]) -> None:
+    """Sort by the keys themselves where keys of one hash differ: those runs alone, in place."""
+    run = np.append(0, np.cumsum(~same))
+    mixed_up = np.zeros(int(run[-1]) + 1, bool)
+    mixed_up[run[1:][clash]] = True
+    at = np.flatnonzero(mixed_up[run])
+    rows = order[at]
+    order[at] = rows[np.lexsort((*(word.take(rows) for word in keys), run[at]))]
+
+
+def found(keys: Sequence[U8], wanted: Sequence[U8]) -> I8:
+    """Of each wanted key which of the others it is, -1: none of them; these must all be different. Neither may be empty.
+
+    Keys come out of a fold in the order of their hashes: then they need not be sorted again.
+    """
+    hashed, wanted_hash = mixed(keys) >> _BELOW, mixed(wanted) >> _BELOW
+    if bool((hashed[1:] >= hashed[:-1]).all()):
+        at = np.minimum(np.searchsorted(hashed, wanted_hash), len(hashed) - 1)
+        equal = np.ones(len(at), bool)
+        for word, mine in zip(keys, wanted, strict=True):
+            equal &= word.take(at) == mine
+        if not (~equal & (hashed.take(at) == wanted_hash)).any():  # else it may be the next one of that hash
+            return np.where(equal, at, -1)
+    order, begin = grouped([np.concatenate(pair) for pair in zip(keys, wanted, strict=True)])
+    head = np.repeat(order[begin], np.diff(begin, append=len(order)))  # the known one stands before
+    answer = np.empty(len(order), np.int64)
+    answer[order] = np.where(head < len(hashed), head, -1)
+    return answer[len(hashed) :]
 
 
 def _differ(keys: Sequence[U8], order: I8) -> NDArray[np.bool_]:
@@ -121,10 +154,10 @@ def fold_packets(keys: Keys, bytes_: I8, payload: I8, time_ns: I8, place: I8, ma
     """Packets in the order of their places -> (rows, the earliest packet with payload of each row, -1: none). `protocol` is left 0."""
     order, begin = grouped(keys)
     size = np.diff(begin, append=len(order))
-    head = order[begin]
+    head, last_row = order[begin], begin + size - 1
     time_in_order = bool((time_ns[1:] >= time_ns[:-1]).all())
     if time_in_order:
-        first, last = head, order[begin + size - 1]
+        first, last = head, order[last_row]
         first_ns, last_ns = time_ns[first], time_ns[last]
     else:
         sorted_ns = time_ns.take(order)
@@ -139,12 +172,12 @@ def fold_packets(keys: Keys, bytes_: I8, payload: I8, time_ns: I8, place: I8, ma
         told = _first_where(says & (when == np.repeat(np.minimum.reduceat(when, begin), size)), begin)
     speaker = np.where(told < LATEST, order[np.minimum(told, len(order) - 1)], -1)
     spoke = speaker >= 0
-    total = np.add.reduceat(bytes_.take(order), begin)
+    total = sums(bytes_.take(order), last_row)
     rows = Rows(
         keys=tuple(word.take(head) for word in keys),
         packets=size,
         bytes=total,
-        payload=np.add.reduceat(sorted_payload, begin),
+        payload=sums(sorted_payload, last_row),
         first_ns=first_ns,
         last_ns=last_ns,
         place=place[first],
@@ -156,6 +189,13 @@ def fold_packets(keys: Keys, bytes_: I8, payload: I8, time_ns: I8, place: I8, ma
         head_bytes=total,
     )
     return rows, speaker
+
+
+def sums(values: I8, last: I8) -> I8:
+    """Of groups that follow one another, by where each ends: exact, since numbers that run over come back. Twice as fast as `reduceat`."""
+    total = values.cumsum().take(last)
+    total[1:] -= total[:-1].copy()
+    return total
 
 
 def _first_where(wanted: NDArray[np.bool_], begin: I8) -> I8:
@@ -194,15 +234,16 @@ def fold_rows(parts: list[Rows], stretch_ns: int) -> tuple[Rows, Later | None]:
     if len(at):
         later = tuple(word.take(order[at]) for word in words), stretch[at], packets[at], bytes_[at]
         packets[at] = bytes_[at] = 0
-    head_packets, head_bytes = np.add.reduceat(packets, begin), np.add.reduceat(bytes_, begin)
+    last_row = begin + size - 1
+    head_packets, head_bytes = sums(packets, last_row), sums(bytes_, last_row)
     keys = tuple(word.take(head) for word in words)
     del words, packets, bytes_, stretch, first_of_each
     said, said_place, protocol = _least((column("said_ns"), column("said_place"), column("protocol")), begin, size)
     folded = Rows(
         keys=keys,
-        packets=np.add.reduceat(column("packets"), begin),
-        bytes=np.add.reduceat(column("bytes"), begin),
-        payload=np.add.reduceat(column("payload"), begin),
+        packets=sums(column("packets"), last_row),
+        bytes=sums(column("bytes"), last_row),
+        payload=sums(column("payload"), last_row),
         first_ns=first,
         last_ns=np.maximum.reduceat(column("last_ns"), begin),
         place=place,

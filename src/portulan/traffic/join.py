@@ -83,25 +83,37 @@ def flows_of(tables: Sequence[Rows], pairs: Sequence[Pairs]) -> tuple[Flows, I8]
 
     Equal times and places are of different captures, or of none: addresses and ports decide.
     """
-    parts = [_flows(rows, pair) for rows, pair in zip(tables, pairs, strict=True)]
-    flows = parts[0] if len(parts) == 1 else _below(parts)
-    order = np.lexsort((flows.place, flows.forward.first_ns))
-    order = _settled(flows, order)
-    return picked(flows, order), order
+    when, place = (
+        np.concatenate([getattr(rows, name)[pair.forward] for rows, pair in zip(tables, pairs, strict=True)])
+        for name in ("first_ns", "place")
+    )
+    order = np.lexsort((place, when))
+    parts: list[tuple[I8, Flows]] = []
+    begin = 0
+    for rows, pair in zip(tables, pairs, strict=True):
+        mine = np.flatnonzero((order >= begin) & (order < begin + len(pair.forward)))
+        own = order[mine] - begin
+        parts.append((mine, _flows(rows, Pairs(pair.forward[own], pair.reverse[own]))))
+        begin += len(pair.forward)
+    flows = _merged(parts, len(order))
+    settled = _settled(flows)
+    if settled is None:
+        return flows, order
+    return picked(flows, settled), order[settled]
 
 
-def _settled(flows: Flows, order: I8) -> I8:
-    """The order with runs of one time and place sorted by addresses, ports and transport."""
-    when, where = flows.forward.first_ns[order], flows.place[order]
+def _settled(flows: Flows) -> I8 | None:
+    """The order in which runs of one time and place are sorted by addresses, ports and transport; None: as it is."""
+    when, where = flows.forward.first_ns, flows.place
     same = (when[1:] == when[:-1]) & (where[1:] == where[:-1])
     if not same.any():
-        return order
-    order = order.copy()
+        return None
+    order = np.arange(len(when))
     at = np.flatnonzero(same)
     begins = at[np.append(True, np.diff(at) > 1)].tolist()
     ends = at[np.append(np.diff(at) > 1, True)].tolist()
     for begin, last in zip(begins, ends, strict=True):
-        run = order[begin : last + 2].tolist()
+        run = list(range(begin, last + 2))
         run.sort(
             key=lambda flow: (
                 flows.source[flow].tobytes(), flows.destination[flow].tobytes(), int(flows.source_port[flow]), int(flows.destination_port[flow]),
@@ -123,17 +135,22 @@ def _flows(rows: Rows, pairs: Pairs) -> Flows:
     )  # fmt: skip
 
 
-def _below(parts: Sequence[Flows]) -> Flows:
-    """One table below the other."""
+def _merged(parts: Sequence[tuple[I8, Flows]], count: int) -> Flows:
+    """One table of so many flows, of parts with the places that theirs have in it."""
+    filled = [part for part in parts if len(part[0])] or parts[:1]
+    if len(filled) == 1:
+        return filled[0][1]
 
-    def both(ways: Sequence[Way]) -> Way:
-        columns: list[Any] = [np.concatenate(columns) for columns in zip(*ways, strict=True)]
-        return Way(*columns)
+    def column(name: str, way: str | None) -> Any:
+        columns = [(where, getattr(flows if way is None else getattr(flows, way), name)) for where, flows in filled]
+        whole = np.empty(count, columns[0][1].dtype)
+        for where, values in columns:
+            whole[where] = values
+        return whole
 
-    columns: dict[str, Any] = {
-        name: np.concatenate([getattr(part, name) for part in parts]) for name in Flows._fields if name not in {"forward", "reverse"}
-    }
-    return Flows(forward=both([part.forward for part in parts]), reverse=both([part.reverse for part in parts]), **columns)
+    ways = (Way(*(column(name, way) for name in Way._fields)) for way in ("forward", "reverse"))
+    columns = {name: column(name, None) for name in Flows._fields if name not in {"forward", "reverse"}}
+    return Flows(forward=next(ways), reverse=next(ways), **columns)
 
 
 def picked(flows: Flows, index: I8 | NDArray[np.bool_]) -> Flows:

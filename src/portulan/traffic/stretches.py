@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from portulan.model.record import Record
-from portulan.traffic.fold import Rows, grouped
+from portulan.traffic.fold import Rows, grouped, sums
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,13 +68,8 @@ def add_up(parts: Sequence[Spread | Later]) -> Spread:
     if len(stretch) < 2:
         return Spread(keys, stretch, packets, bytes_)
     order, begin = grouped((*keys, stretch.view(np.uint64)))
-    head = order[begin]
-    return Spread(
-        tuple(word[head] for word in keys),
-        stretch[head],
-        np.add.reduceat(packets.take(order), begin),
-        np.add.reduceat(bytes_.take(order), begin),
-    )
+    head, last = order[begin], np.append(begin[1:], len(order)) - 1
+    return Spread(tuple(word[head] for word in keys), stretch[head], sums(packets.take(order), last), sums(bytes_.take(order), last))
 
 
 def widen(rows: Rows, spread: Spread, old_ns: int, new_ns: int) -> tuple[Rows, Spread]:

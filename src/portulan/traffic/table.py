@@ -8,7 +8,7 @@ import numpy as np
 
 from portulan.model.record import Record
 from portulan.traffic.decode import Ported, Quoted, decode
-from portulan.traffic.fold import LATEST, REFUSED_AT, Rows, chosen, fold_packets, fold_rows, grouped, no_rows, with_stretch, without_stretch
+from portulan.traffic.fold import LATEST, REFUSED_AT, Rows, chosen, fold_packets, fold_rows, found, no_rows, with_stretch, without_stretch
 from portulan.traffic.hearsay import First, Hearsay
 from portulan.traffic.join import Pairs, flows_of, paired
 from portulan.traffic.keys import WIDTHS, transports_of
@@ -25,10 +25,10 @@ CAP = 400_000
 PAST_THE_CAP = "past-the-cap"
 _SLICE = 1 << 17
 """Packets that are worked on at a time: their columns fit into the processor's caches."""
-_FEW = 1 << 17
-"""Rows that may wait to be folded in, and as many as a third of the table, so that each row moves but some times."""
-_MANY = 1 << 19
-"""Rows of other tables that may wait: they come seldom, and many at a time."""
+_FEW = 3 << 17
+"""Rows that the table and those that wait to be folded in may come to; then as many may wait as a quarter of the table, so that each row moves but some times."""
+_MANY = 1 << 20
+"""The same for rows of other tables: they come seldom, and many at a time."""
 _NO_TIME = MOST_ASKED + 1
 
 
@@ -64,6 +64,7 @@ class FlowTable:
         self._rows = [no_rows(words) for words in WIDTHS]
         self._waiting: list[list[Rows]] = [[] for _ in WIDTHS]
         self._waits = 0
+        self._settled = True
         self._spread = [no_spread(words) for words in WIDTHS]
         self._hearsay = Hearsay()
 
@@ -159,9 +160,11 @@ class FlowTable:
     def _wait(self, family: int, rows: Rows) -> None:
         self._waiting[family].append(rows)
         self._waits += len(rows.place)
+        self._settled = False
 
     def _fold_beyond(self, few: int) -> None:
-        if self._waits > max(few, sum(len(rows.place) for rows in self._rows) // 2):
+        held = sum(len(rows.place) for rows in self._rows)
+        if self._waits > max(few - held, held // 4):
             self._fold()
 
     def _fold(self) -> None:
@@ -177,11 +180,12 @@ class FlowTable:
         self._waits = 0
         while sum(len(spread.stretch) for spread in self._spread) > MOST_ROWS:
             self._widen(next_width(self.width_ns))
-        if sum(len(rows.place) for rows in self._rows) > self.cap * 3 // 2:
+        if sum(len(rows.place) for rows in self._rows) > self.cap * 5 // 4:
             self._prune()
 
     def _prune(self) -> list[Pairs]:
         """Keep the earliest flows, as many as the cap allows. What is left, as flows."""
+        self._settled = True
         pairs = [paired(rows) for rows in self._rows]
         if sum(len(pair.forward) for pair in pairs) <= self.cap:
             return pairs
@@ -205,7 +209,7 @@ class FlowTable:
     def rows(self) -> tuple[Rows, ...]:
         """Directions of flows, of IPv4 and of IPv6, as few as may be."""
         self._fold()
-        if sum(len(rows.place) for rows in self._rows) > self.cap:
+        if not self._settled and sum(len(rows.place) for rows in self._rows) > self.cap:
             self._prune()
         return tuple(self._rows)
 
@@ -281,10 +285,7 @@ def _spread_of(rows: Rows, spread: Spread) -> tuple[Spread, I8]:
     """What belongs to these rows, and to which."""
     if not len(spread.stretch) or not len(rows.place):
         return no_spread(len(rows.keys)), np.zeros(0, np.int64)
-    order, begin = grouped([np.concatenate(pair) for pair in zip(rows.keys, spread.keys, strict=True)])
-    head = np.repeat(order[begin], np.diff(begin, append=len(order)))  # the row stands before
-    known = (order >= len(rows.place)) & (head < len(rows.place))
-    index = order[known] - len(rows.place)
-    return Spread(tuple(word[index] for word in spread.keys), spread.stretch[index], spread.packets[index], spread.bytes[index]), head[
-        known
-    ]
+    row = found(rows.keys, spread.keys)
+    known = np.flatnonzero(row >= 0)
+    index = slice(None) if len(known) == len(row) else known
+    return Spread(tuple(word[index] for word in spread.keys), spread.stretch[index], spread.packets[index], spread.bytes[index]), row[index]

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 SYN_SEEN, SYN_ACK_SEEN = 1, 2
 _FIRST_USER_PORT = 1024
 """RFC 6335 6: system ports are below."""
+_COUNTED = 1 << 21
+"""Numbers below are told apart by a table, not by sorting them."""
 
 
 class Doors(Record):
@@ -78,8 +80,7 @@ def protocols_of(flows: Flows) -> NDArray[np.uint8]:
 
 def doors(flows: Flows) -> Doors:
     """Sums by door."""
-    door = doors_of(flows)
-    found, index = np.unique(door, return_inverse=True)
+    found, index = _numbered(doors_of(flows))
     turned = answers_at_source(flows)
     forward, reverse = flows.forward.bytes, flows.reverse.bytes
     from_opener, to_opener = np.where(turned, reverse, forward), np.where(turned, forward, reverse)
@@ -106,8 +107,8 @@ def protocols_by_door(table: Doors) -> dict[int, dict[str, int]]:
     return found
 
 
-def hosts(flows: Flows) -> Hosts:
-    """Sums by address, either end. A host that speaks to itself counts once."""
+def hosts(flows: Flows, most: int) -> Hosts:
+    """Sums by address, either end, of those with the most bytes. A host that speaks to itself counts once."""
     door = doors_of(flows)
     other = flows.source != flows.destination
     both = flows.forward.bytes + flows.reverse.bytes
@@ -126,9 +127,12 @@ def hosts(flows: Flows) -> Hosts:
     number = np.empty(len(order), np.int64)
     number[order] = np.repeat(np.arange(len(begin)), np.diff(begin, append=len(order)))
     seen = distinct(number << 24 | np.concatenate((door, door[other]))) >> 24
-    where = np.lexsort((*reversed([word[order[begin]].byteswap() for word in keys]), -all_bytes))
+    where = _among(all_bytes, most)
+    row = order[begin[where]]
+    ranked = np.lexsort((*reversed([word[row].byteswap() for word in keys]), -all_bytes[where]))[:most]
+    where, row = where[ranked], row[ranked]
     return Hosts(
-        address[order[begin]][where], packets[where], all_bytes[where], sent[where], np.diff(begin, append=len(order))[where],
+        address[row], packets[where], all_bytes[where], sent[where], np.diff(begin, append=len(order))[where],
         np.bincount(seen, minlength=len(begin))[where],
     )  # fmt: skip
 
@@ -146,23 +150,27 @@ def by_time(times: Times, table: Doors, most: int) -> tuple[I8, I8, I8, I8]:
     door = np.where(door < most, door, -1 - table.transport[door])
     stretch = times.begin_ns // times.width_ns
     timed = stretch > 0
-    if timed.any():
-        stretch = np.where(timed, stretch - int(stretch[timed].min()) + 1, 0)
+    first = int(stretch[timed].min()) if timed.any() else 1
     kinds = most + 257  # those doors, and transports
-    order = np.argsort(stretch * kinds + np.where(door < 0, most - door, door))
-    begin, door = times.begin_ns[order], door[order]
-    at = np.append(0, np.flatnonzero((begin[1:] != begin[:-1]) | (door[1:] != door[:-1])) + 1)
-    return begin[at], door[at], np.add.reduceat(times.packets[order], at), np.add.reduceat(times.bytes[order], at)
+    found, index = _numbered(np.where(timed, stretch - first + 1, 0) * kinds + np.where(door < 0, most - door, door))
+    stretch, door = np.divmod(found, kinds)
+    begin = np.where(stretch > 0, (stretch - 1 + first) * times.width_ns, 0)
+    return begin, np.where(door > most, most - door, door), _sums(index, times.packets, len(found)), _sums(index, times.bytes, len(found))
 
 
 def largest(flows: Flows, most: int) -> I8:
     """The flows with the most bytes; of equal ones the earliest first."""
     total = flows.forward.bytes + flows.reverse.bytes
-    if len(total) > 4 * most:
-        enough = np.partition(total, len(total) - most)[len(total) - most] if most else 0
-        among = np.flatnonzero(total >= enough)
-        return among[np.argsort(-total[among], kind="stable")[:most]]
-    return np.argsort(-total, kind="stable")[:most]
+    among = _among(total, most)
+    return among[np.argsort(-total[among], kind="stable")[:most]]
+
+
+def _among(total: I8, most: int) -> I8:
+    """Where the `most` largest ones are, and all that equal the least of them."""
+    if len(total) <= 4 * most:
+        return np.arange(len(total))
+    enough = np.partition(total, len(total) - most)[len(total) - most] if most else np.iinfo(np.int64).max
+    return np.flatnonzero(total >= enough)
 
 
 def with_ports(flows: Flows, wanted: Collection[tuple[int | None, int, int]]) -> I8:
@@ -174,6 +182,20 @@ def with_ports(flows: Flows, wanted: Collection[tuple[int | None, int, int]]) ->
         )
         keep |= alike if transport is None else alike & (flows.transport == transport)
     return np.flatnonzero(keep)
+
+
+def _numbered(values: I8) -> tuple[I8, I8]:
+    """The different numbers from 0 up, ascending, and of each value which of them it is."""
+    top = int(values.max(initial=0)) + 1
+    if top > _COUNTED:
+        found, index = np.unique(values, return_inverse=True)
+        return found, index
+    there = np.zeros(top, bool)
+    there[values] = True
+    found = np.flatnonzero(there)
+    number = np.empty(top, np.int64)
+    number[found] = np.arange(len(found))
+    return found, number.take(values)
 
 
 def _sums(index: I8, values: I8, count: int) -> I8:

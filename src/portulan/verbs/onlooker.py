@@ -49,6 +49,8 @@ class Onlooker:
         self.events: SocketEvents | None = None
         self.without: str | None = None
         """Why what happens is not told as it happens: the code of an error."""
+        self.lost = 0
+        """How much has happened that was not heard of."""
         self.here, self.elsewhere = Holders(), Holders()
         self.own: int | None = None
         self.local: set[bytes] = set()
@@ -104,6 +106,9 @@ class Onlooker:
         for one in self.events.read():
             table = self.here if one.netns == self.own else self.elsewhere
             table.happened(one, Holder(one.pid, self._name(one.pid, one.name)), one.since_boot_ns + behind_ns)
+        if self.events.lost > self.lost and monotonic() >= self._next_look_s:
+            self.lost = self.events.lost
+            self.look()
 
     def _name(self, pid: int, thread: str) -> str:
         """The process's own name, if it is still there; else that of the thread that was seen."""
@@ -136,7 +141,7 @@ class Onlooker:
             if found:
                 holders += found
             elif local:
-                closed = self.events is not None and end[0] == target and not self.here.is_open(transport, end[1])
+                closed = self.events is not None and not self.events.lost and end[0] == target and not self.here.is_open(transport, end[1])
                 why = self._reasons.get((transport, end[1]), NOBODY if closed else NOT_SEEN)
         return Told(tuple(dict.fromkeys(holders)), None if holders else why)
 

@@ -205,10 +205,9 @@ def _said(flows: Flows, flow: int, words: Words | None) -> tuple[int, bytes] | N
 
 
 def _hosts(flows: Flows, top: int) -> tuple[HostTraffic, ...]:
-    table = hosts(flows)
-    columns = (table.packets, table.bytes, table.sent_bytes, table.flows, table.ports)
-    rows = zip(*(column[:top].tolist() for column in columns), strict=True)
-    return tuple(HostTraffic(_address(address.tobytes()), *row) for address, row in zip(table.address[:top], rows, strict=True))
+    table = hosts(flows, top)
+    rows = zip(*(column.tolist() for column in (table.packets, table.bytes, table.sent_bytes, table.flows, table.ports)), strict=True)
+    return tuple(HostTraffic(_address(address.tobytes()), *row) for address, row in zip(table.address, rows, strict=True))
 
 
 def _row(flows: Flows, flow: int, table: Doors, services: Services, words: Words | None) -> FlowRow:

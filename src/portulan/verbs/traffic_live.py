@@ -124,6 +124,8 @@ class TrafficWatch:
             self._take(batch)
         if self._onlooker is not None:
             self._onlooker.catch_up(busy=self.listening.packets > before)
+            if self._onlooker.lost and "overrun" not in self.missing:
+                self.missing.append("overrun")
         if self.thins:
             self._thin()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from portulan.model.record import Record
-from portulan.system.workers import unwanted
+from portulan.system.workers import give_back, unwanted
 from portulan.traffic.reading import PieceEnd, open_capture
 from portulan.traffic.table import FlowTable
 
@@ -43,5 +43,8 @@ def read_piece(piece: Piece) -> Done:
     with open_capture(piece.path) as capture:
         for batch in capture.batches(piece.first, piece.until, resync=piece.asked.resync, stopped=unwanted):
             table.add(batch)
+            del batch
         table.rows()
-        return Done(table, capture.ending)
+        ending = capture.ending
+    give_back()  # while this process waits, another one needs memory
+    return Done(table, ending)

@@ -50,7 +50,7 @@ def read_captures(
                     origins.append(_origin(capture.name, capture.format, endings))
     finally:
         if crew is not None and crew is not workers:
-            crew.close()
+            crew.close(wait=False)
     return table, tuple(origins)
 
 

@@ -55,8 +55,8 @@ _WIDEST = 16
 _MOST = 256
 _LOOKUP, _UPDATE, _KTIME, _PID_TGID, _COMM, _COOKIE, _PROBE_READ_KERNEL, _RING_OUTPUT = 1, 2, 5, 14, 16, 46, 113, 130
 # Opcodes (Documentation/bpf/standardization/instruction-set.rst).
-_LOAD, _LOAD_HALF, _STORE, _STORE_WORD, _STORE_HALF, _MOVE, _SET, _ADD, _CALL, _EQUAL, _EXIT, _WIDE = (
-    0x79, 0x69, 0x7B, 0x63, 0x6B, 0xBF, 0xB7, 0x07, 0x85, 0x15, 0x95, 0x18,
+_LOAD, _LOAD_HALF, _STORE, _STORE_WORD, _STORE_HALF, _MOVE, _SET, _ADD, _CALL, _EQUAL, _EXIT, _WIDE, _ADD_IN_MEMORY = (
+    0x79, 0x69, 0x7B, 0x63, 0x6B, 0xBF, 0xB7, 0x07, 0x85, 0x15, 0x95, 0x18, 0xDB,
 )  # fmt: skip
 _STACK = 10
 _V4_MAPPED = bytes(10) + b"\xff\xff"
@@ -103,12 +103,15 @@ def _common_size(at: Mapping[str, int]) -> int:
     return min((last + _WIDEST + 7) // 8 * 8, _MOST)
 
 
-def build_program(tracepoint: str, at: Mapping[str, int], ring: int, known: int) -> bytes:
-    """The program for one tracepoint, for struct offsets `at`, the ring, and the table of known UDP sockets, by their descriptors."""
+def build_program(tracepoint: str, at: Mapping[str, int], ring: int, known: int, lost: int) -> bytes:
+    """The program for one tracepoint, for struct offsets `at`, the ring, and the table of known UDP sockets, by their descriptors.
+
+    `lost`: an array of one number, how many records found no room in the ring.
+    """
     # Registers: 6 the arguments, 7 the socket, 8 the event.
     begin = _op(_MOVE, 6, 1) + _op(_LOAD, 7, 6)
     if tracepoint == STATES:
-        return begin + _select_state() + _record(at, ring)
+        return begin + _select_state() + _record(at, ring, lost)
     new = b"".join((
         _op(_LOAD_HALF, 1, 7, at["sock.sk_protocol"]), _op(_EQUAL, 1, offset=2, value=_UDP), _LEAVE,
         _op(_MOVE, 1, 7), _op(_CALL, value=_COOKIE), _op(_STORE, _STACK, 0, -8),
@@ -116,7 +119,7 @@ def build_program(tracepoint: str, at: Mapping[str, int], ring: int, known: int)
         _map(1, known), _on_stack(2, -8), _on_stack(3, -8), _op(_SET, 4), _op(_CALL, value=_UPDATE),
         _op(_SET, 8, value=Event.USE),
     ))  # fmt: skip
-    return begin + new + _record(at, ring)
+    return begin + new + _record(at, ring, lost)
 
 
 def _select_state() -> bytes:
@@ -126,11 +129,15 @@ def _select_state() -> bytes:
     return _op(_LOAD, 8, 6, 16) + b"".join(steps) + _LEAVE
 
 
-def _record(at: Mapping[str, int], ring: int) -> bytes:
+def _record(at: Mapping[str, int], ring: int, lost: int) -> bytes:
     size = _common_size(at)
     record = -(size + _TAIL.size)
     tail = record + size
     inode = at["net.ns"] + at["ns_common.inum"]
+    count = b"".join((
+        _op(_SET, 1), _op(_STORE_WORD, _STACK, 1, -8), _map(1, lost), _on_stack(2, -8), _op(_CALL, value=_LOOKUP), _op(_EQUAL, 0, offset=2),
+        _op(_SET, 1, value=1), _op(_ADD_IN_MEMORY, 0, 1),
+    ))  # fmt: skip
     return b"".join((
         _on_stack(1, record), _op(_SET, 2, value=size), _op(_MOVE, 3, 7), _op(_CALL, value=_PROBE_READ_KERNEL), _op(_EQUAL, 0, offset=2), _LEAVE,
         _op(_MOVE, 1, 7), _op(_CALL, value=_COOKIE), _op(_STORE, _STACK, 0, tail),
@@ -141,7 +148,8 @@ def _record(at: Mapping[str, int], ring: int) -> bytes:
         _op(_STORE_HALF, _STACK, 8, tail + 46),
         _on_stack(1, tail + 40), _op(_SET, 2, value=4), _op(_LOAD, 3, _STACK, record + at["sock_common.skc_net"]), _op(_ADD, 3, value=inode),
         _op(_CALL, value=_PROBE_READ_KERNEL),
-        _map(1, ring), _on_stack(2, record), _op(_SET, 3, value=-record), _op(_SET, 4), _op(_CALL, value=_RING_OUTPUT), _LEAVE,
+        _map(1, ring), _on_stack(2, record), _op(_SET, 3, value=-record), _op(_SET, 4), _op(_CALL, value=_RING_OUTPUT),
+        _op(_EQUAL, 0, offset=len(count) // 8), count, _LEAVE,
     ))  # fmt: skip
 
 

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from portulan.wire.socket_events import Happening
 
 _MAP_CREATE, _PROG_LOAD, _RAW_TRACEPOINT_OPEN = 0, 5, 17
-_LEAST_USED_HASH, _RING_BUFFER = 9, 27
+_ARRAY, _LEAST_USED_HASH, _RING_BUFFER = 2, 9, 27
+_MAPPED = 1 << 10
+"""BPF_F_MMAPABLE (include/uapi/linux/bpf.h)."""
 _TYPE_TRACING, _TRACE_RAW_TRACEPOINT = 26, 23
 _RING = 1 << 22
 """Bytes: some twenty thousand events that we have not yet read."""
@@ -42,10 +44,12 @@ class SocketEvents:
         try:
             self._ring = self._keep(_bpf(_MAP_CREATE, pack("<IIIII", _RING_BUFFER, 0, 0, _RING, 0)))
             known = self._keep(_bpf(_MAP_CREATE, pack("<IIIII", _LEAST_USED_HASH, 8, 8, _KNOWN, 0)))
+            lost = self._keep(_bpf(_MAP_CREATE, pack("<IIIII", _ARRAY, 4, 8, 1, _MAPPED)))
+            page = mmap.PAGESIZE
+            self._lost = mmap.mmap(lost, page, mmap.MAP_SHARED, mmap.PROT_READ)
             for name in TRACEPOINTS:
                 if name in at:
-                    self._attach(build_program(name, at, self._ring, known), at[name])
-            page = mmap.PAGESIZE
+                    self._attach(build_program(name, at, self._ring, known, lost), at[name])
             self._consumed = mmap.mmap(self._ring, page, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE)
             self._data = mmap.mmap(self._ring, page + 2 * _RING, mmap.MAP_SHARED, mmap.PROT_READ, offset=page)
         except OSError as error:
@@ -79,6 +83,12 @@ class SocketEvents:
     def fileno(self) -> int:
         """To wait for together with other things."""
         return self._ring
+
+    @property
+    def lost(self) -> int:
+        """How much has happened that found no room: it was not read in time."""
+        count: int = unpack_from("=Q", self._lost)[0]
+        return count
 
     def read(self) -> list[Happening]:
         """What has happened since, in its order: at most `_AT_ONCE`, the rest the next time."""
