@@ -13,6 +13,7 @@ SENTENCES: dict[str, str] = {
     "policy.not-a-table": mark("{text} was expected to be a table: [{text}] on a line of its own, and its entries below."),
     "policy.key": mark("{text} is not known here: one of {known} was expected."),
     "policy.refuse": mark("{text} is no way to refuse: one of {known} was expected."),
+    "policy.never-block": mark("{text} are not addresses alone: never-block takes addresses, networks and names of them."),
     "policy.port": mark("{text} is no port: a service's name, a number or a range was expected."),
     "policy.number": mark("{text} is no port: ports run from 0 to 65535, a range from the smaller to the larger one."),
     "policy.several": mark("{text} may mean several ports: {known}. Write the one that is meant."),

@@ -14,6 +14,7 @@ from portulan.model.port import Transport
 from portulan.model.reach import Outcome, Packet
 from portulan.model.rule import Opaque, Reject, Verdict, VerdictKind
 from portulan.model.survey import Selection
+from portulan.system.firewall import blocks
 from portulan.system.firewall.running import WARM
 from portulan.system.linux.login import read_peer
 from portulan.wire.nft_authors import author_of
@@ -30,6 +31,7 @@ SSH = "ssh"
 SSH_SERVERS = ("sshd", "sshd-session", "dropbear", "tinysshd")
 _ADMITTED = (Outcome.ACCEPT, Outcome.MAYBE)
 _FROM_OUTSIDE = ("everyone", "networks", "maybe")
+_OURS = ((FAMILY, TABLE), (FAMILY, WARM), (blocks.FAMILY, blocks.TABLE))
 _FILTERING = ("prerouting", "input", "forward", "ingress")
 
 
@@ -116,7 +118,7 @@ def other_tables(ruleset: Ruleset) -> tuple[Concern, ...]:
     """Tables of others that refuse something on the way in: what ours lets in still has to pass them."""
     found: dict[tuple[str, str], Concern] = {}
     for chain in ruleset.chains:
-        if (chain.family, chain.table) in ((FAMILY, TABLE), (FAMILY, WARM)) or chain.base is None or chain.base.hook not in _FILTERING:
+        if (chain.family, chain.table) in _OURS or chain.base is None or chain.base.hook not in _FILTERING:
             continue
         if chain.base.policy is VerdictKind.DROP or _refuses(chain, _reached(chain, ruleset)):
             key = chain.family, chain.table

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from portulan.registry.table import Table
 
 _TABLES = ("settings", "sources", "doors", "outgoing", "zones", "forward")
-_SETTINGS = ("refuse", "log")
+_SETTINGS = ("refuse", "log", "never-block")
 _COMMON = ("limit", "log", "note", "until")
 _DOOR = ("from", *_COMMON, "helper")
 _OUT = ("to", *_COMMON, "helper")
@@ -94,9 +94,9 @@ class _Reader:
         if "doors" not in values and "forward" not in values:
             with self.problems.at():
                 raise BadInput("policy.no-doors")
-        refusal, log = self._settings(self._table("settings"))
         self.senders.read_zones(self._table("zones"))
         sources = self.senders.read_sources(self._table("sources"))
+        refusal, log, spared = self._settings(self._table("settings"))
         doors = dict(self._table("doors"))
         ping = self._ping(doors.pop(PING)) if PING in doors else ()
         if "forward" in values and not self.senders.zones:
@@ -105,7 +105,7 @@ class _Reader:
         return Policy(
             self.toml.path, self.toml.text, sources, self._lines("doors", doors), tuple(self.senders.zones.values()),
             self._crossings(self._table("forward")), self._lines("outgoing", self._table("outgoing")) if "outgoing" in values else None, refusal, log, ping,
-            self.toml.spot("doors", PING) if PING in self._table("doors") else None,
+            self.toml.spot("doors", PING) if PING in self._table("doors") else None, spared,
         )  # fmt: skip
 
     def _table(self, name: str) -> dict[str, Any]:
@@ -117,8 +117,9 @@ class _Reader:
             return value
         return {}
 
-    def _settings(self, table: dict[str, Any]) -> tuple[Refusal, Limit | None]:
+    def _settings(self, table: dict[str, Any]) -> tuple[Refusal, Limit | None, tuple[Source, ...]]:
         refusal, log = Refusal.DROP, None
+        spared: tuple[Source, ...] = ()
         for name, value in table.items():
             with self.problems.at("settings", name):
                 _check_key(name, _SETTINGS)
@@ -129,7 +130,17 @@ class _Reader:
                     refusal = Refusal(value)
                 elif name == "log" and value is not False:
                     log = _limit(value)
-        return refusal, log
+                elif name == "never-block":
+                    spared = self._spared(value)
+        return refusal, log, spared
+
+    def _spared(self, value: object) -> tuple[Source, ...]:
+        """Whom nobody blocks: by their addresses alone."""
+        found = self.senders.of(value, "settings", "never-block")
+        for source in found:
+            if any(part.addresses is None for part in source.parts):
+                raise BadInput("policy.never-block", text=source.name)
+        return found
 
     def _ping(self, value: object) -> tuple[Source, ...]:
         with self.problems.at("doors", PING):

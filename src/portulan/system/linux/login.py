@@ -11,7 +11,7 @@ from portulan.model.guard_life import Peer
 from portulan.model.port import Transport
 from portulan.model.survey import Selection
 from portulan.system.linux.dumps import parse_dumps, read_dumps
-from portulan.system.linux.procfs import read_file, read_parents
+from portulan.system.linux.procfs import list_pids, read_file, read_parents
 from portulan.system.linux.tracked import plain
 from portulan.wire.ctnetlink import TCP, Tuple
 
@@ -25,6 +25,14 @@ def read_peer() -> Peer | None:
     texts = [os.environb.get(b"SSH_CONNECTION", b"")]
     texts += [_of_process(parent.pid) for parent in read_parents(os.getpid())]
     return next((peer for text in texts if (peer := parse_peer(text)) is not None), None)
+
+
+def read_logins() -> set[bytes]:
+    """Packed addresses (4 or 16 bytes) that somebody is logged in from by ssh: a process was started through a connection, and the kernel still has it. Raises OSError."""
+    connected = {(one.source, one.source_port, one.target_port) for one in incoming()}
+    peers = {peer for pid in list_pids() if (peer := parse_peer(_of_process(pid))) is not None}
+    packed = {(plain(ip_address(peer.address).packed), peer.port, peer.own_port) for peer in peers}
+    return {address for address, port, own_port in packed if (address, port, own_port) in connected}
 
 
 def _of_process(pid: int) -> bytes:

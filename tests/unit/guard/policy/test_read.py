@@ -56,6 +56,19 @@ def test_settings(full):
     assert (full.refusal, full.log) == (Refusal.REJECT, Limit(10, Per.MINUTE, 10))
 
 
+def test_who_is_never_blocked():
+    policy = policy_of('[settings]\nnever-block = ["office", "203.0.113.7"]\n[sources]\noffice = "198.51.100.0/24"\n[doors]\n22 = "everyone"\n')
+    assert [each.parts[0].addresses for each in policy.never_block] == [
+        Sources(((0xC6336400, 0xC63364FF),)), Sources(((0xCB007107, 0xCB007107),)),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("word", ['"interface eth1"', '"everyone"', '["192.0.2.1", "lan"]'])
+def test_never_block_takes_addresses_alone(word):
+    found = problems_of(f'[settings]\nnever-block = {word}\n[sources]\nlan = "interface eth1"\n[doors]\n22 = "everyone"\n')
+    assert [place[:2] for place in found] == [("policy.never-block", 2)]
+
+
 def test_sources(full):
     office, lan, partners, vpn = full.sources
     assert (office.name, office.parts) == ("office", (Part(OFFICE),))
