@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from portulan.errors import BadInput
 from portulan.model.finding import Level
 from portulan.text.audit import LEVEL_NAMES
 from portulan.text.voice import Voice, mark
@@ -161,12 +160,10 @@ def kept_rows(voice: Voice, kept: Iterable[Kept]) -> list[tuple[str, str, str, s
 
 def mistake_lines(voice: Voice, mistake: Mistake) -> tuple[str, ...]:
     """As an error of the command line is told, without the program's name."""
-    from portulan.text.errors import sentences
+    from portulan.text.errors import told
 
     spot = mistake.spot
-    error = BadInput(mistake.code, **{**mistake.facts, "file": spot.file, "line": spot.line, "column": spot.column})
-    first, *rest = sentences(voice, error)
-    return first.removeprefix("portulan: "), *rest
+    return told(voice, mistake.code, {**mistake.facts, "file": spot.file, "line": spot.line, "column": spot.column})
 
 
 def missing(voice: Voice, answer: Checked) -> list[str]:
