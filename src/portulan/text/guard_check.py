@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from portulan.model.finding import Level
 from portulan.text.audit import LEVEL_NAMES
+from portulan.text.clean import clean
 from portulan.text.voice import Voice, mark
 
 TYPE_CHECKING = False
@@ -76,7 +77,7 @@ def headline(voice: Voice, answer: Checked) -> str:
         parts.append(voice.count("{n} for your information", "{n} for your information", counts[Level.INFO]))
     if not answer.doubts:
         parts.append(voice.say("nothing doubtful"))
-    return voice.say("{file}", file=answer.file) + "   " + " · ".join(parts)
+    return clean(answer.file) + "   " + " · ".join(parts)
 
 
 def doubt_words(voice: Voice, doubts: Sequence[Doubtful]) -> str:
@@ -141,7 +142,7 @@ def with_words(voice: Voice, line: Understood) -> str:
         day = line.until.isoformat()
         parts.append(voice.say("ended on {day}", day=day) if line.over else voice.say("until {day}", day=day))
     if line.note is not None:
-        parts.append(voice.say("{note}", note=line.note))
+        parts.append(clean(line.note))
     return " · ".join(parts)
 
 
