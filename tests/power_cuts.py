@@ -43,7 +43,7 @@ def _meaning(call, arguments, texts, path, returned):
     names = [each.decode(errors="replace") for each in texts]
     meanings = {
         "write": ("write", path, texts[0] if texts else b""), "fsync": ("sync", path, None), "fdatasync": ("sync", path, None), "ftruncate": ("create", path, "anew"),
-        **{each: ("rename", *names[:2]) for each in ("rename", "renameat", "renameat2")}, **{each: ("unlink", *names[-1:], None) for each in ("unlink", "unlinkat")},
+        **dict.fromkeys(("rename", "renameat", "renameat2"), ("rename", *names[:2])), **dict.fromkeys(("unlink", "unlinkat"), ("unlink", *names[-1:], None)),
     }  # fmt: skip
     return [meanings[call.removeprefix("p")]]
 

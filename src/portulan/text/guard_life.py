@@ -71,6 +71,9 @@ SHUT: dict[str, str] = {
 
 CONCERNS: dict[str, str] = {
     "guard.other-table": mark("the table {subject} ({detail}) refuses packets too: what is open here still has to pass it."),
+    "guard.through-tunnel": mark(
+        "you are logged in through the tunnel {subject} ({detail}). It runs on even if its own port is shut now: make sure that it can be built anew before you confirm."
+    ),
     "guard.boot-flushes": mark("{subject} begins with flush ruleset: systemctl reload nftables would take these rules away."),
     "guard.service-off": mark("{subject}, which loads /etc/nftables.conf, is not enabled: after a boot these rules are not loaded."),
     "guard.saved-trial": mark("{subject} holds a trial that somebody saved (table inet portulan): it would begin again at boot."),
