@@ -154,8 +154,8 @@ def takeover_lines(voice: Voice, concerns: tuple[Concern, ...]) -> list[str]:
 PHASES: dict[Phase, str] = {
     Phase.NOTHING: mark("No policy is in force: ports are as open as other tables leave them."),
     Phase.IN_FORCE: mark("In force: rules {hash}, confirmed."),
-    Phase.TRIAL: mark("On trial for {seconds} s more: rules {hash}. Then {old} again."),
-    Phase.OVER: mark("A trial has ended by itself: {old} in force again."),
+    Phase.TRIAL: mark("On trial for {seconds} s more: rules {hash}. Then again: {old}."),
+    Phase.OVER: mark("A trial has ended by itself. In force again: {old}."),
     Phase.SETTLED: mark("In force: rules {hash}, confirmed; that was not written down yet."),
     Phase.WIPED: mark("The confirmed rules are gone from the kernel."),
     Phase.STRANGE: mark("The kernel has rules under our name that are not known here."),
