@@ -98,7 +98,15 @@ def text_of(target, policy, version=4):
 
 
 def by_iptables(policy):
-    def load(_, host):
+    def forget(host):
+        """hashlimit remembers senders as long as a rule names its table."""
+        for program, version in (("iptables-restore", 4), ("ip6tables-restore", 6)):
+            for text in ("*filter\nCOMMIT\n", text_of(Target.IPTABLES, policy, version)):
+                assert host.run([program], text=text).returncode == 0
+
+    def load(bench, host):
+        if any(line.limit is not None for line in (*policy.doors, *(policy.outgoing or ()), *policy.crossings)):
+            bench.forget = lambda: forget(host)
         for program, version in (("iptables-restore", 4), ("ip6tables-restore", 6)):
             for words in ([program, "--test"], [program]):
                 done = host.run(words, text=text_of(Target.IPTABLES, policy, version))
@@ -129,6 +137,8 @@ def by_firewalld(policy):
         done = host.run(["sh", "-c", "mkdir -p /etc/firewalld/zones && cat > /etc/firewalld/zones/portulan.xml"], text=text)
         assert done.returncode == 0, done.stderr
         run_all(host, "sed -i s/^DefaultZone=.*/DefaultZone=portulan/ /etc/firewalld/firewalld.conf\nfirewall-offline-cmd --check-config")
+        # Who is routed elsewhere than where he comes from is refused beforehand unless this is off; the proof has him come everywhere.
+        run_all(host, "sed -i s/^IPv6_rpfilter=.*/IPv6_rpfilter=no/ /etc/firewalld/firewalld.conf")
         start_firewalld(host, "nftables")
 
     return load

@@ -4,11 +4,13 @@ from datetime import date
 
 import pytest
 
+from compiled_policies import GATEWAY, HOST, OUTSIDE, ports, spot
 from firewalls import load, read_there
-from policies import GATEWAY, HOST
 from portulan.guard.policy.compile import compile_policy, compiled_rules
 from portulan.guard.policy.compile_text import permanent, seals, trial
 from portulan.model.guard_compiled import Terrain
+from portulan.model.policy import Crossing, Limit, Line, Part, Per, Policy, Source, Zone
+from portulan.model.reach import Sources
 
 pytestmark = [pytest.mark.lab, pytest.mark.peer]
 TODAY, TERRAIN = date(2026, 11, 22), Terrain(("eth0",))
@@ -61,3 +63,42 @@ def test_a_trial_of_any_two(sandbox, peers):
         ruleset = read_there(host)
         assert [(table.family, table.name) for table in ruleset.tables] == [("inet", "portulan")]
         assert seals(ruleset) == found
+
+
+HOSTILE = (
+    "*", "a*", "\\*", '"', '"; drop', "'", "`id`", "$x", "${x}", "@office", "\\", "a\\", '\\"', "} }", "\n}\nadd table ip evil\n{", "\r\n}", "# x", "/*", "*/", ";",
+    'include "/etc/passwd"', "define x = 1", "\0", "\x1b[2J", "\x7f", "\u2028}", "\u202e", "\ud800", "\N{CURRENCY SIGN}input", "é" * 200, "ナ" * 100, "\N{GRINNING FACE}" * 60,
+    "a" * 126, "a" * 127, "a" * 128, "x" * 5000, "%s %n", "{file}", "\t", "",
+)  # fmt: skip
+
+
+def test_no_word_of_a_policy_ends_a_text_before_its_time(sandbox, peers):
+    host = sandbox.host("h", root=peers)
+    # A word may stand in a line's own text, in its note, and be a sender's name.
+    sources = tuple(Source(word, (Part(Sources(((at + 1, at + 1),)), (f"eth{at}",)),), spot(at)) for at, word in enumerate(HOSTILE))
+    doors = tuple(
+        Line(word, ports(tcp=str(at + 1)), (source,), spot(at), note=word, log=at % 2 == 0, limit=None if at % 3 else Limit(1, Per.DAY, 1))
+        for at, (word, source) in enumerate(zip(HOSTILE, sources, strict=True))
+    )
+    crossings = tuple(
+        Crossing(word, Zone(word, (f"in{at}",), spot(at)), OUTSIDE, (), spot(at), everything=True, log=True, note=word, masquerade=True)
+        for at, word in enumerate(HOSTILE)
+    )
+    policy = Policy('a"\n}.toml', "", sources, doors, crossings=crossings, zones=(OUTSIDE,))
+    compiled = compile_policy(policy, TODAY, TERRAIN)
+    load(host, trial(compiled, compiled, 9))
+    load(host, permanent(compiled))
+    assert plain(read_there(host))[0] == plain(compiled_rules(policy, TODAY, TERRAIN))[0]
+
+
+@pytest.mark.parametrize(
+    "name", ["a{b", "a;b", "a}b", "it's", "$x", "#x", "x@1", "eth0.1", "a-b", "123456789012345", "123456789012345*", "<&>*", "~"]
+)
+def test_names_of_interfaces(sandbox, peers, name):
+    host = sandbox.host("h", root=peers)
+    zone = Zone("z", (name,), spot(1))
+    policy = Policy(
+        "p.toml", "", zones=(zone, OUTSIDE), crossings=(Crossing("z -> o", zone, OUTSIDE, (), spot(1), everything=True, masquerade=True),)
+    )
+    load(host, permanent(compile_policy(policy, TODAY, Terrain((name,)))))
+    assert plain(read_there(host))[0] == plain(compiled_rules(policy, TODAY, Terrain((name,))))[0]

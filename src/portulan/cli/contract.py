@@ -19,6 +19,8 @@ from portulan.model.finding import Finding as AuditFinding
 from portulan.model.finding import Ignore, Unjudged
 from portulan.model.free import FreePort
 from portulan.model.guard_export import Export
+from portulan.model.guard_life import Peer, Session
+from portulan.model.guard_plan import PlanRemark, PlanRow
 from portulan.model.guard_proof import DifferenceRow, TallyRow
 from portulan.model.lease import Lease
 from portulan.model.path import Compared, Flow, Hop, Kind, PathMtu, PingSummary
@@ -74,6 +76,13 @@ ENVELOPES: dict[str, tuple[type, dict[str, Any]]] = {
     "reach-packet": (StepRow, {"host": str, "port": str, "verdict": Outcome, "path": Way, "rule": Place | None, "link": str, "listener": bool | None}),
     "reach-matrix": (MatrixRow, {"host": str}),
     "guard-export": (Export, {}),
+    "guard-plan": (
+        PlanRow,
+        {
+            "host": str, "file": str, "hash": str, "running": str | None, "trial": bool, "changes": bool, "sessions": tuple[Session, ...],
+            "remarks": tuple[PlanRemark, ...], "peer": Peer | None,
+        },
+    ),
     "guard-prove": (
         TallyRow,
         {

@@ -22,7 +22,7 @@ EXAMPLES: tuple[tuple[str, str], ...] = (
 )
 STATUS, CHECK = "status", "check"
 """What a bare `portulan guard` does."""
-ORDER = ("status", "init", "check", "open", "close", "plan", "apply", "confirm", "rollback", "history", "prove", "export")
+ORDER = ("status", "init", "check", "open", "close", "plan", "apply", "confirm", "rollback", "history", "boot", "prove", "export")
 
 
 def parts() -> dict[str, ModuleType]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from portulan.verbs.diff import diff as diff
     from portulan.verbs.free import free as free
     from portulan.verbs.guard_export import guard_export as guard_export
+    from portulan.verbs.guard_plan import guard_plan as guard_plan
     from portulan.verbs.guard_prove import guard_prove as guard_prove
     from portulan.verbs.lease import hold as hold
     from portulan.verbs.lease import lease as lease
@@ -53,6 +54,7 @@ _HOMES = {
     "diff": "diff",
     "free": "free",
     "guard_export": "guard_export",
+    "guard_plan": "guard_plan",
     "guard_prove": "guard_prove",
     "hold": "lease",
     "lease": "lease",
@@ -78,7 +80,7 @@ _HOMES = {
     "why": "why",
 }
 __all__ = [
-    "audit", "chart", "common", "compare_host", "conflicts", "diff", "free", "guard_export", "guard_prove", "hold", "lease", "lease_for", "leases", "lookup", "matrix", "note", "passage", "ping", "port_map", "reach", "read_flows", "release", "scanners", "stop", "trace", "traffic", "traffic_of", "update_registry", "wait_open", "who",
+    "audit", "chart", "common", "compare_host", "conflicts", "diff", "free", "guard_export", "guard_plan", "guard_prove", "hold", "lease", "lease_for", "leases", "lookup", "matrix", "note", "passage", "ping", "port_map", "reach", "read_flows", "release", "scanners", "stop", "trace", "traffic", "traffic_of", "update_registry", "wait_open", "who",
     "why",
 ]  # fmt: skip
 

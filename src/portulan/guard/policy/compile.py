@@ -27,7 +27,7 @@ def terrain_of(network: Network) -> Terrain:
 def compile_policy(policy: Policy, today: date, terrain: Terrain) -> Compiled:
     """The text that does what a policy says on a day. Equal values give equal text.
 
-    Raises BadInput for an interface that cannot be one, and for a helper that the kernel does not have.
+    Raises BadInput for an interface that cannot be one.
     """
     draft = build(policy, today, terrain, OWN)
     bare = permanent(Compiled("", "", blocks(draft, remarks=False)))

@@ -94,8 +94,7 @@ class Draft:
         """Comparisons of an interface's name, one of which holds if it is one of these; without names one that always holds."""
         exact: list[Name] = []
         begun: list[Name] = []
-        for name in dict.fromkeys(names):
-            link_name(name)
+        for name in dict.fromkeys(map(link_name, names)):
             (begun if name.endswith("*") else exact).append(Name(name.removesuffix("*"), prefix=name.endswith("*")))
         groups = ([tuple(exact)] if exact else []) + [(name,) for name in begun]
         # Every beginning has a rule of its own: nft before 1.0.2 takes none in a set.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from portulan.errors import BadInput
 from portulan.guard.policy.compile_draft import ACCEPT, ADDRESS_TYPES, HEADERS, RETURN, Draft, equals, jump, nobody, rule
 from portulan.guard.policy.compile_words import log_prefix, remark
+from portulan.guard.policy.tracking_helpers import HELPERS
 from portulan.model.guard_compiled import FAMILY, TABLE
 from portulan.model.policy import Per
 from portulan.model.port import PROTOCOL_NUMBERS, Transport
@@ -20,11 +20,6 @@ if TYPE_CHECKING:
     from portulan.model.policy import Limit as Rate
     from portulan.model.rule import Match, Rule, Statement, Verdict
 
-HELPERS = {
-    "amanda": (Transport.UDP,), "ftp": (Transport.TCP,), "irc": (Transport.TCP,), "netbios-ns": (Transport.UDP,), "pptp": (Transport.TCP,), "sane": (Transport.TCP,),
-    "sip": (Transport.TCP, Transport.UDP), "snmp": (Transport.UDP,), "tftp": (Transport.UDP,),
-}  # fmt: skip
-"""The kernel's connection-tracking helpers that have one name and one port, and the transports they know (net/netfilter/nf_conntrack_*.c)."""
 _SECONDS = {Per.SECOND: 1, Per.MINUTE: 60, Per.HOUR: 3600, Per.DAY: 86_400}
 _FULL = 65_536
 """Senders whose rate is remembered; beyond them a sender is let in without being counted."""
@@ -82,10 +77,7 @@ class Lines:
         return self.draft.chain(self.draft.names.take(words), (rule(*one.who, one.verdict, comment=one.comment) for one in clauses))
 
     def then(self, line: Line | Crossing, transport: Transport | None) -> Verdict:
-        """What becomes of those whom a line means: accepted at once, or after its own chain has counted them, written it down or set a helper to them.
-
-        Raises BadInput for a helper that the kernel does not have for this.
-        """
+        """What becomes of those whom a line means: accepted at once, or after its own chain has counted them, written it down or set a helper to them."""
         helper = getattr(line, "helper", None)
         if line.limit is None and not line.log and helper is None:
             return ACCEPT
@@ -102,7 +94,7 @@ class Lines:
         if line.limit is not None:
             rules += [rule(self._count(line.limit, version, line.text), RETURN, comment="too often") for version in (4, 6)]
         last: list[Statement] = []
-        if helper is not None and transport is not None and transport in self._helped(line, helper):
+        if helper is not None and transport is not None and transport in HELPERS.get(helper, ()):
             protocol = equals("meta", "l4proto", PROTOCOL_NUMBERS[transport])
             rules.append(rule(protocol, Use("ct helper", Name(self._helper(helper, transport)))))
         if line.log:
@@ -121,16 +113,6 @@ class Lines:
         sender = Field(HEADERS[version], "saddr")
         key = sender if version == 4 else Binary("&", sender, Number(_NETWORK_6))
         return Update("update", name, key, statements=(Limit(rate.number, rate.per.value, rate.burst, over=True),))
-
-    @staticmethod
-    def _helped(line: Line | Crossing, helper: str) -> tuple[Transport, ...]:
-        known = HELPERS.get(helper)
-        wanted = tuple(transport for transport, _ in line.ports)
-        if known is None:
-            raise BadInput("guard.helper", text=helper, known=", ".join(HELPERS), file=line.spot.file, line=line.spot.line)
-        if not set(known).intersection(wanted):
-            raise BadInput("guard.helper-transport", helper=helper, known=", ".join(known), file=line.spot.file, line=line.spot.line)
-        return known
 
     def _helper(self, helper: str, transport: Transport) -> str:
         draft = self.draft

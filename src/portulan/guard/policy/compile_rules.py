@@ -34,7 +34,7 @@ _PORT_UNREACHABLE = 1
 
 
 def build(policy: Policy, today: date, terrain: Terrain, mark: str = "") -> Draft:
-    """All of it. `mark` stands before each name. Raises BadInput for what the kernel cannot do."""
+    """All of it. `mark` stands before each name. Raises BadInput for what cannot be an interface."""
     draft = Draft(mark)
     names = draft.names
     refuse = _refuse(draft, policy)

@@ -22,6 +22,8 @@ NEW, OLD = "new_", "old_"
 """Before names of ours while two rule sets stand in the table."""
 SEAL, TRIAL_SEAL = f"portulan guard {FORMAT}", f"portulan trial {FORMAT}"
 """Before a hash, in the comment of the table and, since nft's JSON leaves that out, of a rule: what works for good, or when the trial is over; what is on trial."""
+_SHORT = 16
+"""Digits of a second hash: a comment holds no two whole ones."""
 _SEALED = f"{OWN}input"
 _PRIORITIES = {0: "filter", 100: "srcnat"}
 _INDENT = "    "
@@ -114,7 +116,8 @@ def trial(new: Compiled, old: Compiled | None, seconds: int) -> str:
             lines.append(f'goto {ways[OLD]} comment "{SEAL} {old.hash}"')
         body += [f"chain {name} {{", *_inside(lines), "}"]
     before = "nothing" if old is None else old.hash
-    return _script(f"{TRIAL_SEAL} {new.hash}", (f"# on trial for {seconds} s: {new.hash}", f"# before: {before}"), body)
+    head = (f"# {remark(new.file)}", f"# on trial for {seconds} s: {new.hash}", f"# before: {before}")
+    return _script(f"{TRIAL_SEAL} {new.hash} over {before[:_SHORT]}", head, body)
 
 
 def seals(ruleset: Ruleset) -> tuple[str | None, str | None]:

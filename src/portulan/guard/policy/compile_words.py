@@ -16,7 +16,7 @@ _MOST_PREFIX = 60
 """Of a line in the log; the kernel takes 127 bytes (NF_LOG_PREFIXLEN of include/uapi/linux/netfilter/nf_log.h)."""
 _LONGEST_LINK = 15
 """IFNAMSIZ of include/uapi/linux/if.h, without its end."""
-_LINK = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-:@+")
+_NOT_IN_LINKS = frozenset('"\\*/ ')
 _WORD = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")
 _INSTEAD = str.maketrans({'"': "'", "\\": "/", OWN: "?"})
 RESERVED = ("input", "forward", "output", "postrouting", "published", "refuse", "doors", TRIAL)
@@ -32,17 +32,17 @@ def remark(text: str) -> str:
 
 
 def log_prefix(text: str) -> str:
-    """What a logged line begins with, as nft's option: ASCII only, since not every log takes more."""
-    plain = remark(text).encode("ascii", "replace").decode()[:_MOST_PREFIX]
+    """What a logged line begins with, as nft's option: ASCII only, since not every log takes more, and without `$`, after which nft looks for a variable here."""
+    plain = remark(text).encode("ascii", "replace").decode().replace("$", "?")[:_MOST_PREFIX]
     return f'prefix "portulan {plain}: "'
 
 
 def link_name(name: str) -> str:
     """An interface's name that may stand in the text, `*` at its end only. Raises BadInput for another."""
     plain = name.removesuffix("*")
-    if not name or name == "*" or len(name) > _LONGEST_LINK or not _LINK.issuperset(plain):
+    if not plain or len(plain) > _LONGEST_LINK or not plain.isascii() or not plain.isprintable() or _NOT_IN_LINKS.intersection(plain):
         raise BadInput("guard.interface", text=name)
-    return name
+    return plain if len(plain) == _LONGEST_LINK else name
 
 
 class Names:
@@ -57,6 +57,8 @@ class Names:
         """A name of letters, digits and `_` that no other one has."""
         parts = ("".join(one if one in _WORD else " " for one in word.lower()).split() for word in words)
         plain = "_".join("_".join(part) or "x" for part in parts)[:_MOST_NAME].rstrip("_")
+        if plain[0].isdigit():  # nft takes it for a number
+            plain = f"at_{plain}"
         name, number = plain + ending, 1
         while name in self._taken:
             number += 1

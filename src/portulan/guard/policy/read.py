@@ -105,6 +105,7 @@ class _Reader:
         return Policy(
             self.toml.path, self.toml.text, sources, self._lines("doors", doors), tuple(self.senders.zones.values()),
             self._crossings(self._table("forward")), self._lines("outgoing", self._table("outgoing")) if "outgoing" in values else None, refusal, log, ping,
+            self.toml.spot("doors", PING) if PING in self._table("doors") else None,
         )  # fmt: skip
 
     def _table(self, name: str) -> dict[str, Any]:

@@ -34,6 +34,8 @@ class Toml(Record):
     """The offset of each key (of a list's member: of the value); a path holds names, and numbers of members from 0."""
     held: dict[Path, int]
     """The offset of each value."""
+    ends: dict[Path, int]
+    """The offset behind each value that stands behind a `=` or in a list; tables with headers have none."""
     lines: tuple[int, ...]
     """The offset at which each line begins."""
 
@@ -80,7 +82,7 @@ def parse_toml(text: str, path: str) -> Toml:
     scan = _Scan(text)
     scan.document()
     starts = [0, *(found.end() for found in re.finditer("\n", text))]
-    return Toml(path, values, text, scan.keys, scan.held, tuple(starts))
+    return Toml(path, values, text, scan.keys, scan.held, scan.ends, tuple(starts))
 
 
 class _Scan:
@@ -91,6 +93,7 @@ class _Scan:
         self.at = 0
         self.keys: dict[Path, int] = {}
         self.held: dict[Path, int] = {}
+        self.ends: dict[Path, int] = {}
         self._members: dict[Path, int] = {}
         """How many tables each list of tables (`[[name]]`) has so far."""
 
@@ -169,6 +172,9 @@ class _Scan:
             self._table(path)
         else:
             self._skip(_BARE)
+            while self.text[self.at - 1] in " \t\r":
+                self.at -= 1
+        self.ends[path] = self.at
 
     def _list(self, path: Path) -> None:
         self.at += 1

@@ -47,3 +47,8 @@ def check_helper(name: str, ports: Ports, helper: str | None, section: str) -> s
     if not any(transport in HELPERS[helper] for transport, _ in ports):
         raise BadInput("policy.helper-transport", text=helper, name=name, transport=HELPERS[helper][0].value)
     return helper
+
+
+def needed_helper(transport: Transport, port: int) -> str | None:
+    """The helper without which a server on this port does only half of what it should; None for most."""
+    return _NEEDED.get((transport, port))

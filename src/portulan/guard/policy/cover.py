@@ -1,0 +1,71 @@
+"""Who is meant by lines, compared: whether all senders of one are among those of others."""
+
+from __future__ import annotations
+
+from portulan.guard.routes import merge
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import date
+
+    from portulan.model.policy import Part, Policy, Ports, Source
+
+_ALL = {4: ((0, (1 << 32) - 1),), 6: ((0, (1 << 128) - 1),)}
+
+
+def parts_of(sources: Iterable[Source]) -> tuple[Part, ...]:
+    """All parts of some senders."""
+    return tuple(dict.fromkeys(part for source in sources for part in source.parts))
+
+
+def covered(inner: Sequence[Part], outer: Sequence[Part]) -> bool:
+    """Whether all senders of the first are among those of the second. Never true where it is not; two patterns of interfaces are compared as words."""
+    return all(_is_covered(part, outer) for part in inner)
+
+
+def lets_in(policy: Policy, today: date, ports: Ports, parts: Sequence[Part]) -> bool:
+    """Whether all these senders come in at all these ports by lines without a limit, each line taken by itself."""
+    for transport, numbers in ports:
+        left = numbers
+        for line in policy.doors:
+            if line.limit is None and not line.is_over(today) and covered(parts, parts_of(line.sources)):
+                for kind, held in line.ports:
+                    left = left - held if kind is transport else left
+        if left.ranges:
+            return False
+    return True
+
+
+def _is_covered(part: Part, outer: Sequence[Part]) -> bool:
+    for link in part.links or (None,):
+        by = [each for each in outer if not each.links or (link is not None and any(_includes(pattern, link) for pattern in each.links))]
+        for version in (4, 6):
+            held = merge(span for each in by for span in _spans(each, version))
+            if not _inside(_spans(part, version), held):
+                return False
+    return True
+
+
+def _includes(pattern: str, link: str) -> bool:
+    """Whether a pattern means all that another one means."""
+    if pattern.endswith("*"):
+        return link.removesuffix("*").startswith(pattern[:-1])
+    return pattern == link
+
+
+def _spans(part: Part, version: int) -> tuple[tuple[int, int], ...]:
+    if part.addresses is None:
+        return _ALL[version]
+    return part.addresses.v4 if version == 4 else part.addresses.v6
+
+
+def _inside(inner: Sequence[tuple[int, int]], outer: Sequence[tuple[int, int]]) -> bool:
+    """Whether sorted, disjoint spans lie in others that never touch."""
+    at = 0
+    for first, last in inner:
+        while at < len(outer) and outer[at][1] < first:
+            at += 1
+        if at == len(outer) or outer[at][0] > first or outer[at][1] < last:
+            return False
+    return True
