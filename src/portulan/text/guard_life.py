@@ -92,7 +92,9 @@ CONCERNS: dict[str, str] = {
 CONCERN_WAYS: dict[str, str] = {
     "guard.other-table": mark("what to do about it:  portulan guard apply --takeover"),
     "guard.boot-flushes": mark("load them there too:  portulan guard boot --enable nftables"),
-    "guard.service-off": mark("by a unit of its own:  portulan guard boot --enable systemd   or enable that one:  systemctl enable {subject}"),
+    "guard.service-off": mark(
+        "by a unit of its own:  portulan guard boot --enable systemd   or enable that one:  systemctl enable {subject}"
+    ),
     "guard.saved-trial": mark("take the table out of that file: the confirmed rules have a file of their own."),
     "guard.boot-damaged": mark("write it again:  portulan guard boot --enable"),
     "guard.boot-differs": mark("write it again:  portulan guard boot --enable"),
