@@ -31,9 +31,9 @@ def firewalld(seed):
     return to("firewalld", seed)
 
 
-def to(target, seed):
+def to(target, seed, whole=True):
     """One policy, without the lines that the target has no words for."""
-    found, figures = there("call", "proofs_guard_export", "prove_exported", target, seed)
+    found, figures = there("call", "proofs_guard_export", "prove_exported", target, seed, whole)
     return found, Counter(figures)
 
 
@@ -63,7 +63,8 @@ def expressible(target, policy):
             return policy, left_out
 
 
-def prove_exported(target, seed):
+def prove_exported(target, seed, whole):
+    from portulan.guard.proof.plan import NO_CLASS
     from portulan.model.guard_compiled import Terrain
     from portulan.system.firewall.nft import find_nft
     from portulan.system.sandbox import Sandbox
@@ -75,7 +76,7 @@ def prove_exported(target, seed):
     policy, left_out = expressible(target, policy)
     asked = supposed(policy, TODAY, find_nft(), Terrain(("eth0",)))
     roads = (*ROADS[target], Road.FORWARD) if target is Target.UFW and policy.zones else ROADS[target]
-    asked = asked._replace(load=LOADERS[target](policy), pick=dice.randrange(1000), roads=roads)
+    asked = asked._replace(load=LOADERS[target](policy), pick=dice.randrange(1000) if whole else NO_CLASS, roads=roads)
     with Sandbox() as sandbox:
         proved = carry_out(asked, sandbox)
     figures = Counter(
