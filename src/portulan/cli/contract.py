@@ -89,6 +89,7 @@ ENVELOPES: dict[str, tuple[type, dict[str, Any]]] = {
     "guard-status": (GuardStatus, {}),
     "guard-history": (Past, {"in_force": str | None}),
     "guard-boot": (BootState, {}),
+    "guard-export": (Export, {}),
     "guard-plan": (
         PlanRow,
         {
