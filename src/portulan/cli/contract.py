@@ -97,7 +97,6 @@ ENVELOPES: dict[str, tuple[type, dict[str, Any]]] = {
             "remarks": tuple[PlanRemark, ...], "peer": Peer | None,
         },
     ),
-    "guard-export": (Export, {}),
     "guard-prove": (
         TallyRow,
         {
