@@ -181,7 +181,13 @@ def inside() -> None:
     for line in lines:
         if line == CLOSING:  # only now: such a connection is gone after a minute
             subprocess.run(["/usr/bin/python3", "-c", ENDED], check=True, timeout=30)
-        environment = {"PATH": "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LANG": "C.UTF-8", "TERM": "dumb", "COLUMNS": "80"}
+        environment = {
+            "PATH": "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "HOME": "/root",
+            "LANG": "C.UTF-8",
+            "TERM": "dumb",
+            "COLUMNS": "80",
+        }
         words = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if line.endswith(ORDINARY) else []
         # An ordinary user may not be able to read this environment: a copy of the source and Debian's own Python serve as well.
         shell = line if fresh else re.sub(r"\bportulan\b", "/usr/bin/python3 -m portulan" if words else str(program), line, count=1)
