@@ -37,20 +37,15 @@ def read_calls(trace, root):
 
 def _meaning(call, arguments, texts, path, returned):
     """The operations of one call: none, or one."""
-    match call:
-        case "openat" if "O_CREAT" in arguments and returned:
-            return [("create", returned, "anew" if "O_EXCL" in arguments or "O_TRUNC" in arguments else "")]
-        case "write" | "pwrite":
-            return [("write", path, texts[0] if texts else b"")]
-        case "fsync" | "fdatasync":
-            return [("sync", path, None)]
-        case "ftruncate":
-            return [("create", path, "anew")]
-        case "rename" | "renameat" | "renameat2":
-            return [("rename", texts[0].decode(), texts[1].decode())]
-        case "unlink" | "unlinkat":
-            return [("unlink", texts[-1].decode(), None)]
-    return []
+    if call == "openat":
+        anew = "O_EXCL" in arguments or "O_TRUNC" in arguments
+        return [("create", returned, "anew" if anew else "")] if "O_CREAT" in arguments and returned else []
+    names = [each.decode(errors="replace") for each in texts]
+    meanings = {
+        "write": ("write", path, texts[0] if texts else b""), "fsync": ("sync", path, None), "fdatasync": ("sync", path, None), "ftruncate": ("create", path, "anew"),
+        **dict.fromkeys(("rename", "renameat", "renameat2"), ("rename", *names[:2])), **dict.fromkeys(("unlink", "unlinkat"), ("unlink", *names[-1:], None)),
+    }  # fmt: skip
+    return [meanings[call.removeprefix("p")]]
 
 
 def _plain(text):

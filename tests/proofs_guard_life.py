@@ -117,6 +117,37 @@ def _tidies(lab):
     return found + ([f"left behind: {rules[:200]}"] if "portulan" in rules else [])
 
 
+# At the last moment
+
+
+def late(seed):
+    """A confirmation that comes when the trial ends, give or take: it lasts, or it changes nothing. Returns (differences, figures)."""
+    dice = random.Random(f"guard late {seed}")
+    found, figures = [], Counter()
+    with tempfile.TemporaryDirectory() as folder, Sandbox() as sandbox, Lab(sandbox, open_root(PEERS), folder) as lab:
+        names = lab.names()
+        old, new = dice.choice((None, "a")), "b"
+        if old is not None:
+            lab.done("apply", *lab.policy(old))
+            lab.done("confirm", "--vouch")
+        lab.done("apply", *lab.policy(new), "--seconds", TRIAL_S)
+        if dice.random() < 0.5:
+            lab.kill(lab.processes())
+        # It takes a quarter of a second and more until the kernel hears of it.
+        time.sleep(max(0.0, (lab.left_s() or 0) - dice.uniform(0.0, 0.9)))
+        answer = lab.guard("confirm", "--vouch")
+        wanted = new if answer.returncode == 0 else old
+        figures["confirmed" if answer.returncode == 0 else "too late"] += 1
+        for wait_s in (0, 1.0):
+            time.sleep(wait_s)
+            now = lab.in_force()
+            if now != wanted or (lab.running(names) != wanted):
+                found.append(f"{now} is in force, {wanted} was told ({answer.stderr.strip()}), seed {seed}")
+        if answer.returncode not in (0, 1):
+            found.append(f"{answer.stderr}, seed {seed}")
+    return found, figures
+
+
 # Streams
 
 SENDER_PORT = 7000
@@ -234,6 +265,9 @@ class Running:
 
 # Power cuts
 
+CONF = "#!/usr/sbin/nft -f\nflush ruleset\n"
+INCLUDE = 'include "/etc/portulan/boot.nft"\n'
+
 
 def power_cuts(seed):
     """Every state in which a disk may be found when the power is cut at any moment of apply, confirm and rollback. Returns (differences, figures)."""
@@ -243,10 +277,15 @@ def power_cuts(seed):
         root, trace = Path(folder, "root"), Path(folder, "trace")
         root.mkdir()
         disk, lasting = Disk(), {None}
+        Path(root, "etc").mkdir()
+        Path(root, "etc/nftables.conf").write_text(CONF)
+        for call in (("create", f"{root}/etc/nftables.conf", ""), ("write", f"{root}/etc/nftables.conf", CONF.encode())):
+            disk.do(*call)
+        disk.settle()
         first, second = dice.sample("ab", 2)
         for words in (
-            ("apply", *lab.policy(first)), ("confirm", "--vouch"), ("apply", *lab.policy(second)), dice.choice((("confirm", "--vouch"), ("rollback",))),
-            ("rollback", "--to", 1), ("confirm", "--vouch"), ("rollback", "--off"),
+            ("apply", *lab.policy(first)), ("confirm", "--vouch", *dice.choice(((), ("--boot",)))), ("boot", "--enable", "nftables"), ("apply", *lab.policy(second)), dice.choice((("confirm", "--vouch"), ("rollback",))),
+            ("rollback", "--to", 1), ("confirm", "--vouch"), ("rollback", "--off"), ("boot", "--disable"),
         ):  # fmt: skip
             done = lab.host.run(command(trace, lab.command(*words, "--root", root)), folder=folder)
             if done.returncode:
@@ -261,12 +300,17 @@ def power_cuts(seed):
                     found += [f"{each}: {' '.join(map(str, words))} after {call[:2]}, seed {seed}" for each in _judge(image, root, lasting)]
             figures["commands"] += 1
             disk.settle()
-    return found[:20], figures
+    return list(dict.fromkeys(found))[:20], figures
 
 
 def _judge(image, root, lasting):
     """What is wrong with a disk: a boot file that is not whole or holds what was never confirmed, notes that cannot be read or name rules that are not there."""
     found = []
+    conf = image.get(f"{root}/etc/nftables.conf", b"").decode()
+    if conf not in (CONF, CONF + INCLUDE):
+        found.append(f"/etc/nftables.conf is {conf!r}")
+    elif conf != CONF and f"{root}/etc/portulan/boot.nft" not in image:
+        found.append("/etc/nftables.conf includes what is not there")
     boot = image.get(f"{root}/etc/portulan/boot.nft")
     if boot is not None:
         try:

@@ -235,6 +235,10 @@ PROOFS = (
         "kernel's own timer, no more than 0.2 s from its time. One command makes an end of whatever was left.",
     ),
     Proof(
+        "guard-late", 50, "proofs_guard_life:late",
+        "A confirmation that comes when the trial is about to end lasts, or changes nothing and says that it was too late: never anything between.",
+    ),
+    Proof(
         "guard-streams", 20, "proofs_guard_life:streams",
         "TCP connections that send in one direction only (IPv4 and IPv6, opened from either side, in either direction), and idle ones, that began on a host which tracked no connections, live through rules being "
         "applied, going back by themselves, confirmed, rolled back and taken away: not one segment has to be sent again.",

@@ -21,7 +21,7 @@ from portulan.model.free import FreePort
 from portulan.model.guard_check import Doubtful, Edited, Kept, Mistake, Understood
 from portulan.model.guard_draft import Drafted
 from portulan.model.guard_export import Export
-from portulan.model.guard_life import Peer, Session
+from portulan.model.guard_life import Applied, BootState, Confirmed, GuardStatus, Past, Peer, RolledBack, Session
 from portulan.model.guard_plan import PlanRemark, PlanRow
 from portulan.model.guard_proof import DifferenceRow, TallyRow
 from portulan.model.lease import Lease
@@ -83,6 +83,13 @@ ENVELOPES: dict[str, tuple[type, dict[str, Any]]] = {
     ),
     "guard-edit": (Edited, {}),
     "guard-init": (Drafted, {"file": str | None, "text": str}),
+    "guard-apply": (Applied, {}),
+    "guard-confirm": (Confirmed, {}),
+    "guard-rollback": (RolledBack, {}),
+    "guard-status": (GuardStatus, {}),
+    "guard-history": (Past, {"in_force": str | None}),
+    "guard-boot": (BootState, {}),
+    "guard-export": (Export, {}),
     "guard-plan": (
         PlanRow,
         {
@@ -90,7 +97,6 @@ ENVELOPES: dict[str, tuple[type, dict[str, Any]]] = {
             "remarks": tuple[PlanRemark, ...], "peer": Peer | None,
         },
     ),
-    "guard-export": (Export, {}),
     "guard-prove": (
         TallyRow,
         {

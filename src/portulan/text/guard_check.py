@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from portulan.errors import BadInput
 from portulan.model.finding import Level
 from portulan.text.audit import LEVEL_NAMES
+from portulan.text.clean import clean
 from portulan.text.voice import Voice, mark
 
 TYPE_CHECKING = False
@@ -29,6 +29,7 @@ DOUBTS: dict[str, str] = {
     "source.one-version": mark("{text} means everybody of IPv{version}, and nobody of IPv{other}: everyone means both."),
     "zone.unused": mark("no line names the zone {text}: nothing passes between it and the others."),
     "link.missing": mark("there is no interface {text} here now (there are: {known})."),
+    "forward.helper": mark("{text} lets {helper} through only in part: the further connections that it opens stay refused. Name their ports, or take it out."),
     "forward.off": mark("{text} will pass nothing: forwarding is off for these interfaces (sysctl net.ipv4.ip_forward)."),
     "lock-out.caller": mark("you are logged in from {address} by port {port}, and no line lets you in there again ({link})."),
     "lock-out.no-way-in": mark("ssh listens here (port {ports}), and no line lets anybody in there: only a console would be left."),
@@ -77,7 +78,7 @@ def headline(voice: Voice, answer: Checked) -> str:
         parts.append(voice.count("{n} for your information", "{n} for your information", counts[Level.INFO]))
     if not answer.doubts:
         parts.append(voice.say("nothing doubtful"))
-    return voice.say("{file}", file=answer.file) + "   " + " · ".join(parts)
+    return clean(answer.file) + "   " + " · ".join(parts)
 
 
 def doubt_words(voice: Voice, doubts: Sequence[Doubtful]) -> str:
@@ -142,7 +143,7 @@ def with_words(voice: Voice, line: Understood) -> str:
         day = line.until.isoformat()
         parts.append(voice.say("ended on {day}", day=day) if line.over else voice.say("until {day}", day=day))
     if line.note is not None:
-        parts.append(voice.say("{note}", note=line.note))
+        parts.append(clean(line.note))
     return " · ".join(parts)
 
 
@@ -161,12 +162,10 @@ def kept_rows(voice: Voice, kept: Iterable[Kept]) -> list[tuple[str, str, str, s
 
 def mistake_lines(voice: Voice, mistake: Mistake) -> tuple[str, ...]:
     """As an error of the command line is told, without the program's name."""
-    from portulan.text.errors import sentences
+    from portulan.text.errors import told
 
     spot = mistake.spot
-    error = BadInput(mistake.code, **{**mistake.facts, "file": spot.file, "line": spot.line, "column": spot.column})
-    first, *rest = sentences(voice, error)
-    return first.removeprefix("portulan: "), *rest
+    return told(voice, mistake.code, {**mistake.facts, "file": spot.file, "line": spot.line, "column": spot.column})
 
 
 def missing(voice: Voice, answer: Checked) -> list[str]:

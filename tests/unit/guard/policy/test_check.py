@@ -48,6 +48,9 @@ def doubts(text, around=None, *, named=SOURCES):
     (('1-500 = "office"', '400-600 = "office"'), []),
     (('3000-4000 = "everyone"', '3306 = "this-host"'), [("line.contradicted", 3)]),
     (('3000-4000 = "this-host"', '3306 = "everyone"'), []),
+    (('ssh = "everyone"', '22 = "this-host"'), [("line.contradicted", 3)]),
+    (('ssh = "everyone"', '22 = "office"'), [("line.contradicted", 3)]),
+    (('22 = "everyone"', 'ssh = "this-host"'), [("line.contradicted", 3)]),
     (('3306 = "nobody"', '"3306/tcp" = "this-host"'), [("line.shadowed", 3)]),
     (('ssh = { from = "everyone", until = 2026-05-31 }', '"22/tcp" = "office"'), [("line.over", 2)]),
     (('ssh = { from = "everyone", until = 2026-06-14 }',), [("line.soon", 2)]),
@@ -86,6 +89,11 @@ def test_interfaces_that_are_not_here():
 def test_forwarding_that_is_off():
     text = '[doors]\n[zones]\na = "eth0"\nb = "eth1"\n[forward]\n"a -> b" = "everything"\n"b -> a" = "everything"\n'
     assert doubts(text, Surroundings(network=LINKS)) == [("forward.off", 6)]
+
+
+def test_services_that_pass_only_in_part():
+    text = '[doors]\n[zones]\na = "eth0"\nb = "eth1"\n[forward]\n"a -> b" = ["http", "ftp"]\n"b -> a" = "everything"\n'
+    assert doubts(text) == [("forward.helper", 6)]
 
 
 def test_ports_on_which_nobody_listens():

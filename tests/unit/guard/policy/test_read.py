@@ -1,6 +1,8 @@
 """A policy file read: what it says as values, and every mistake in it with its place."""
 
+import re
 from datetime import date
+from pathlib import Path
 
 import pytest
 
@@ -251,3 +253,13 @@ def test_hostile_text_does_nothing_on_a_terminal():
 
 def test_many_mistakes_are_not_told_without_end():
     assert len(problems_of("[doors]\n" + "".join(f"{port} = 'x'\n" for port in range(70_000, 70_200)))) == 50
+
+
+def test_the_policies_of_the_manual_are_policies():
+    text = (Path(__file__).resolve().parents[4] / "docs" / "guard.md").read_text("utf-8")
+    found = [block for block in re.findall(r"^```\n(.*?)^```$", text, re.MULTILINE | re.DOTALL) if "[doors]" in block]
+    assert len(found) == 2
+    for block in found:
+        policy = policy_of(block, {"partners.txt": "192.0.2.1\n"})
+        assert policy.doors
+        assert policy.crossings
