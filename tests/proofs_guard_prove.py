@@ -5,6 +5,7 @@ import random
 import sys
 from collections import Counter
 from datetime import date
+from importlib import import_module
 from pathlib import Path
 
 from portulan.errors import BadInput
@@ -35,6 +36,11 @@ def there(function, *arguments):
         return json.loads(done.stdout.splitlines()[-1])
 
 
+def call(module, function, *arguments):
+    """A function of another file, there."""
+    return getattr(import_module(module), function)(*arguments)
+
+
 def drawn(seed):
     """(the text, the policy): what the reader refuses is drawn again."""
     from policy_samples import draw_policy
@@ -50,7 +56,32 @@ def drawn(seed):
             continue
 
 
-def prove_drawn(seed):
+def prove_flawed(text, before, after):
+    """The differences that a proof finds where the rules are not quite those of the policy."""
+    from portulan.guard.policy.compile import compile_policy
+    from portulan.guard.policy.compile_text import permanent
+    from portulan.guard.policy.read import parse_policy
+    from portulan.guard.proof.plan import NO_CLASS
+    from portulan.model.guard_compiled import Terrain
+    from portulan.model.guard_proof import difference_row
+    from portulan.system.firewall.nft import find_nft
+    from portulan.system.registry_file import open_packaged
+    from portulan.system.sandbox import Sandbox
+    from portulan.verbs.guard_prove import supposed
+    from portulan.verbs.proving import carry_out
+
+    policy, terrain = parse_policy(text, "portulan.toml", open_packaged(), {}.__getitem__), Terrain(("eth0",))
+    rules = permanent(compile_policy(policy, TODAY, terrain))
+    assert before in rules
+    asked = supposed(policy, TODAY, find_nft(), terrain)._replace(
+        pick=NO_CLASS, load=lambda bench, _: bench.load(rules.replace(before, after))
+    )
+    with Sandbox() as sandbox:
+        return [difference_row(each)._asdict() for each in carry_out(asked, sandbox).differences]
+
+
+def prove_drawn(seed, whole=True):
+    from portulan.guard.proof.plan import NO_CLASS
     from portulan.model.guard_compiled import Terrain
     from portulan.model.guard_proof import difference_row
     from portulan.system.firewall.nft import find_nft
@@ -60,7 +91,7 @@ def prove_drawn(seed):
 
     text, policy, dice = drawn(seed)
     uplinks = dice.choice(((), ("eth0",), ("ppp0",), ("eth1", "wg0")))
-    asked = supposed(policy, TODAY, find_nft(), Terrain(uplinks))._replace(pick=dice.randrange(1000))
+    asked = supposed(policy, TODAY, find_nft(), Terrain(uplinks))._replace(pick=dice.randrange(1000) if whole else NO_CLASS)
     with Sandbox() as sandbox:
         proved = carry_out(asked, sandbox)
     figures = Counter({"policies": 1, "lines": len(policy.doors) + len(policy.outgoing or ()) + len(policy.crossings)})

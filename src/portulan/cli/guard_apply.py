@@ -96,7 +96,12 @@ def show_applied(applied: Applied, options: argparse.Namespace, face: Face, acti
         until = "" if applied.until is None else f"{applied.until.astimezone():%H:%M:%S}"
         trial = voice.say("On trial until {until}. Open a NEW connection and type:  {name} guard confirm", until=until, name=name)
         face.line(face.style(trial, "bold"))
-        face.line(voice.say("If you can't, do nothing: it ends by itself, and what was before ({old}) is in force again.", old=rules_name(voice, applied.old)))
+        face.line(
+            voice.say(
+                "If you can't, do nothing: it ends by itself, and what was before ({old}) is in force again.",
+                old=rules_name(voice, applied.old),
+            )
+        )
         if applied.entered:
             entered = voice.count("{n} connection that runs goes on.", "{n} connections that run go on.", applied.entered)
             face.line(entered)

@@ -71,7 +71,7 @@ def _idle(at: int, others: Sequence[Sequence[int]], lines: Sequence[Line], parts
         facts |= {"other": lines[wider].text, "other_line": lines[wider].spot.line}
         facts |= {"senders": ", ".join(each.name for each in line.sources), "others": ", ".join(each.name for each in lines[wider].sources)}
         return Doubtful("line.contradicted", Level.WARNING, line.spot, facts)
-    if line.log or line.helper is not None or (wider is not None and not parts[at]):
+    if (line.limit is None and (line.log or line.helper is not None)) or (wider is not None and not parts[at]):
         return None  # it does something that the others do not
     facts |= {"other": lines[others[0][0]].text, "other_line": lines[others[0][0]].spot.line}
     return Doubtful("line.limit-idle" if line.limit is not None else "line.shadowed", Level.WARNING, line.spot, facts)

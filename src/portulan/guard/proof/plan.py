@@ -21,6 +21,7 @@ MOST_TEAMS = 1 << 15
 _LOOPBACK = {4: 0x7F000001, 6: 1}
 _ALWAYS = (0, 1, 9, 1023, 1024, 32_768, 65_534, 65_535)
 _MOST_TELLING = 4_096
+NO_CLASS = -1
 UNNAMED = "#"
 """Names of senders that only rules know begin so."""
 
@@ -64,7 +65,7 @@ class _Maker:
             return
         able = [each for each in found if whole and not each.edge]
         if self._pick is not None:
-            able = [able[self._pick % len(able)]] if able and road is Road.INPUT else []
+            able = [able[self._pick % len(able)]] if able and road is Road.INPUT and self._pick != NO_CLASS else []
         for each in found:
             if len(self.teams) == MOST_TEAMS:
                 self.left_out["too-many"] = None
@@ -82,7 +83,7 @@ def plan(policy: Policy | None, ground: Ground, more: Sequence[Source] = (), *, 
     """All that there is to send.
 
     `more`: further names of senders, such as live rules have. `pick`: of each interface and IP version only one class of senders, this one, sends to all ports, and the
-    others only where something changes; None: all of them.
+    others only where something changes (NO_CLASS: all of them only there); None: every class sends to all.
     """
     maker = _Maker(ground, pick)
     sources = (*(named(policy) if policy is not None else ()), *more)

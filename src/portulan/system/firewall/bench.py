@@ -19,7 +19,7 @@ from portulan.wire.rtnetlink import Hop, Route
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from ipaddress import IPv4Address, IPv6Address
 
     from numpy.typing import NDArray
@@ -91,6 +91,8 @@ class Bench:
         self.load(recording((*self._peers, "lo")))
         self.recorder = Recorder(self.host)
         self._filling: tuple[tuple[str, str, str], ...] = ()
+        self.forget: Callable[[], None] | None = None
+        """Makes rules forget what they have counted where that is not in sets: called before each round."""
 
     def _roads_out(self) -> None:
         """The whole world is behind the first interface."""
@@ -152,6 +154,8 @@ class Bench:
         portion = ALL_PORTS
         for _ in range(_ROUNDS):
             self.load(emptied(self._filling))
+            if self.forget is not None:
+                self.forget()
             if self._send(asks, portion):
                 return self.recorder.numbers()
             portion = _FEWER
