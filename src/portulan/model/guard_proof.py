@@ -63,7 +63,7 @@ class Tally(Record):
 
 
 class Difference(Record):
-    """One packet, sent again by itself, of which the kernel, the policy and the simulation do not say the same."""
+    """One packet, sent twice, of which the kernel, the policy and the simulation do not say the same."""
 
     team: Team
     transport: Transport

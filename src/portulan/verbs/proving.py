@@ -40,7 +40,7 @@ _MOST_AT_ONCE = 1 << 17
 """Packets of one round, of all transports: what the kernel lists of them takes longer the more there are."""
 _MOST_PORTIONS = 24
 """Of ports behind a rate, for one team and transport."""
-_MOST_AGAIN = 2_000
+_MOST_AGAIN = 4_000
 
 
 class Asked(Record):
@@ -155,8 +155,9 @@ class _Proving:
         outcome = Outcome(team, transport, asked, through, policy, simulated)
         self.unsimulated += int((asked & (simulated == UNKNOWN)).sum())
         spared = self._within_rates(outcome)
-        for port in disagreements(outcome, spared)[:_MOST_AGAIN].tolist():  # once more, by itself: what stays is no accident
-            through[port] = self._again(team, transport, [port])[port]
+        suspect = disagreements(outcome, spared)[:_MOST_AGAIN].tolist()
+        if suspect:  # once more, without the others: what stays is no accident
+            through[suspect] = self._again(team, transport, suspect)[suspect]
         wrong = disagreements(outcome, spared)
         room = max(0, MOST_TOLD - len(self.found))
         self.found += differences(outcome, wrong[:room])
