@@ -22,6 +22,36 @@ pytestmark = [pytest.mark.lab, pytest.mark.peer]
 GUARD = [sys.executable, "-m", "portulan", "guard"]
 HALF = "table inet mine { chain input { type filter hook input priority 0; policy accept; iifname lo accept; tcp dport 5432 ip saddr != 198.18.0.2 drop; tcp dport 5432 meta nfproto ipv6 drop; }; }"
 
+ODD = """
+[settings]
+log = "5/second burst 9"
+refuse = "reject"
+[sources]
+"東京" = ["198.51.100.0/24", "2001:db8::/48"]
+"Büro_2" = { interface = ["wg0","tun*"], networks = ["東京", "10.0.0.0/8"] }
+a-b = "interface e$th&1"
+c = "0.0.0.0/0"
+[doors]
+"80, 8000-8010/tcp" = { from = ["東京","a-b"], note = 'q"uote \\\\ } ; # drop 管理', log = true, limit = "3/day burst 1000" }
+"tcp/22" = "Büro_2"
+ping = ["東京", "nobody", "this-host"]
+x11 = "nobody"
+0-65535 = { from = "192.0.2.1", until = 2026-12-31 }
+"36412/sctp" = "c"
+ftp = { from = "everyone", helper = "ftp", log = true }
+"69/udp" = { from = "everyone", helper = "tftp" }
+5060 = { from = "everyone", helper = "sip" }
+[zones]
+"内" = ["eth1","br-*"]
+out = "eth0"
+[outgoing]
+https = { to = ["東京","out"], log = true }
+[forward]
+"内 -> out" = { doors = ["http","dns"], masquerade = true, limit="9/second", log=true, note="n" }
+"out -> 内" = "everything"
+"""
+"""Names, notes, limits and interfaces at the edge of what reading takes."""
+
 
 @pytest.fixture
 def host(sandbox, peers):
@@ -139,3 +169,12 @@ def test_a_file_that_somebody_else_may_have_put_there(host, tmp_path):
     guard(host, "check", "--policy", "portulan.toml", "--file-only", shell=f"cd {tmp_path};")
     tmp_path.chmod(0o755)
     guard(host, "check", "--file-only", shell=f"cd {tmp_path};")
+
+
+def test_what_reading_takes_the_kernel_takes(host, tmp_path):
+    file = tmp_path / "portulan.toml"
+    file.write_text(ODD)
+    apply(host, file)
+    listed = host.run(["nft", "list", "table", "inet", "portulan"]).stdout
+    for words in ('iifname "e$th&1"', 'iifname "tun*"', "limit rate over 3/day burst 1000 packets", "管理"):
+        assert words in listed

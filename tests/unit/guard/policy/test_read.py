@@ -167,6 +167,7 @@ D = '[doors]\nssh = "everyone"\n'
     ("[doors]\nssh = { limit = '1/day' }\n", "policy.no-from", 2, 1),
     ("[doors]\nssh = { from = 'everyone', limit = '10/minutes' }\n", "policy.limit", 2, 36),
     ("[doors]\nssh = { from = 'everyone', limit = '10/minute burst 0' }\n", "policy.limit", 2, 36),
+    ("[doors]\nssh = { from = 'everyone', limit = '1/day burst 366' }\n", "policy.limit-slow", 2, 36),
     ("[doors]\nssh = { from = 'everyone', log = 'yes' }\n", "policy.truth", 2, 34),
     ("[doors]\nssh = { from = 'everyone', note = \"a\\nb\" }\n", "policy.note", 2, 35),
     ("[doors]\nssh = { from = 'everyone', note = '" + "x" * 201 + "' }\n", "policy.note", 2, 35),

@@ -81,3 +81,21 @@ def test_what_is_no_toml_has_its_place(text, line, column):
     facts = raised.value.facts
     assert (raised.value.code, facts["file"], facts["line"]) == ("toml.syntax", "f", line)
     assert column is None or facts["column"] == column
+
+
+@pytest.mark.parametrize(("text", "code", "word", "column"), [
+    ("5432/tcp = 'office'\n", "toml.unquoted-key", "5432/tcp", 1),
+    ("  inside -> outside = 'everything'\n", "toml.unquoted-key", "inside -> outside", 3),
+    ("東京 = 1\n", "toml.unquoted-key", "東京", 1),
+    ("ssh = everyone\n", "toml.unquoted-word", "everyone", 7),
+    ("ssh = ['a', office]\n", "toml.unquoted-word", "office", 13),
+    ("ssh = { from = lan }\n", "toml.unquoted-word", "lan", 16),
+    ("ssh = 'a' b\n", "toml.syntax", None, 11),
+    ("a = \n", "toml.syntax", None, 5),
+    ("= 5\n", "toml.syntax", None, 1),
+])  # fmt: skip
+def test_what_must_stand_in_quotes(text, code, word, column):
+    with pytest.raises(ParseError) as raised:
+        parse_toml(text, "f")
+    facts = raised.value.facts
+    assert (raised.value.code, facts.get("text"), facts["column"], facts["line"]) == (code, word, column, 1)
