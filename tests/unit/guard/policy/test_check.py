@@ -119,6 +119,15 @@ def test_who_is_locked_out():
     assert doubts('[doors]\nhttp = "office"', Surroundings()) == []
 
 
+def test_each_doubt_that_has_words_is_found_somewhere():
+    from inspect import getsource
+
+    from portulan.guard.policy import check, overlap
+
+    text = getsource(check) + getsource(overlap)
+    assert [code for code in DOUBTS if f'"{code}"' not in text] == []
+
+
 def test_the_worst_comes_first():
     caller = Caller(4, 1, "0.0.0.1", 22, "eth0")
     policy = policy_of('[doors]\nssh = { from = "192.0.2.1", until = 2026-06-02 }\n22 = "192.0.2.1"\n')

@@ -61,6 +61,16 @@ def test_the_end_of_a_value():
     assert [toml.text[toml.held[name,] : toml.ends[name,]] for name in ("a", "b", "c")] == ["1", "[1, 2]", "'x'"]
 
 
+def test_tables_of_tables():
+    toml = parse_toml("[[a]]\nb = 1\n[a.c]\nd = 2\n[[a]]\n[a.c]\nd = 3\n[[a.e]]\nf = 4\n[[a.e]]\nf = 5\n", "f")
+    assert [at(toml, *path)[0] for path in (("a", 0, "c", "d"), ("a", 1, "c", "d"), ("a", 1, "e", 0, "f"), ("a", 1, "e", 1, "f"))] == [
+        4,
+        7,
+        9,
+        11,
+    ]
+
+
 def test_escaped_keys_are_what_they_say():
     toml = parse_toml('"a\\u0062\\"c" = 1\n', "f")
     assert at(toml, 'ab"c') == (1, 1)
