@@ -9,8 +9,8 @@ from datetime import datetime
 import jsonschema
 import pytest
 
-from firewalls import load, run_all
-from labs import datagrams, listen
+from firewalls import DOCKER, load, run_all
+from labs import datagrams, listen, portulan
 from portulan.cli.contract import schema_of
 from portulan.guard.policy.compile import compile_policy, terrain_of
 from portulan.guard.policy.compile_text import permanent
@@ -123,6 +123,41 @@ def test_a_draft_leaves_open_what_was_open(host, tmp_path):
         assert not checked["doubts"]
         assert [line["text"] for line in checked["items"]] == list(doors)
         assert guard(host, "plan", "--policy", file).startswith("Nothing would change")
+
+
+def test_a_draft_knows_published_ports(host, tmp_path):
+    file = tmp_path / "portulan.toml"
+    run_all(
+        host,
+        "ip link add docker0 type bridge\nip addr add 172.17.0.1/16 dev docker0\nip link set docker0 up\nsysctl -q net.ipv4.ip_forward=1",
+    )
+    run_all(host, DOCKER)
+    answer = envelope(host, "guard-init", "init", "--policy", file)
+    published = [door for door in answer["items"][0]["doors"] if door["remark"] == "published"]
+    assert published
+    assert '# ping = "everyone"' in file.read_text()  # there are rules: what they do with an echo was not judged
+    plan = json.loads(guard(host, "plan", "--policy", file, "--json", status=1))
+    rows = {row["ports"]: row for row in plan["items"]}
+    assert [door["key"] for door in published] == ["8080/tcp"]
+    assert rows["8080/tcp"]["before"] == rows["8080/tcp"]["after"] != []
+    assert rows["8080/udp"]["after"] == []
+
+
+def test_an_ordinary_user(host, tmp_path):
+    file = tmp_path / "portulan.toml"
+    file.write_text('[doors]\nssh = "everyone"\n')
+    for folder in (tmp_path, *tmp_path.parents[:-1]):
+        folder.chmod(folder.stat().st_mode | 0o055)
+    with listen(host, port=22):
+        done = portulan(host, "guard", "check", "--policy", file, user=65534)
+        assert (done.returncode, done.stdout.count("ssh")) == (0, 1), done.stderr
+        done = portulan(host, "guard", "open", "http", "--policy", file, user=65534)
+        assert (done.returncode, "may not" in done.stderr or "denied" in done.stderr) == (2, True), done.stderr
+        done = portulan(host, "guard", "init", user=65534)
+        assert done.returncode == 2, done.stdout + done.stderr
+        done = portulan(host, "guard", "init", "--print", user=65534)
+        assert 'ssh = "everyone"' in done.stdout, done.stderr
+    assert file.read_text() == '[doors]\nssh = "everyone"\n'
 
 
 def test_doors_by_words(host, tmp_path):
