@@ -29,6 +29,7 @@ DOUBTS: dict[str, str] = {
     "source.one-version": mark("{text} means everybody of IPv{version}, and nobody of IPv{other}: everyone means both."),
     "zone.unused": mark("no line names the zone {text}: nothing passes between it and the others."),
     "link.missing": mark("there is no interface {text} here now (there are: {known})."),
+    "forward.helper": mark("{text} lets {helper} through only in part: the further connections that it opens stay refused. Name their ports, or take it out."),
     "forward.off": mark("{text} will pass nothing: forwarding is off for these interfaces (sysctl net.ipv4.ip_forward)."),
     "lock-out.caller": mark("you are logged in from {address} by port {port}, and no line lets you in there again ({link})."),
     "lock-out.no-way-in": mark("ssh listens here (port {ports}), and no line lets anybody in there: only a console would be left."),

@@ -1,11 +1,14 @@
 """`portulan guard`: one parser for each thing it does."""
 
+import json
 import re
 
+import jsonschema
 import pytest
 
 from portulan.cli import guard
 from portulan.cli.commands import COMMANDS
+from portulan.cli.contract import schema_of
 from portulan.cli.main import main, teach_argparse
 from portulan.cli.parser import build_parser
 from portulan.errors import BadInput
@@ -98,3 +101,21 @@ def test_a_policy_from_the_command_line(tmp_path, capsys):
     assert main(["guard", "open", "22/tcp", "--until", "soon", "--policy", str(file)]) == 2
     assert main(["guard", "check", "--policy", str(tmp_path / "gone.toml")]) == 2
     assert "portulan guard init" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [('[doors]\nssh = "evryone"\n', 2), ('[doors]\nssh = "everyone"\n22 = "this-host"\n', 1), ('[doors]\nssh = "everyone"\n', 0)],
+)
+def test_the_answer_as_json(tmp_path, capsysbinary, text, status):
+    file = tmp_path / "p.toml"
+    file.write_text(text)
+    assert main(["guard", "check", "--file-only", "--json", "--policy", str(file)]) == status
+    answer = json.loads(capsysbinary.readouterr().out)
+    jsonschema.validate(answer, schema_of("guard-check"))
+    assert (bool(answer["mistakes"]), bool(answer["doubts"])) == (status == 2, status == 1)
+    assert main(["guard", "open", "https", "--dry-run", "--json", "--policy", str(file)]) == (2 if status == 2 else 0)
+    if status != 2:
+        answer = json.loads(capsysbinary.readouterr().out)
+        jsonschema.validate(answer, schema_of("guard-edit"))
+        assert answer["items"][0]["added"] == ['https = "everyone"']
