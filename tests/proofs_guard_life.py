@@ -283,9 +283,10 @@ def power_cuts(seed):
             disk.do(*call)
         disk.settle()
         first, second = dice.sample("ab", 2)
+        again = dice.choice(((("confirm", "--vouch"), ("rollback", "--to", 1)), (("rollback",), ("apply", *lab.policy(second)))))
         for words in (
-            ("apply", *lab.policy(first)), ("confirm", "--vouch", *dice.choice(((), ("--boot",)))), ("boot", "--enable", "nftables"), ("apply", *lab.policy(second)), dice.choice((("confirm", "--vouch"), ("rollback",))),
-            ("rollback", "--to", 1), ("confirm", "--vouch"), ("rollback", "--off"), ("boot", "--disable"),
+            ("apply", *lab.policy(first)), ("confirm", "--vouch", *dice.choice(((), ("--boot",)))), ("boot", "--enable", "nftables"), ("apply", *lab.policy(second)), *again,
+            ("confirm", "--vouch"), ("rollback", "--off"), ("boot", "--disable"),
         ):  # fmt: skip
             done = lab.host.run(command(trace, lab.command(*words, "--root", root)), folder=folder)
             if done.returncode:

@@ -371,6 +371,19 @@ def test_lost_notes_are_made_up_for_from_the_kernel(lab):
     assert lab.in_force() == "a"
 
 
+def test_a_full_set_of_senders_shuts_nobody_out(lab):
+    Path(lab.folder, "limit.toml").write_text('[doors]\nssh = { from = "everyone", limit = "10/minute" }\n')
+    lab.done("apply", "--policy", "limit.toml")
+    lab.done("confirm", "--vouch")
+    addresses = ", ".join(f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}" for number in range(65_536))
+    filled = lab.nft("-f", "-", text=f"add element inet portulan often_ssh_v4 {{ {addresses} }}\n")
+    assert filled.returncode == 0, filled.stderr[-300:]
+    assert lab.nft("add", "element", "inet", "portulan", "often_ssh_v4", "{ 192.0.2.1 }").returncode  # it takes no more
+    assert lab.knock(MANAGEMENT)
+    assert not lab.knock(OTHER)
+    assert "guard.changed-by-hand" not in codes(status(lab, "--policy", "limit.toml"))
+
+
 # Samples of the proofs
 
 
