@@ -36,7 +36,7 @@ def session(port, peer, transport=Transport.TCP):
         (SHUT._replace(senders=("office",)), ("3389/tcp", "rdp", "everyone", "nobody")),
         (SHUT._replace(name=None, number=131_000, others=True), ("131,000 others", "-", "everyone", "nobody")),
         (SHUT._replace(ports=",".join(map(str, range(1000, 1020))) + "/tcp", number=20), ("20 ports", "rdp", "everyone", "nobody")),
-        (SHUT._replace(name="evil\x1b[2J"), ("3389/tcp", "evil␛[2J", "everyone", "nobody")),
+        (SHUT._replace(name="evil\x1b[2J"), ("3389/tcp", "evil\\x1b[2J", "everyone", "nobody")),
     ],
 )
 def test_a_row(row, told):
