@@ -210,3 +210,7 @@ def test_what_goes_out(scene):
     assert scene.gets_in(scene.gate, OUTSIDE6, 443)
     assert not scene.gets_in(scene.gate, OUTSIDE, 80)
     assert scene.gets_in(scene.gate, SECOND, 80)
+    scene.apply(outgoing=(tcp(443),), refusal=Refusal.REJECT)
+    with pytest.raises(ConnectionRefusedError):
+        scene.gets_in(scene.gate, OUTSIDE, 80)
+    assert scene.gets_in(scene.gate, OUTSIDE, 443)
