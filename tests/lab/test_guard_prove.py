@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 
 import jsonschema
 import pytest
@@ -95,6 +96,19 @@ def test_a_machine_is_proved_with_all_its_rules(host):
     assert host.run([*PORTULAN, "guard", "prove", "--live-rules", "--quick", "--policy", "/portulan.toml"]).stdout.startswith(
         "Not proved: "
     )
+
+
+def test_the_zones_of_the_documentation_are_proved(host, samples):
+    """Employees go out to mail and web servers, and nothing comes in."""
+    text = (Path(__file__).parents[2] / "docs/guard-prove.md").read_text("utf-8")
+    policy = text.split("```toml\n")[1].split("```")[0]
+    host.run(["sh", "-c", "cat > /portulan.toml"], text=policy)
+    answer = prove(host, "--policy", "/portulan.toml", *samples(["--quick"], []))
+    let = {(row["link"], row["beyond"], row["transport"]): row for row in answer["items"] if row["road"] == "forward"}
+    out = let["eth1", "eth0", "tcp"]
+    assert out["ports"] == "25,80,443"
+    assert all(row["through"] == 0 for (link, beyond, _), row in let.items() if (link, beyond) != ("eth1", "eth0"))
+    assert all(row["through"] == 0 for row in answer["items"] if row["road"] in ("input", "published") and row["link"] == "eth0")
 
 
 def test_without_rules_there_is_nothing_to_prove(host):

@@ -39,6 +39,7 @@ _ROADS: dict[Road, str] = {
     Road.LOCAL: mark("this host itself"),
     Road.OUTPUT: mark("out by {link}"),
 }
+_ORDER = (Road.INPUT, Road.PUBLISHED, Road.FORWARD, Road.OUTPUT, Road.LOCAL)
 _HASH = 16
 """Digits of a hash that are shown: the certificate as JSON has them all."""
 
@@ -110,13 +111,13 @@ def rows(voice: Voice, certificate: Certificate) -> list[list[str]]:
         if team.whole:
             found[team.road, team.link, team.beyond, team.names][team.version].append(tally)
     lines = []
-    for (_, _, _, names), by_version in found.items():
+    for (road, _, _, names), by_version in sorted(found.items(), key=lambda one: _ORDER.index(one[0][0])):
         told = {version: _let_through(voice, tallies) for version, tallies in by_version.items()}
         for text in dict.fromkeys(told.values()):
             versions = [version for version, each in told.items() if each == text]
             team = by_version[versions[0]][0].team
             example = team.target if team.road is Road.OUTPUT else team.sender
-            who = ", ".join(_senders(voice, names, certificate))
+            who = voice.say("anybody") if road is Road.FORWARD else ", ".join(_senders(voice, names, certificate))
             lines.append(
                 [_way(voice, team), who, address_text(example), text if len(versions) == len(told) else f"IPv{versions[0]}: {text}"]
             )

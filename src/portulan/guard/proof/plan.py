@@ -24,6 +24,7 @@ _NEIGHBOUR = (0xFE80 << 112) + 9
 _LOOPBACK = {4: 0x7F000001, 6: 1}
 _ALWAYS = (0, 1, 9, 1023, 1024, 32_768, 65_534, 65_535)
 _MOST_TELLING = 4_096
+_ENOUGH = 2
 NO_CLASS = -1
 UNNAMED = "#"
 """Names of senders that only rules know begin so."""
@@ -138,7 +139,8 @@ def _names(sources: Iterable[Source], number: int, link: str, version: int) -> t
 def _forward(policy: Policy, maker: _Maker) -> None:
     """From each interface to each other one: the hosts that stand there. All ports where there are zones, else nothing depends on them."""
     ground = maker.ground
-    every = (*ground.links, ground.inner)
+    # The container's interface is one that no line means, and stands for all such where there is no other one.
+    every = ground.links if len(ground.links) > _ENOUGH else (*ground.links, ground.inner)
     for version in ground.versions:
         for link in every:
             sender = ground.beyond(link, version)
