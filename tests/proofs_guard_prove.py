@@ -5,6 +5,7 @@ import random
 import sys
 from collections import Counter
 from datetime import date
+from importlib import import_module
 from pathlib import Path
 
 from portulan.errors import BadInput
@@ -35,6 +36,11 @@ def there(function, *arguments):
         return json.loads(done.stdout.splitlines()[-1])
 
 
+def call(module, function, *arguments):
+    """A function of another file, there."""
+    return getattr(import_module(module), function)(*arguments)
+
+
 def drawn(seed):
     """(the text, the policy): what the reader refuses is drawn again."""
     from policy_samples import draw_policy
@@ -50,9 +56,37 @@ def drawn(seed):
             continue
 
 
-def prove_drawn(seed):
+def prove_flawed(text, before, after, what="packets"):
+    """The differences that a proof finds where the rules are not quite those of the policy."""
+    from portulan.guard.policy.compile import compile_policy
+    from portulan.guard.policy.compile_text import permanent
+    from portulan.guard.policy.read import parse_policy
+    from portulan.guard.proof.plan import NO_CLASS
     from portulan.model.guard_compiled import Terrain
-    from portulan.model.guard_proof import difference_row
+    from portulan.model.guard_proof import difference_row, message_difference_row
+    from portulan.system.firewall.nft import find_nft
+    from portulan.system.registry_file import open_packaged
+    from portulan.system.sandbox import Sandbox
+    from portulan.verbs.guard_prove import supposed
+    from portulan.verbs.proving import carry_out
+
+    policy, terrain = parse_policy(text, "portulan.toml", open_packaged(), {}.__getitem__), Terrain(("eth0",))
+    rules = permanent(compile_policy(policy, TODAY, terrain))
+    assert before in rules
+    asked = supposed(policy, TODAY, find_nft(), terrain)._replace(
+        pick=NO_CLASS, load=lambda bench, _: bench.load(rules.replace(before, after))
+    )
+    with Sandbox() as sandbox:
+        proved = carry_out(asked, sandbox)
+    if what == "messages":
+        return [message_difference_row(each)._asdict() for each in proved.message_differences]
+    return [difference_row(each)._asdict() for each in proved.differences]
+
+
+def prove_drawn(seed, whole=True):
+    from portulan.guard.proof.plan import NO_CLASS
+    from portulan.model.guard_compiled import Terrain
+    from portulan.model.guard_proof import difference_row, message_difference_row
     from portulan.system.firewall.nft import find_nft
     from portulan.system.sandbox import Sandbox
     from portulan.verbs.guard_prove import supposed
@@ -60,7 +94,7 @@ def prove_drawn(seed):
 
     text, policy, dice = drawn(seed)
     uplinks = dice.choice(((), ("eth0",), ("ppp0",), ("eth1", "wg0")))
-    asked = supposed(policy, TODAY, find_nft(), Terrain(uplinks))._replace(pick=dice.randrange(1000))
+    asked = supposed(policy, TODAY, find_nft(), Terrain(uplinks))._replace(pick=dice.randrange(1000) if whole else NO_CLASS)
     with Sandbox() as sandbox:
         proved = carry_out(asked, sandbox)
     figures = Counter({"policies": 1, "lines": len(policy.doors) + len(policy.outgoing or ()) + len(policy.crossings)})
@@ -71,7 +105,9 @@ def prove_drawn(seed):
         figures["IPv6 packets"] += tally.sent if tally.team.version == 6 else 0
         figures["classes and edges of senders"] += tally.transport == "tcp"
     figures["behind a rate, not tried again"] += proved.untried
+    figures["ICMP messages"] += sum(each.sent for each in proved.messages)
     found = [repr(difference_row(each)) for each in proved.differences[:MOST_TOLD]]
+    found += [repr(message_difference_row(each)) for each in proved.message_differences[:MOST_TOLD]]
     if found:
         found.append(f"{len(proved.differences) + proved.more_differences} differences, uplinks {uplinks}, with this policy:\n{text}")
     return found, figures

@@ -18,9 +18,10 @@ from portulan.model.doors import MatrixRow, ReachRow, StepRow
 from portulan.model.finding import Finding as AuditFinding
 from portulan.model.finding import Ignore, Unjudged
 from portulan.model.free import FreePort
+from portulan.model.guard_export import Export
 from portulan.model.guard_life import Applied, BootState, Confirmed, GuardStatus, Past, Peer, RolledBack, Session
 from portulan.model.guard_plan import PlanRemark, PlanRow
-from portulan.model.guard_proof import DifferenceRow, TallyRow
+from portulan.model.guard_proof import DifferenceRow, MessageDifferenceRow, MessagesRow, TallyRow
 from portulan.model.lease import Lease
 from portulan.model.path import Compared, Flow, Hop, Kind, PathMtu, PingSummary
 from portulan.model.path import Verdict as PathVerdict
@@ -80,6 +81,7 @@ ENVELOPES: dict[str, tuple[type, dict[str, Any]]] = {
     "guard-status": (GuardStatus, {}),
     "guard-history": (Past, {"in_force": str | None}),
     "guard-boot": (BootState, {}),
+    "guard-export": (Export, {}),
     "guard-plan": (
         PlanRow,
         {
@@ -92,6 +94,7 @@ ENVELOPES: dict[str, tuple[type, dict[str, Any]]] = {
         {
             "host": str, "kernel": str, "took_s": float, "nft": str, "live": bool, "policy": str | None, "policy_hash": str | None, "rules_hash": str, "packets": int,
             "proved": bool, "differences": tuple[DifferenceRow, ...], "more_differences": int, "limited": int, "untried": int, "not_simulated": int,
+            "messages": tuple[MessagesRow, ...], "message_differences": tuple[MessageDifferenceRow, ...],
         },
     ),
     "ping": (PingSummary, {}),

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from portulan.verbs.free import free as free
     from portulan.verbs.guard_apply import guard_apply as guard_apply
     from portulan.verbs.guard_confirm import guard_confirm as guard_confirm
+    from portulan.verbs.guard_export import guard_export as guard_export
     from portulan.verbs.guard_plan import guard_plan as guard_plan
     from portulan.verbs.guard_prove import guard_prove as guard_prove
     from portulan.verbs.guard_rollback import guard_off as guard_off
@@ -66,6 +67,7 @@ _HOMES = {
     "guard_off": "guard_rollback",
     "guard_rollback": "guard_rollback",
     "guard_status": "guard_status",
+    "guard_export": "guard_export",
     "guard_plan": "guard_plan",
     "guard_prove": "guard_prove",
     "hold": "lease",
@@ -93,7 +95,7 @@ _HOMES = {
 }
 __all__ = [
     "audit", "chart", "common", "compare_host", "conflicts", "diff", "free", "guard_apply", "guard_boot", "guard_confirm", "guard_history", "guard_off",
-    "guard_plan", "guard_prove", "guard_rollback", "guard_status", "hold", "lease", "lease_for", "leases", "lookup", "matrix", "note", "passage", "ping",
+    "guard_export", "guard_plan", "guard_prove", "guard_rollback", "guard_status", "hold", "lease", "lease_for", "leases", "lookup", "matrix", "note", "passage", "ping",
     "port_map", "reach", "read_flows", "release", "scanners", "stop", "trace", "traffic", "traffic_of", "update_registry", "wait_open", "who", "why",
 ]  # fmt: skip
 

@@ -5,10 +5,12 @@ Linux include/uapi/linux/netfilter/nf_tables.h; numbers in network order.
 
 from __future__ import annotations
 
+from struct import pack
+
 import numpy as np
 
 from portulan.errors import ParseError
-from portulan.wire.netlink import build_attribute, iterate_attributes, parse_attributes
+from portulan.wire.netlink import NESTED, build_attribute, iterate_attributes, parse_attributes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ _TABLE, _NAME, _TYPE, _DATA = 1, 2, 3, 4
 _COUNTER, _PACKETS = 1, 2
 _LIST, _KEY, _VALUE = 3, 1, 1
 _WIDTH = 4
+_HEADS = tuple(pack("=HHHH", 8 + _WIDTH, _KEY | nested, 4 + _WIDTH, _VALUE) for nested in (0, NESTED))
+"""What stands before a number in its element; kernels do without the flag for nested attributes here."""
 
 
 def build_counter_query(family: str, table: str, name: str) -> bytes:
@@ -56,7 +60,7 @@ def _alike(data: bytes, first: int, last: int) -> NDArray[np.uint32]:
     if size >= 16 and size % 4 == 0 and not rest:
         words = np.frombuffer(data, np.uint32, (last - first) // 4, first).reshape(count, size // 4)
         # The element, its key, the key's value: their three heads are the same in every row, and what follows the value too.
-        if (words[:, :3] == words[0, :3]).all() and parse_attributes(data, first + 4, first + size).keys() >= {_KEY}:
+        if (words[:, :3] == words[0, :3]).all() and data[first + 4 : first + 12] in _HEADS:
             return words[:, 3].byteswap() if np.little_endian else words[:, 3].copy()
     return np.array([_one(data, begin, stop) for _, begin, stop in iterate_attributes(data, first, last)], np.uint32)
 
