@@ -49,12 +49,9 @@ def load() -> Callable[[bytes], None]:
             assert doubt_words(voice, [doubt])
         understood(reading.policy, today)
         implied(reading.policy)
-        for change in (
-            lambda: open_door(text, "p", "22/tcp", ("everyone",), {}, ports_of),
-            lambda: close_door(text, "p", "443/udp", (), ports_of),
-        ):
+        for door, opened in (("22/tcp", True), ("443/udp", False)):
             try:
-                changed = change()
+                changed = open_door(text, "p", door, ("everyone",), {}, ports_of) if opened else close_door(text, "p", door, (), ports_of)
             except BadInput:  # a form that is left to people
                 continue
             assert read_policy(changed, "p", table, read_file).policy is not None
