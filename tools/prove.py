@@ -248,6 +248,26 @@ PROOFS = (
         "guard-export-firewalld", 30, "proofs_guard_export:firewalld",
         "Such policies, without the lines that a zone has no words for, are taken by firewall-offline-cmd --check-config and by firewalld, and let in the very packets that the policy does.",
     ),
+    Proof(
+        "guard-kills", 100, "proofs_guard_life:kills",
+        "`guard apply`, `confirm` and `rollback`, each killed with SIGKILL at a moment drawn by lot (all processes there, or only ours, only nft, only the tidier): the very next thing, a new connection to "
+        "the management port, is let in; the verdicts are those of the rules before or of the rules asked for; and a trial that nobody touches any more, with no process of ours alive, ends by the "
+        "kernel's own timer, no more than 0.2 s from its time. One command makes an end of whatever was left.",
+    ),
+    Proof(
+        "guard-late", 50, "proofs_guard_life:late",
+        "A confirmation that comes when the trial is about to end lasts, or changes nothing and says that it was too late: never anything between.",
+    ),
+    Proof(
+        "guard-streams", 20, "proofs_guard_life:streams",
+        "TCP connections that send in one direction only (IPv4 and IPv6, opened from either side, in either direction), and idle ones, that began on a host which tracked no connections, live through rules being "
+        "applied, going back by themselves, confirmed, rolled back and taken away: not one segment has to be sent again.",
+    ),
+    Proof(
+        "guard-power", 10, "proofs_guard_life:power_cuts",
+        "The power cut after every system call on files that `apply`, `confirm` and `rollback` make, with all that a file system may then have kept (data not synced lost, half there or whole; names not synced so or "
+        "not): what a boot loads is whole and was confirmed, the notes can be read, and the rules they name are there.",
+    ),
 )  # fmt: skip
 """In the order in which they run. Later ones are added here."""
 

@@ -11,6 +11,7 @@ from portulan.guard.policy.compile_text import permanent, seals, trial
 from portulan.model.guard_compiled import Terrain
 from portulan.model.policy import Crossing, Limit, Line, Part, Per, Policy, Source, Zone
 from portulan.model.reach import Sources
+from portulan.model.rule import Members
 
 pytestmark = [pytest.mark.lab, pytest.mark.peer]
 TODAY, TERRAIN = date(2026, 11, 22), Terrain(("eth0",))
@@ -35,6 +36,8 @@ def plain(ruleset):
 
 def comparable(value):
     """Sequences as tuples, all the way down."""
+    if isinstance(value, Members) and value.elements is not None:  # nft lists them in an order of its own
+        return "Members", *sorted(map(comparable, value.elements), key=str)
     if hasattr(value, "_fields"):
         return (type(value).__name__, *map(comparable, value))
     return tuple(map(comparable, value)) if isinstance(value, (list, tuple)) or type(value).__name__ == "array" else value

@@ -115,6 +115,15 @@ def test_a_sender_who_comes_too_often(scene):
     assert [scene.gets_in(scene.outside, GATE_OUT, 22, SECOND) for _ in range(2)] == [True, False]
 
 
+def test_nobody_is_shut_out_because_too_many_others_are_counted(scene):
+    scene.serve(scene.gate, 22)
+    policy = Policy("portulan.toml", "", doors=(tcp(22, limit=Limit(1, Per.DAY, 1)),))
+    text = permanent(compile_policy(policy, date(2026, 11, 22), Terrain(("eth0",))))
+    load(scene.gate, text.replace("size 65536", "size 1"))
+    assert [scene.gets_in(scene.outside, GATE_OUT, 22) for _ in range(2)] == [True, False]
+    assert [scene.gets_in(scene.outside, GATE_OUT, 22, SECOND) for _ in range(2)] == [True, True]
+
+
 def test_published_ports_are_judged_by_the_port_that_was_asked_for(scene):
     load(
         scene.gate,

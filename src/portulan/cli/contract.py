@@ -18,8 +18,10 @@ from portulan.model.doors import MatrixRow, ReachRow, StepRow
 from portulan.model.finding import Finding as AuditFinding
 from portulan.model.finding import Ignore, Unjudged
 from portulan.model.free import FreePort
+from portulan.model.guard_check import Doubtful, Edited, Kept, Mistake, Understood
+from portulan.model.guard_draft import Drafted
 from portulan.model.guard_export import Export
-from portulan.model.guard_life import Peer, Session
+from portulan.model.guard_life import Applied, BootState, Confirmed, GuardStatus, Past, Peer, RolledBack, Session
 from portulan.model.guard_plan import PlanRemark, PlanRow
 from portulan.model.guard_proof import DifferenceRow, MessageDifferenceRow, MessagesRow, TallyRow
 from portulan.model.lease import Lease
@@ -75,6 +77,18 @@ ENVELOPES: dict[str, tuple[type, dict[str, Any]]] = {
     "reach": (ReachRow, {"host": str}),
     "reach-packet": (StepRow, {"host": str, "port": str, "verdict": Outcome, "path": Way, "rule": Place | None, "link": str, "listener": bool | None}),
     "reach-matrix": (MatrixRow, {"host": str}),
+    "guard-check": (
+        Understood,
+        {"file": str, "doubts": tuple[Doubtful, ...], "mistakes": tuple[Mistake, ...], "kept": tuple[Kept, ...]},
+    ),
+    "guard-edit": (Edited, {}),
+    "guard-init": (Drafted, {"file": str | None, "text": str}),
+    "guard-apply": (Applied, {}),
+    "guard-confirm": (Confirmed, {}),
+    "guard-rollback": (RolledBack, {}),
+    "guard-status": (GuardStatus, {}),
+    "guard-history": (Past, {"in_force": str | None}),
+    "guard-boot": (BootState, {}),
     "guard-export": (Export, {}),
     "guard-plan": (
         PlanRow,

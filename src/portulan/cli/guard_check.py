@@ -5,6 +5,7 @@ from __future__ import annotations
 from portulan.cli.table import wrap
 from portulan.model.finding import Level
 from portulan.text import guard_check as text
+from portulan.text.clean import clean
 from portulan.text.voice import mark
 
 TYPE_CHECKING = False
@@ -59,11 +60,16 @@ def run(options: argparse.Namespace, face: Face) -> int:
 def _tell(face: Face, answer: Checked, *, implied: bool) -> None:
     voice = face.voice
     face.line(text.headline(voice, answer))
-    if answer.lines:
+    for section, heads in text.SECTIONS.items():
+        lines = [one for one in answer.lines if one.section == section]
+        if not lines:
+            continue
         face.line()
-        headers = ["", voice.say("DOOR"), voice.say("OPENS"), voice.say("FOR"), ""]
-        rows = [[str(one.line), one.text, " ".join(one.opens), ", ".join(one.senders), text.with_words(voice, one)] for one in answer.lines]
-        face.table([[voice.say("{text}", text=cell) for cell in row] for row in rows], headers, shrink=(2, 3, 4), right=(0,))
+        rows = [
+            [str(one.line), clean(one.text), text.opens_words(voice, one.opens), clean(", ".join(one.senders)), text.with_words(voice, one)]
+            for one in lines
+        ]
+        face.table(rows, ["", *(voice.say(head) for head in heads), ""], shrink=(2, 3, 4), right=(0,))
     if answer.doubts:
         face.line()
     for doubts in text.gathered(answer.doubts):

@@ -82,5 +82,19 @@ def tell(options: argparse.Namespace, face: Face, edited: Edited, *, opened: boo
         for line in wrap(f"{name}  {doubt_words(voice, doubts)}", face.width - 1):
             face.line(" " + line)
     if edited.written:
-        face.line(" " + voice.say("Nothing is applied yet.  What it changes:  portulan guard plan"))
+        face.line()
+        _show_plan(face, options.policy)
     return 0
+
+
+def _show_plan(face: Face, policy: str | None) -> None:
+    """What the changed policy would change here, where that may be read."""
+    from argparse import Namespace
+
+    from portulan.cli.guard_plan import run as show
+    from portulan.errors import CannotTell, MachineFailed
+
+    try:
+        show(Namespace(policy=policy, json=False), face)
+    except (CannotTell, MachineFailed):  # the file is changed all the same
+        face.line(face.voice.say("Nothing is applied yet.  What it would change:  sudo portulan guard plan"))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from portulan.errors import BadInput
 from portulan.model.finding import Level
 from portulan.text.audit import LEVEL_NAMES
+from portulan.text.clean import clean
 from portulan.text.voice import Voice, mark
 
 TYPE_CHECKING = False
@@ -29,6 +29,7 @@ DOUBTS: dict[str, str] = {
     "source.one-version": mark("{text} means everybody of IPv{version}, and nobody of IPv{other}: everyone means both."),
     "zone.unused": mark("no line names the zone {text}: nothing passes between it and the others."),
     "link.missing": mark("there is no interface {text} here now (there are: {known})."),
+    "forward.helper": mark("{text} lets {helper} through only in part: the further connections that it opens stay refused. Name their ports, or take it out."),
     "forward.off": mark("{text} will pass nothing: forwarding is off for these interfaces (sysctl net.ipv4.ip_forward)."),
     "lock-out.caller": mark("you are logged in from {address} by port {port}, and no line lets you in there again ({link})."),
     "lock-out.no-way-in": mark("ssh listens here (port {ports}), and no line lets anybody in there: only a console would be left."),
@@ -51,6 +52,13 @@ KEPT: dict[str, str] = {
     "refused.outgoing": mark("what this host sends and is in no line of [outgoing]; answers, errors and DHCP apart"),
     "refused.rest": mark("everything else that comes in"),
 }
+OPENS: dict[str, str] = {"everything": mark("everything"), "ping": mark("ICMP echo")}
+SECTIONS: dict[str, tuple[str, str, str]] = {
+    "doors": (mark("DOOR"), mark("OPENS"), mark("FOR")),
+    "outgoing": (mark("OUTGOING"), mark("OPENS"), mark("TO")),
+    "forward": (mark("FORWARD"), mark("OPENS"), ""),
+}
+"""The tables of a policy, and the heads of their columns."""
 UNSEEN: dict[str, str] = {
     "network": mark("This machine's interfaces could not be read: whether they are there was not checked."),
     "listeners": mark("Who listens here could not be read: lines for ports on which nobody listens were not looked for."),
@@ -70,7 +78,7 @@ def headline(voice: Voice, answer: Checked) -> str:
         parts.append(voice.count("{n} for your information", "{n} for your information", counts[Level.INFO]))
     if not answer.doubts:
         parts.append(voice.say("nothing doubtful"))
-    return voice.say("{file}", file=answer.file) + "   " + " · ".join(parts)
+    return clean(answer.file) + "   " + " · ".join(parts)
 
 
 def doubt_words(voice: Voice, doubts: Sequence[Doubtful]) -> str:
@@ -78,12 +86,17 @@ def doubt_words(voice: Voice, doubts: Sequence[Doubtful]) -> str:
     doubt = doubts[0]
     facts = dict(doubt.facts)
     if len(doubts) > 1:
-        facts["ports"] = " ".join(str(each.facts["ports"]) for each in doubts)
+        facts["ports"] = " ".join(dict.fromkeys(word for each in doubts for word in str(each.facts["ports"]).split()))
         lines = ", ".join(str(each.spot.line) for each in doubts if each.spot)
         return voice.say("lines {lines}: {problem}", lines=lines, problem=voice.say(DOUBTS[doubt.code], **facts))
     if facts.get("more"):
         facts["what"] = voice.say(str(facts["what"]))
-        text = voice.say("{text} is open to everyone: {what}, and {more} more services that should not be.", **facts)
+        text = voice.count(
+            "{text} is open to everyone: {what}, and {n} more service that should not be.",
+            "{text} is open to everyone: {what}, and {n} more services that should not be.",
+            int(facts["more"]),
+            **facts,
+        )
         return voice.say("line {line}: {problem}", line=doubt.spot.line if doubt.spot else 0, problem=text)
     if "what" in facts:
         facts["what"] = voice.say(str(facts["what"]))
@@ -110,6 +123,15 @@ def level_name(voice: Voice, level: Level) -> str:
     return voice.say(LEVEL_NAMES[level])
 
 
+def opens_words(voice: Voice, opens: Sequence[str]) -> str:
+    """`443/tcp+udp 8000-8010/tcp`; `everything`."""
+    found: dict[str, list[str]] = {}
+    for each in opens:
+        numbers, _, transport = each.partition("/")
+        found.setdefault(numbers, []).append(transport)
+    return " ".join(f"{numbers}/{'+'.join(kinds)}" if any(kinds) else voice.say(OPENS[numbers]) for numbers, kinds in found.items())
+
+
 def with_words(voice: Voice, line: Understood) -> str:
     """What a line says besides: its limit, helper, days, note."""
     parts = [] if line.limit is None else [voice.say("at most {limit}", limit=line.limit)]
@@ -121,7 +143,7 @@ def with_words(voice: Voice, line: Understood) -> str:
         day = line.until.isoformat()
         parts.append(voice.say("ended on {day}", day=day) if line.over else voice.say("until {day}", day=day))
     if line.note is not None:
-        parts.append(voice.say("{note}", note=line.note))
+        parts.append(clean(line.note))
     return " · ".join(parts)
 
 
@@ -140,12 +162,10 @@ def kept_rows(voice: Voice, kept: Iterable[Kept]) -> list[tuple[str, str, str, s
 
 def mistake_lines(voice: Voice, mistake: Mistake) -> tuple[str, ...]:
     """As an error of the command line is told, without the program's name."""
-    from portulan.text.errors import sentences
+    from portulan.text.errors import told
 
     spot = mistake.spot
-    error = BadInput(mistake.code, **{**mistake.facts, "file": spot.file, "line": spot.line, "column": spot.column})
-    first, *rest = sentences(voice, error)
-    return first.removeprefix("portulan: "), *rest
+    return told(voice, mistake.code, {**mistake.facts, "file": spot.file, "line": spot.line, "column": spot.column})
 
 
 def missing(voice: Voice, answer: Checked) -> list[str]:

@@ -71,6 +71,9 @@ SHUT: dict[str, str] = {
 
 CONCERNS: dict[str, str] = {
     "guard.other-table": mark("the table {subject} ({detail}) refuses packets too: what is open here still has to pass it."),
+    "guard.through-tunnel": mark(
+        "you are logged in through the tunnel {subject} ({detail}). It runs on even if its own port is shut now: make sure that it can be built anew before you confirm."
+    ),
     "guard.boot-flushes": mark("{subject} begins with flush ruleset: systemctl reload nftables would take these rules away."),
     "guard.service-off": mark("{subject}, which loads /etc/nftables.conf, is not enabled: after a boot these rules are not loaded."),
     "guard.saved-trial": mark("{subject} holds a trial that somebody saved (table inet portulan): it would begin again at boot."),
@@ -79,6 +82,7 @@ CONCERNS: dict[str, str] = {
     "guard.boot-loads-nothing": mark("after a boot these rules are not loaded."),
     "guard.not-written": mark("{subject} could not be written ({detail}): after a boot, the earlier rules come back."),
     "guard.boot-failed": mark("loading at boot could not be enabled: {detail}."),
+    "guard.boot-unknown": mark("what a boot loads cannot be told: {detail}."),
     "guard.cut-failed": mark("connections could not be ended: {detail}."),
     "guard.file-differs": mark("the policy's file says something else than the rules in force."),
     "guard.policy-broken": mark("{subject} cannot be read as a policy."),
@@ -150,8 +154,8 @@ def takeover_lines(voice: Voice, concerns: tuple[Concern, ...]) -> list[str]:
 PHASES: dict[Phase, str] = {
     Phase.NOTHING: mark("No policy is in force: ports are as open as other tables leave them."),
     Phase.IN_FORCE: mark("In force: rules {hash}, confirmed."),
-    Phase.TRIAL: mark("On trial for {seconds} s more: rules {hash}. Then {old} again."),
-    Phase.OVER: mark("A trial has ended by itself: {old} in force again."),
+    Phase.TRIAL: mark("On trial for {seconds} s more: rules {hash}. Then again: {old}."),
+    Phase.OVER: mark("A trial has ended by itself. In force again: {old}."),
     Phase.SETTLED: mark("In force: rules {hash}, confirmed; that was not written down yet."),
     Phase.WIPED: mark("The confirmed rules are gone from the kernel."),
     Phase.STRANGE: mark("The kernel has rules under our name that are not known here."),

@@ -12,7 +12,7 @@ from portulan.system.firewall.warm import SEEN_S
 from portulan.system.linux.network import read_network
 from portulan.verbs.guard_policy import load_policy
 from portulan.verbs.guard_trial import SECONDS, Life
-from portulan.verbs.guard_ways_in import find_shut, read_others
+from portulan.verbs.guard_ways_in import find_shut, read_others, through_tunnel
 
 SHORTEST_S, LONGEST_S = 5, 3600
 TOLD_TWICE = 2
@@ -37,7 +37,7 @@ def guard_apply(
     terrain = terrain_of(network)
     new = compile_policy(wanted, today, terrain)
     shut = find_shut(compiled_rules(wanted, today, terrain), network)
-    concerns = read_others()
+    concerns = (*read_others(), *through_tunnel(network))
     if shut and shut_me_out < TOLD_TWICE:
         return Applied("refused", new.hash, shut=shut, concerns=concerns)
     life = Life(root)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from portulan.errors import CannotTell, PortulanError, Refused
 from portulan.guard.life import check_confirmable, with_confirmed
 from portulan.guard.policy.compile_text import permanent
-from portulan.model.guard_life import Concern, Confirmed, Session
+from portulan.model.guard_life import BootState, Concern, Confirmed, Session
 from portulan.system.firewall.boot import boot_concerns, enable, read_boot
 from portulan.system.linux.login import digest, incoming, read_peer, tuple_of
 from portulan.system.linux.tracked import find_tracked
@@ -15,6 +16,8 @@ from portulan.verbs.guard_trial import Life, write_confirmed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from portulan.model.guard_life import Trial
 
 
@@ -42,21 +45,29 @@ def guard_confirm(*, console: bool = False, vouch: bool = False, cut: bool = Fal
             for fault in write_confirmed(life, notes, new)
         ]
         life.tidy(notes, running._replace(over=None))
-    if boot:
-        try:
-            enable(life.store, read_boot(life.store).chosen)
-        except PortulanError as error:
-            concerns.append(Concern("guard.boot-failed", "", str(error.facts.get("reason", error.code))))
     ended: tuple[Session, ...] = ()
+    if boot:
+        with _told(concerns, "guard.boot-failed"):
+            enable(life.store, read_boot(life.store).chosen)
     if cut:
         from portulan.verbs.guard_cut import cut_shut
 
-        try:
+        with _told(concerns, "guard.cut-failed"):
             ended = cut_shut(permanent(new))
-        except PortulanError as error:
-            concerns.append(Concern("guard.cut-failed", "", str(error.facts.get("reason", error.code))))
-    state = read_boot(life.store)
-    return Confirmed(new.hash, by, state, notes.past[-1].number, ended, (*concerns, *boot_concerns(life.store, state)))
+    state = BootState(life.store.boot_file)
+    with _told(concerns, "guard.boot-unknown"):
+        state = read_boot(life.store)
+        concerns += boot_concerns(life.store, state)
+    return Confirmed(new.hash, by, state, notes.past[-1].number, ended, tuple(concerns))
+
+
+@contextmanager
+def _told(concerns: list[Concern], code: str) -> Iterator[None]:
+    """What fails after the rules were confirmed is told beside that."""
+    try:
+        yield
+    except PortulanError as error:
+        concerns.append(Concern(code, "", str(error.facts.get("reason", error.code))))
 
 
 def _who_asks(trial: Trial, *, console: bool, vouch: bool) -> str:
@@ -78,7 +89,8 @@ def _who_asks(trial: Trial, *, console: bool, vouch: bool) -> str:
     if connection not in incoming():
         raise Refused("guard.connection-gone", address=peer.address, port=peer.port)
     try:
-        entry = find_tracked(connection)
+        # Where this host itself turned the port into another one, only the answers' direction is as the server sees it.
+        entry = find_tracked(connection) or find_tracked(connection.turned)
     except CannotTell as error:
         raise Refused("guard.connection-unseen", address=peer.address, port=peer.port) from error
     if entry is None or not entry.established:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from portulan.errors import BadInput, MachineFailed, Refused
-from portulan.guard.life import choose_past, settled
+from portulan.guard.life import choose_past
 from portulan.guard.policy.compile_text import permanent
 from portulan.model.guard_life import Applied, Concern, Phase, RolledBack
 from portulan.system.firewall.scratch import rules_of
@@ -27,7 +25,7 @@ def guard_rollback(
         raise BadInput("guard.seconds", text=seconds, least=SHORTEST_S, most=LONGEST_S)
     life = Life(root)
     with life.locked():
-        phase, running, notes = life.look()
+        phase, running, notes = life.make_up()
         if phase is Phase.STRANGE:
             raise Refused("guard.strange-table")
         if phase is Phase.TRIAL and number is not None:
@@ -38,7 +36,6 @@ def guard_rollback(
             life.write(notes)
             life.tidy(notes, running._replace(hash=running.over, over=None))
             return RolledBack("back", running.over)
-        notes = settled(phase, running, notes, datetime.now(UTC))
         past = choose_past(notes, running.effective, number)
         rules = life.rules(past.hash)
         assert rules is not None

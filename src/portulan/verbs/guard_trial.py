@@ -7,7 +7,7 @@ import sys
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 
-from portulan.errors import CannotTell, MachineFailed, PortulanError, Refused
+from portulan.errors import CannotTell, MachineFailed, ParseError, PortulanError, Refused
 from portulan.guard.life import check_namespace, check_startable, needed, phase_of, settled
 from portulan.guard.policy.compile_text import from_json, permanent, to_json, trial
 from portulan.model.guard_compiled import FAMILY, TABLE, TRIAL
@@ -55,6 +55,23 @@ class Life:
         running, notes = read_running(), self.store.read()
         return phase_of(running, notes, self.store.known(), self.boot), running, notes
 
+    def make_up(self) -> tuple[Phase, Running, Notes]:
+        """What is the case, and what a command that was ended could not write any more, written now. Raises as `look`, MachineFailed."""
+        phase, running, notes = self.look()
+        fresh = settled(phase, running, notes, datetime.now(UTC))
+        if fresh != notes:
+            self.write(fresh)
+        lasting = fresh.confirmed
+        if lasting is not None and lasting != self._boot_hash() and (rules := self.rules(lasting)) is not None:
+            self.store.write_boot(lasting, permanent(rules))
+        return phase, running, fresh
+
+    def _boot_hash(self) -> str | None:
+        try:
+            return self.store.boot_hash()
+        except ParseError:
+            return None
+
     def write(self, notes: Notes) -> None:
         """Write down, as of this boot and namespace. Raises MachineFailed."""
         self.store.write(notes._replace(boot=self.boot, netns=self.netns))
@@ -72,13 +89,11 @@ class Life:
 
     def begin(self, new: Compiled, seconds: int, *, warm_s: float = SEEN_S) -> Applied:
         """Put rules on trial. Raises Refused (a trial runs, a strange table, not loadable), CannotTell, NotPermitted, MachineFailed: then the old rules are in force."""
-        phase, running, notes = self.look()
+        phase, running, notes = self.make_up()
         check_startable(phase, running)
-        notes = settled(phase, running, notes, datetime.now(UTC))
         if running.effective == new.hash:
             if phase is Phase.OVER:
                 self.end(running)
-            self.write(notes)
             return Applied("unchanged", new.hash, new.hash)
         old = self.rules(running.effective)
         script = trial(new, old, seconds) + REMOVAL
@@ -178,7 +193,14 @@ def _inheritable() -> list[int]:
 def write_confirmed(life: Life, notes: Notes, new: Compiled) -> list[MachineFailed]:
     """Write down what the kernel has for good: the notes, then what a boot loads. What could not be written is returned."""
     faults = []
-    for work in (lambda: life.write(notes), lambda: life.store.write_boot(new.hash, permanent(new))):
+
+    def write_boot() -> None:
+        life.store.write_boot(new.hash, permanent(new))
+
+    def write_notes() -> None:
+        life.write(notes)
+
+    for work in (write_notes, write_boot):
         try:
             work()
         except MachineFailed as error:

@@ -25,9 +25,31 @@ if TYPE_CHECKING:
     from portulan.model.network import Network
     from portulan.model.ruleset import Chain, Ruleset
 
+SSH = "ssh"
+"""Its port by the registry: systemd may hold it in the server's place."""
 SSH_SERVERS = ("sshd", "sshd-session", "dropbear", "tinysshd")
 _ADMITTED = (Outcome.ACCEPT, Outcome.MAYBE)
 _FROM_OUTSIDE = ("everyone", "networks", "maybe")
+_TUNNELS = (
+    "wireguard",
+    "tun",
+    "gre",
+    "gretap",
+    "ip6gre",
+    "ipip",
+    "sit",
+    "ip6tnl",
+    "vti",
+    "vti6",
+    "xfrm",
+    "vxlan",
+    "geneve",
+    "ovpn",
+    "l2tp",
+    "ppp",
+)
+_NO_ADDRESSES = 65534
+"""ARPHRD_NONE: what a tun device has."""
 _FILTERING = ("prerouting", "input", "forward", "ingress")
 
 
@@ -54,6 +76,16 @@ def _peer_shut(new: Ruleset, network: Network, peer: Peer) -> Shut | None:
     if trace(new, network, packet).outcome in _ADMITTED:
         return None
     return Shut("guard.peer-shut-out", f"{peer.own_port}/tcp", peer.address, link)
+
+
+def through_tunnel(network: Network) -> tuple[Concern, ...]:
+    """Where this ssh login comes in through a tunnel: that one runs on although its own port is shut, and cannot be built anew when it ends."""
+    peer = read_peer()
+    if peer is None:
+        return ()
+    link = network.link(link_to(_address(peer.address), _address(peer.own_address), network))
+    tunnel = link is not None and (link.kind in _TUNNELS or link.type == _NO_ADDRESSES)
+    return (Concern("guard.through-tunnel", link.name, link.kind),) if link is not None and tunnel else ()
 
 
 def _address(text: str) -> Address:
@@ -87,12 +119,12 @@ def ssh_ports() -> set[int]:
         items, survey = look(open_source("auto"), Selection(transports=(Transport.TCP,)))
     except PortulanError:
         return set()
-    here = {space.inode for space in survey.namespaces if space.own} or {None}
+    here: set[int | None] = {space.inode for space in survey.namespaces if space.own} or {None}
     return {
         item.port
         for item in items
         if item.netns in here and item.state is State.LISTENING and not _only_local(item.address)
-        and any(owner.name in SSH_SERVERS for owner in item.owners or ())
+        and (item.service == SSH or any(owner.name in SSH_SERVERS for owner in item.owners or ()))
     }  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 from portulan.guard.policy.cover import covered, parts_of
 from portulan.guard.policy.meaning import decide, means
 from portulan.guard.policy.overlap import find_overlaps
+from portulan.guard.policy.tracking_helpers import needed_through
 from portulan.guard.policy.wording import ports_text
 from portulan.model.finding import LEVELS, Level
 from portulan.model.guard_check import Caller, Danger, Doubtful
@@ -56,6 +57,7 @@ def find_doubts(policy: Policy, today: date, around: Surroundings) -> tuple[Doub
         *_names(policy),
         *_senders(policy),
         *_wide(policy, today, around),
+        *_needs(policy, today),
         *_machine(policy, today, around),
         *_lockout(policy, today, around),
     ]
@@ -130,6 +132,14 @@ def _is_whole(part: Part, version: int) -> bool:
     if part.links:
         return False
     return part.addresses is None or (part.addresses.v4 if version == 4 else part.addresses.v6) == _WHOLE[version]
+
+
+def _needs(policy: Policy, today: date) -> Iterator[Doubtful]:
+    """Services that go through this machine only in part: no helper belongs to a line of [forward]."""
+    for crossing in policy.crossings:
+        helper = needed_through(crossing.ports)
+        if helper is not None and not crossing.is_over(today):
+            yield Doubtful("forward.helper", Level.WARNING, crossing.spot, {"text": crossing.text, "helper": helper})
 
 
 def _wide(policy: Policy, today: date, around: Surroundings) -> Iterator[Doubtful]:

@@ -29,9 +29,8 @@ def compile_policy(policy: Policy, today: date, terrain: Terrain) -> Compiled:
 
     Raises BadInput for an interface that cannot be one.
     """
-    draft = build(policy, today, terrain, OWN)
-    bare = permanent(Compiled("", "", blocks(draft, remarks=False)))
-    return Compiled(sha256(bare.encode()).hexdigest(), policy.file, blocks(draft))
+    told, bare = blocks(build(policy, today, terrain, OWN))
+    return Compiled(sha256(permanent(Compiled("", "", bare)).encode()).hexdigest(), policy.file, told)
 
 
 def compiled_rules(policy: Policy, today: date, terrain: Terrain) -> Ruleset:

@@ -11,7 +11,7 @@ from portulan.model.ruleset import Base, Chain, NamedObject, NamedSet, Ruleset, 
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from portulan.model.policy import Source
     from portulan.model.rule import Expression, Statement
@@ -52,7 +52,8 @@ class Draft:
         self.objects: dict[str, NamedObject] = {}
         self.remarks: dict[str, list[str]] = {}
         """Of elements of a map, in their order."""
-        self._addresses: dict[tuple[int, Sequence[tuple[int, int]]], str] = {}
+        self._addresses: dict[tuple[int, int], str] = {}
+        """By version and the identity of the spans: to compare a hundred thousand of them for every line would take longer than all else."""
 
     def chain(self, name: str, rules: Iterable[Rule], base: Base | None = None) -> str:
         """A chain; its name."""
@@ -101,7 +102,7 @@ class Draft:
         return [(Match(Field("meta", field), Members(names=Texts(group))),) for group in groups] or [()]
 
     def _address_set(self, source: Source, version: int, spans: tuple[tuple[int, int], ...]) -> str:
-        key = version, spans
+        key = version, id(spans)
         name = self._addresses.get(key)
         if name is None:
             name = self._addresses[key] = self.names.take((source.name,), f"_v{version}")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from portulan.guard.policy.compile_draft import ACCEPT, compared, equals, goto, rule
-from portulan.model.rule import Binary, Field, Match, Members, Name, Number, Spans
+from portulan.model.rule import Binary, Choose, Element, Field, Match, Members, Name, Number, Range, Spans
 from portulan.model.rule import Names as Texts
-from portulan.model.rule_words import CT_STATE, CT_STATUS, FAMILIES
+from portulan.model.rule_words import CT_STATE, CT_STATUS, FAMILIES, PROTOCOLS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def _flags(name: str, bits: int) -> Match:
 ANSWERS = _flags("state", CT_STATE["established"] | CT_STATE["related"])
 INVALID = _flags("state", CT_STATE["invalid"])
 REDIRECTED = _flags("status", CT_STATUS["dnat"])
+ICMP, ICMPV6 = PROTOCOLS["icmp"], PROTOCOLS["icmpv6"]
 
 
 def _link_local(field: str) -> Match:
@@ -43,25 +44,49 @@ def _ports(source: int, destination: int) -> tuple[Match, Match]:
     return equals("udp", "sport", source), equals("udp", "dport", destination)
 
 
-def kept(refuse: str, *, out: bool = False) -> list[Rule]:
-    """The rules before those of the policy: of what comes in, or (`out`) of what goes out of this host. `refuse`: the chain that refuses."""
-    loopback = Match(Field("meta", "oifname" if out else "iifname"), Members(names=Texts((Name("lo"),))))
+def loopback(*, out: bool) -> Rule:
+    """This host speaks to itself."""
+    return rule(
+        Match(Field("meta", "oifname" if out else "iifname"), Members(names=Texts((Name("lo"),)))), ACCEPT, comment="this host itself"
+    )
+
+
+def by_state(strange: str) -> Rule:
+    """Answers are let through; what belongs to no connection that is known goes to the chain `strange`. What is new goes on."""
+    states = {"established": ACCEPT, "related": ACCEPT, "invalid": goto(strange)}
+    elements = tuple(Element((Range(CT_STATE[name], CT_STATE[name]),), verdict) for name, verdict in states.items())
+    return rule(Choose(Field("ct", "state"), Members(elements=elements)))
+
+
+def by_protocol(chains: dict[int, str]) -> Rule:
+    """To the chain of a packet's protocol (by its number), if it has one."""
+    elements = tuple(Element((Range(number, number),), goto(chain)) for number, chain in chains.items())
+    return rule(Choose(Field("meta", "l4proto"), Members(elements=elements)))
+
+
+def icmp() -> list[Rule]:
+    """What is kept of ICMP."""
+    return [rule(equals("icmp", "type", *ICMP_ERRORS), ACCEPT, comment="errors, path MTU")]
+
+
+def icmpv6(*, out: bool) -> list[Rule]:
+    """What is kept of ICMPv6."""
     # A host that has no address yet tells of itself from none (RFC 3590).
     listeners = () if out else (_link_local("saddr"),)
-    if out:
-        dhcp = (_IPV4, *_ports(_CLIENT_4, _SERVER_4)), (_servers_6(), *_ports(_CLIENT_6, _SERVER_6))
-    else:
-        dhcp = (_IPV4, *_ports(_SERVER_4, _CLIENT_4)), (_link_local("saddr"), *_ports(_SERVER_6, _CLIENT_6))
     return [
-        rule(ANSWERS, ACCEPT),
-        rule(loopback, ACCEPT, comment="this host itself"),
-        rule(equals("icmp", "type", *ICMP_ERRORS), ACCEPT, comment="errors, path MTU"),
         rule(equals("icmpv6", "type", *ICMPV6_ANYWHERE), ACCEPT, comment="errors, path MTU, echo: RFC 4890"),
         rule(equals("icmpv6", "type", *ICMPV6_NEIGHBOURS), equals("ip6", "hoplimit", 255), ACCEPT, comment="neighbour discovery: RFC 4890"),
         rule(*listeners, equals("icmpv6", "type", *ICMPV6_LISTENERS), ACCEPT, comment="multicast listeners: RFC 4890"),
-        rule(INVALID, goto(refuse), comment="of no connection that is known"),
-        *(rule(*one, ACCEPT, comment="DHCP") for one in dhcp),
     ]
+
+
+def dhcp(*, out: bool) -> list[Rule]:
+    """A DHCP client of this host asks, and is answered."""
+    if out:
+        found = (_IPV4, *_ports(_CLIENT_4, _SERVER_4)), (_servers_6(), *_ports(_CLIENT_6, _SERVER_6))
+    else:
+        found = (_IPV4, *_ports(_SERVER_4, _CLIENT_4)), (_link_local("saddr"), *_ports(_SERVER_6, _CLIENT_6))
+    return [rule(*one, ACCEPT, comment="DHCP") for one in found]
 
 
 def _servers_6() -> Match:

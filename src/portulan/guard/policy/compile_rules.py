@@ -9,12 +9,25 @@ from __future__ import annotations
 from itertools import pairwise
 
 from portulan.guard.policy.compile_draft import ACCEPT, DROP, Draft, element, equals, goto, jump, rule
-from portulan.guard.policy.compile_kept import ANSWERS, ECHO_REQUEST, INVALID, REDIRECTED, kept
+from portulan.guard.policy.compile_kept import (
+    ANSWERS,
+    ECHO_REQUEST,
+    ICMP,
+    ICMPV6,
+    INVALID,
+    REDIRECTED,
+    by_protocol,
+    by_state,
+    dhcp,
+    icmp,
+    icmpv6,
+    loopback,
+)
 from portulan.guard.policy.compile_lines import Lines, described
 from portulan.model.guard_compiled import FAMILY, TABLE
 from portulan.model.policy import Refusal
 from portulan.model.port import PROTOCOL_NUMBERS, TRANSPORTS, Transport
-from portulan.model.rule import Choose, Element, Field, Limit, Log, Match, Members, Named, Reject, Spans, Translate, VerdictKind
+from portulan.model.rule import Choose, Element, Field, Limit, Log, Match, Members, Named, Range, Reject, Spans, Translate, VerdictKind
 from portulan.model.rule_words import FAMILIES
 from portulan.model.ruleset import Base, NamedSet
 
@@ -48,24 +61,37 @@ def build(policy: Policy, today: date, terrain: Terrain, mark: str = "") -> Draf
             for transport, name in maps.items()
         ),
     )
-    choice = draft.chain(
-        names.own("doors"), [rule(REDIRECTED, goto(published), comment="judged by the port that was asked for"), *_choices(maps)]
-    )
-    draft.chain(
-        names.own("input"),
-        [*kept(refuse), *_ping(draft, policy), rule(jump(choice)), rule(goto(refuse))],
-        Base("filter", "input", _FILTER, VerdictKind.DROP),
-    )
+    draft.chain(names.own("redirected"), [rule(jump(published)), rule(goto(refuse))])
+    _entrance(draft, maps, refuse, _ping(draft, policy))
     _forward(draft, inward, policy, today, terrain, published, refuse)
     if policy.outgoing is not None:
         lines = [line for line in policy.outgoing if not line.is_over(today)]
-        ways = _maps(draft, Lines(draft, out=True), lines, "ways")
-        draft.chain(
-            names.own("output"),
-            [*kept(refuse, out=True), *_choices(ways), rule(goto(refuse))],
-            Base("filter", "output", _FILTER, VerdictKind.DROP),
-        )
+        _entrance(draft, _maps(draft, Lines(draft, out=True), lines, "ways"), refuse, [], out=True)
     return draft
+
+
+def _entrance(draft: Draft, maps: dict[Transport, str], refuse: str, ping: list[Rule], *, out: bool = False) -> None:
+    """What comes in to this host, or (`out`) goes out of it: each protocol has a chain of its own, so that no packet is asked what does not concern it."""
+    way = "out" if out else "in"
+    last, own = rule(goto(refuse)), draft.names.own
+    chains: dict[int, str] = {}
+    for transport, name in maps.items():
+        kept = dhcp(out=out) if transport is Transport.UDP else []
+        rules = [rule(Choose(Field(transport.value, "dport"), Named(name))), *kept, last]
+        if not out:
+            rules.insert(0, rule(REDIRECTED, goto(own("redirected")), comment="judged by the port that was asked for"))
+        chains[PROTOCOL_NUMBERS[transport]] = draft.chain(own(f"{transport.value}_{way}"), rules)
+    unknown = [rule(INVALID, goto(refuse))] if ping else []
+    control = {
+        ICMP: draft.chain(own(f"icmp_{way}"), [*icmp(), *unknown, *ping, last]),
+        ICMPV6: draft.chain(own(f"icmpv6_{way}"), [*icmpv6(out=out), last]),
+    }
+    strange = draft.chain(own(f"strange_{way}"), [loopback(out=out), by_protocol(control), last])
+    draft.chain(
+        own("output" if out else "input"),
+        [by_state(strange), loopback(out=out), by_protocol(chains | control), last],
+        Base("filter", "output" if out else "input", _FILTER, VerdictKind.DROP),
+    )
 
 
 def _refuse(draft: Draft, policy: Policy) -> str:
@@ -97,7 +123,9 @@ def _maps(draft: Draft, lines: Lines, doors: Sequence[Line], word: str) -> dict[
             if verdict is not None:
                 elements.append(Element(element(first, last), verdict))
                 draft.remarks[name].append("; ".join(map(described, here)))
-        draft.named(NamedSet(FAMILY, TABLE, name, ("inet_service",), Members(elements=tuple(elements)), ("verdict",), flags=("interval",)))
+        flags = () if all(type(one.key[0]) is Range and one.key[0].first == one.key[0].last for one in elements) else ("interval",)
+        # Single ports are hashed, which is quicker.
+        draft.named(NamedSet(FAMILY, TABLE, name, ("inet_service",), Members(elements=tuple(elements)), ("verdict",), flags=flags))
         found[transport] = name
     return found
 
@@ -119,10 +147,6 @@ def _pieces(lines: Sequence[Line], transport: Transport) -> Iterator[tuple[int, 
         if open_now:
             order = {id(line): place for place, line in enumerate(lines)}
             yield at, following - 1, sorted(open_now, key=lambda line: order[id(line)])
-
-
-def _choices(maps: dict[Transport, str]) -> list[Rule]:
-    return [rule(Choose(Field(transport.value, "dport"), Named(name))) for transport, name in maps.items()]
 
 
 def _ping(draft: Draft, policy: Policy) -> list[Rule]:

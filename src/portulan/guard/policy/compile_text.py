@@ -6,6 +6,7 @@ import json
 
 from portulan.errors import ParseError
 from portulan.guard.policy.compile_words import remark
+from portulan.model.address import format_address
 from portulan.model.guard_compiled import FAMILY, OWN, TABLE, TRIAL, Block, Compiled
 from portulan.wire.nft_constants import format_duration
 from portulan.wire.nft_text import members_text, rule_text
@@ -29,31 +30,64 @@ _PRIORITIES = {0: "filter", 100: "srcnat"}
 _INDENT = "    "
 
 
-def blocks(draft: Draft, *, remarks: bool = True) -> tuple[Block, ...]:
-    """A draft as text. `remarks`: with what only a person reads."""
-    found = [_object(known) for known in draft.objects.values()]
-    found += [_set(known, draft.remarks.get(known.name, []) if remarks else [], remarks=remarks) for known in draft.sets.values()]
-    return (*found, *(_chain(chain, remarks=remarks) for chain in draft.chains))
+def blocks(draft: Draft) -> tuple[tuple[Block, ...], tuple[Block, ...]]:
+    """A draft as text: with what only a person reads, and without."""
+    found: tuple[list[Block], list[Block]] = [], []
+    for helper in draft.objects.values():
+        for each in found:
+            each.append(_object(helper))
+    for known in draft.sets.values():
+        elements = "" if known.members is None else _elements(known)  # of a large set the whole work: done once
+        found[0].append(_set(known, _noted(elements, notes) if (notes := draft.remarks.get(known.name)) else elements, remarks=True))
+        found[1].append(_set(known, elements, remarks=False))
+    for chain in draft.chains:
+        found[0].append(_chain(chain, remarks=True))
+        found[1].append(_chain(chain, remarks=False))
+    return tuple(found[0]), tuple(found[1])
 
 
 def _object(known: NamedObject) -> Block:
     return Block(known.kind, known.name, (f'type "{known.facts["type"]}" protocol {known.facts["protocol"]}',))
 
 
-def _set(known: NamedSet, notes: list[str], *, remarks: bool) -> Block:
-    kind = "map" if known.data_types else "set"
-    lines = [f"type {known.types[0]}" + (f" : {known.data_types[0]}" if known.data_types else ""), f"flags {','.join(known.flags)}"]
+def _set(known: NamedSet, elements: str, *, remarks: bool) -> Block:
+    lines = [f"type {known.types[0]}" + (f" : {known.data_types[0]}" if known.data_types else "")]
+    if known.flags:
+        lines.append(f"flags {','.join(known.flags)}")
     if known.timeout_s is not None:
         lines.append(f"timeout {format_duration(known.timeout_s)}")
     if known.size is not None:
         lines.append(f"size {known.size}")
     if remarks and known.comment is not None:
         lines.append(f'comment "{remark(known.comment)}"')
-    if known.members is not None and (text := members_text(known)) != "{ }":
-        if notes:
-            text = _noted(text, notes)
-        lines.append(f"elements = {text}")
-    return Block(kind, known.name, tuple(lines))
+    if elements:
+        lines.append(f"elements = {elements}")
+    return Block("map" if known.data_types else "set", known.name, tuple(lines))
+
+
+def _elements(known: NamedSet) -> str:
+    assert known.members is not None
+    spans = known.members.spans
+    if spans is not None:
+        bits = 32 if known.types[0] == "ipv4_addr" else 128
+        texts = [_network(first, last, bits) for first, last in zip(spans.first, spans.last, strict=True)]
+        return f"{{ {', '.join(texts)} }}" if texts else ""
+    text = members_text(known)
+    return "" if text == "{ }" else text
+
+
+def _network(first: int, last: int, bits: int) -> str:
+    """Some addresses: `wire.nft_constants` would take five times as long, and there may be a hundred thousand of them."""
+    if bits == 32:
+        text = f"{first >> 24}.{first >> 16 & 255}.{first >> 8 & 255}.{first & 255}"
+    else:
+        text = format_address(first.to_bytes(16))
+    if first == last:
+        return text
+    size = last - first + 1
+    if not size & (size - 1) and not first & (size - 1):
+        return f"{text}/{bits + 1 - size.bit_length()}"
+    return f"{text}-{_network(last, last, bits)}"
 
 
 def _noted(text: str, notes: list[str]) -> str:

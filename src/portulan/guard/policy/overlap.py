@@ -28,8 +28,14 @@ def find_overlaps(lines: Iterable[Line], today: date) -> Iterator[Doubtful]:
     pieces = [*_pieces(alive)]
     idle: set[int] = set()
     for at in reversed(range(len(alive))):  # of two equal lines the later one is told
-        others = [[other for other in here if other != at and other not in idle] for _, _, _, here in pieces if at in here]
-        found = _idle(at, [[other for other in here if alive[other].limit is None] for here in others], alive, parts)
+        free: dict[Transport, list[list[int]]] = {}
+        for transport, _, _, here in pieces:
+            if at in here:
+                others = [other for other in here if other != at and other not in idle and alive[other].limit is None]
+                free.setdefault(transport, []).append(others)
+        found = _idle(at, [here for each in free.values() for here in each], alive, parts)
+        if found is None and len(free) > 1:  # of one transport, perhaps
+            found = next((one for each in free.values() if (one := _contradicted(at, each, alive, parts)) is not None), None)
         if found is not None:
             idle.add(at)
             yield found
@@ -63,18 +69,39 @@ def _pieces(lines: Sequence[Line]) -> Iterator[Piece]:
 def _idle(at: int, others: Sequence[Sequence[int]], lines: Sequence[Line], parts: Sequence[tuple[Part, ...]]) -> Doubtful | None:
     """What is to be said of a line whose senders all come in by others, at each of its ports; `others` are those, without a limit, of each span of its ports."""
     line = lines[at]
-    if not all(others) or not all(covered(parts[at], [part for other in here for part in parts[other]]) for here in others):
+    if not _is_covered(at, others, parts):
         return None
-    facts: dict[str, str | int] = {"text": line.text, "ports": " ".join(ports_text(line.ports))}
-    wider = next((other for here in others for other in here if not covered(parts[other], parts[at])), None)
-    if wider is not None and line.limit is None and (parts[at] or all(any(parts[other] for other in here) for here in others)):
-        facts |= {"other": lines[wider].text, "other_line": lines[wider].spot.line}
-        facts |= {"senders": ", ".join(each.name for each in line.sources), "others": ", ".join(each.name for each in lines[wider].sources)}
-        return Doubtful("line.contradicted", Level.WARNING, line.spot, facts)
-    if line.log or line.helper is not None or (wider is not None and not parts[at]):
+    contradicted = _contradicted(at, others, lines, parts)
+    if contradicted is not None:
+        return contradicted
+    wider = any(not covered(parts[other], parts[at]) for here in others for other in here)
+    if (line.limit is None and (line.log or line.helper is not None)) or (wider and not parts[at]):
         return None  # it does something that the others do not
-    facts |= {"other": lines[others[0][0]].text, "other_line": lines[others[0][0]].spot.line}
+    other = lines[others[0][0]]
+    facts: dict[str, str | int] = {
+        "text": line.text,
+        "other": other.text,
+        "other_line": other.spot.line,
+        "ports": " ".join(ports_text(line.ports)),
+    }
     return Doubtful("line.limit-idle" if line.limit is not None else "line.shadowed", Level.WARNING, line.spot, facts)
+
+
+def _is_covered(at: int, others: Sequence[Sequence[int]], parts: Sequence[tuple[Part, ...]]) -> bool:
+    return all(others) and all(covered(parts[at], [part for other in here for part in parts[other]]) for here in others)
+
+
+def _contradicted(at: int, others: Sequence[Sequence[int]], lines: Sequence[Line], parts: Sequence[tuple[Part, ...]]) -> Doubtful | None:
+    """A line that means fewer senders than come in by others, at each of these spans of its ports."""
+    line = lines[at]
+    if line.limit is not None or not _is_covered(at, others, parts):
+        return None
+    wider = next((other for here in others for other in here if not covered(parts[other], parts[at])), None)
+    if wider is None or not (parts[at] or all(any(parts[other] for other in here) for here in others)):
+        return None
+    facts: dict[str, str | int] = {"text": line.text, "other": lines[wider].text, "other_line": lines[wider].spot.line}
+    facts |= {"senders": ", ".join(each.name for each in line.sources), "others": ", ".join(each.name for each in lines[wider].sources)}
+    return Doubtful("line.contradicted", Level.WARNING, line.spot, {**facts, "ports": " ".join(ports_text(line.ports))})
 
 
 def _twice(lines: Sequence[Line], parts: Sequence[tuple[Part, ...]], pieces: Iterable[Piece], told: set[int]) -> Iterator[Doubtful]:

@@ -224,7 +224,7 @@ class Senders:
             raise BadInput("policy.file", text=path, reason=str(error.facts.get("reason", "?"))) from error
         spans: dict[int, list[Span]] = {4: [], 6: []}
         for number, line in enumerate(text.split("\n"), 1):
-            entry = line.partition("#")[0].strip()
+            entry = (line.partition("#")[0] if "#" in line else line).strip()
             if not entry:
                 continue
             try:

@@ -1,6 +1,6 @@
 """Services that need more than their own port: what the kernel's connection-tracking helpers open for them, and who cannot do without.
 
-The kernel's names and transports of the helpers: net/netfilter/nf_conntrack_{ftp,tftp,sip,pptp,amanda,irc}.c.
+The kernel's names and transports of the helpers: net/netfilter/nf_conntrack_{ftp,tftp,sip,pptp,amanda,irc,netbios_ns,sane,snmp}.c.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 HELPERS: dict[str, tuple[Transport, ...]] = {
     "ftp": (Transport.TCP,), "tftp": (Transport.UDP,), "sip": (Transport.TCP, Transport.UDP), "pptp": (Transport.TCP,), "amanda": (Transport.UDP,),
-    "irc": (Transport.TCP,),
+    "irc": (Transport.TCP,), "netbios-ns": (Transport.UDP,), "sane": (Transport.TCP,), "snmp": (Transport.UDP,),
 }  # fmt: skip
 """A helper, and the transports on which it listens."""
 NONE = "none"
@@ -47,6 +47,14 @@ def check_helper(name: str, ports: Ports, helper: str | None, section: str) -> s
     if not any(transport in HELPERS[helper] for transport, _ in ports):
         raise BadInput("policy.helper-transport", text=helper, name=name, transport=HELPERS[helper][0].value)
     return helper
+
+
+def needed_through(ports: Ports) -> str | None:
+    """The first helper without which one of these services does not get through a machine between networks. A range that only happens to hold its port counts too."""
+    return next(
+        (helper for (transport, port), helper in _NEEDED_OUT.items() if any(kind is transport and port in held for kind, held in ports)),
+        None,
+    )
 
 
 def needed_helper(transport: Transport, port: int) -> str | None:

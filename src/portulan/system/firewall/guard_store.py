@@ -139,7 +139,7 @@ def _read(path: str) -> bytes | None:
     try:
         with open(path, "rb") as file:
             return file.read()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except PermissionError as error:
         raise NotPermitted("guard.no-state", path=path, needs="CAP_DAC_READ_SEARCH") from error

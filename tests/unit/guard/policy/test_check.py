@@ -48,6 +48,9 @@ def doubts(text, around=None, *, named=SOURCES):
     (('1-500 = "office"', '400-600 = "office"'), []),
     (('3000-4000 = "everyone"', '3306 = "this-host"'), [("line.contradicted", 3)]),
     (('3000-4000 = "this-host"', '3306 = "everyone"'), []),
+    (('ssh = "everyone"', '22 = "this-host"'), [("line.contradicted", 3)]),
+    (('ssh = "everyone"', '22 = "office"'), [("line.contradicted", 3)]),
+    (('22 = "everyone"', 'ssh = "this-host"'), [("line.contradicted", 3)]),
     (('3306 = "nobody"', '"3306/tcp" = "this-host"'), [("line.shadowed", 3)]),
     (('ssh = { from = "everyone", until = 2026-05-31 }', '"22/tcp" = "office"'), [("line.over", 2)]),
     (('ssh = { from = "everyone", until = 2026-06-14 }',), [("line.soon", 2)]),
@@ -88,6 +91,11 @@ def test_forwarding_that_is_off():
     assert doubts(text, Surroundings(network=LINKS)) == [("forward.off", 6)]
 
 
+def test_services_that_pass_only_in_part():
+    text = '[doors]\n[zones]\na = "eth0"\nb = "eth1"\n[forward]\n"a -> b" = ["http", "ftp"]\n"b -> a" = "everything"\n'
+    assert doubts(text) == [("forward.helper", 6)]
+
+
 def test_ports_on_which_nobody_listens():
     around = Surroundings(listening=frozenset({(TCP, 443), (UDP, 53)}))
     text = '[doors]\nhttps = "everyone"\ndomain = "everyone"\nssh = "everyone"\n"53/tcp" = "office"\n9000 = "this-host"\n9001 = { from = "office", until = 2026-05-31 }'
@@ -109,6 +117,15 @@ def test_who_is_locked_out():
     assert doubts('[doors]\n2222 = "office"', around._replace(callers=())) == []
     assert doubts('[doors]\nhttp = "office"\n22 = "this-host"', around._replace(callers=())) == [("lock-out.no-way-in", None)]
     assert doubts('[doors]\nhttp = "office"', Surroundings()) == []
+
+
+def test_each_doubt_that_has_words_is_found_somewhere():
+    from inspect import getsource
+
+    from portulan.guard.policy import check, overlap
+
+    text = getsource(check) + getsource(overlap)
+    assert [code for code in DOUBTS if f'"{code}"' not in text] == []
 
 
 def test_the_worst_comes_first():
