@@ -4,6 +4,8 @@ import json
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from contextlib import suppress
@@ -23,6 +25,31 @@ OPEN = {None: frozenset(PORTS), "a": frozenset({MANAGEMENT, FIRST}), "b": frozen
 """Which ports let the client in, by the policy in force."""
 
 
+# The program, loaded once: a child of its own does each command. To start an interpreter anew takes longer than most of them.
+_READY = """
+import json, os, sys
+sys.path[:0] = {path!r}
+import importlib
+from portulan.cli.guard import parts
+from portulan.cli.main import main
+parts()
+for name in ("guard_apply", "guard_confirm", "guard_rollback", "guard_status", "guard_cut"):
+    importlib.import_module("portulan.verbs." + name)
+for line in sys.stdin:
+    words, folder, files = json.loads(line)
+    pid = os.fork()
+    if not pid:
+        for number, file in enumerate(files, 1):
+            os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
+        os.chdir(folder)
+        status = main(words)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+"""
+
+
 class Lab:
     """One host, one client, servers that take connections and forget them."""
 
@@ -33,6 +60,8 @@ class Lab:
         for name, text in (policies or POLICIES).items():
             Path(self.folder, f"{name}.toml").write_text(text)
         self.listeners = [listen(self.host, "::", port, options=((socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0),)) for port in PORTS]
+        self._ready = None
+        self.nft("list", "tables")  # the private root is there before anybody uses it in two threads
         for one in self.listeners:
             threading.Thread(target=_serve, args=(one,), daemon=True).start()
 
@@ -51,19 +80,26 @@ class Lab:
     def command(self, *words):
         return [PORTULAN, "guard", *map(str, words)]
 
-    def guard(self, *words, **more):
-        """The real program on the host."""
-        return self.host.run(self.command(*words), folder=self.folder, **more)
+    def guard(self, *words):
+        """The program on the host, as if it had been typed."""
+        if self._ready is None:
+            code = _READY.format(path=[path for path in sys.path if path])
+            self._ready = self.host.start([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        files = [str(self.folder / name) for name in ("stdout", "stderr")]
+        self._ready.stdin.write(json.dumps([["guard", *map(str, words)], str(self.folder), files]) + "\n")
+        self._ready.stdin.flush()
+        status = int(self._ready.stdout.readline())
+        return subprocess.CompletedProcess(words, status, *(Path(file).read_text() for file in files))
 
-    def done(self, *words, **more):
+    def done(self, *words):
         """The same, which must succeed; what it printed."""
-        answer = self.guard(*words, **more)
+        answer = self.guard(*words)
         assert answer.returncode == 0, (words, answer.stdout, answer.stderr)
         return answer.stdout
 
-    def refused(self, *words, **more):
+    def refused(self, *words):
         """The same, which must say no; what it complained of."""
-        answer = self.guard(*words, **more)
+        answer = self.guard(*words)
         assert answer.returncode == 1, (words, answer)
         return answer.stderr
 
@@ -123,12 +159,17 @@ class Lab:
         return None if done.returncode else parse_left(done.stdout)
 
     def processes(self):
-        """What runs on the host: {pid: command line}. The servers are threads of the test."""
-        found = {}
+        """What runs on the host: {pid: command line}, but for us and what keeps the program ready for us.
+
+        Somebody who only looks into its network from elsewhere (`portulan ls` does, at all of them) has another host name's namespace, and is left alone.
+        """
+        found, ours = {}, {os.getpid(), None if self._ready is None else self._ready.pid}
+        uts = os.fstat(self.host._uts).st_ino
         for name in os.listdir("/proc"):
             if name.isdigit():
                 with suppress(OSError):
-                    if os.stat(f"/proc/{name}/ns/net").st_ino == self.host.netns_inode and int(name) != os.getpid():
+                    here = os.stat(f"/proc/{name}/ns/net").st_ino == self.host.netns_inode and os.stat(f"/proc/{name}/ns/uts").st_ino == uts
+                    if here and int(name) not in ours:
                         found[int(name)] = Path(f"/proc/{name}/cmdline").read_bytes().replace(b"\0", b" ").decode()
         return found
 

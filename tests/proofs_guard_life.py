@@ -269,7 +269,7 @@ CONF = "#!/usr/sbin/nft -f\nflush ruleset\n"
 INCLUDE = 'include "/etc/portulan/boot.nft"\n'
 
 
-def power_cuts(seed):
+def power_cuts(seed, commands=9):
     """Every state in which a disk may be found when the power is cut at any moment of apply, confirm and rollback. Returns (differences, figures)."""
     dice = random.Random(f"guard power {seed}")
     found, figures = [], Counter()
@@ -283,10 +283,11 @@ def power_cuts(seed):
             disk.do(*call)
         disk.settle()
         first, second = dice.sample("ab", 2)
+        again = dice.choice(((("confirm", "--vouch"), ("rollback", "--to", 1)), (("rollback",), ("apply", *lab.policy(second)))))
         for words in (
-            ("apply", *lab.policy(first)), ("confirm", "--vouch", *dice.choice(((), ("--boot",)))), ("boot", "--enable", "nftables"), ("apply", *lab.policy(second)), dice.choice((("confirm", "--vouch"), ("rollback",))),
-            ("rollback", "--to", 1), ("confirm", "--vouch"), ("rollback", "--off"), ("boot", "--disable"),
-        ):  # fmt: skip
+            ("apply", *lab.policy(first)), ("confirm", "--vouch", *dice.choice(((), ("--boot",)))), ("boot", "--enable", "nftables"), ("apply", *lab.policy(second)), *again,
+            ("confirm", "--vouch"), ("rollback", "--off"), ("boot", "--disable"),
+        )[:commands]:  # fmt: skip
             done = lab.host.run(command(trace, lab.command(*words, "--root", root)), folder=folder)
             if done.returncode:
                 return [f"{words}: {done.stderr}, seed {seed}"], figures

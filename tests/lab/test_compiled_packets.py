@@ -115,6 +115,15 @@ def test_a_sender_who_comes_too_often(scene):
     assert [scene.gets_in(scene.outside, GATE_OUT, 22, SECOND) for _ in range(2)] == [True, False]
 
 
+def test_nobody_is_shut_out_because_too_many_others_are_counted(scene):
+    scene.serve(scene.gate, 22)
+    policy = Policy("portulan.toml", "", doors=(tcp(22, limit=Limit(1, Per.DAY, 1)),))
+    text = permanent(compile_policy(policy, date(2026, 11, 22), Terrain(("eth0",))))
+    load(scene.gate, text.replace("size 65536", "size 1"))
+    assert [scene.gets_in(scene.outside, GATE_OUT, 22) for _ in range(2)] == [True, False]
+    assert [scene.gets_in(scene.outside, GATE_OUT, 22, SECOND) for _ in range(2)] == [True, True]
+
+
 def test_published_ports_are_judged_by_the_port_that_was_asked_for(scene):
     load(
         scene.gate,
@@ -175,6 +184,19 @@ def test_a_machine_between_two_networks(scene):
         taken, peer = other.accept()
         taken.close()
         assert peer[0] == INSIDE
+    # A published port is let in by its door, or by a crossing.
+    load(
+        scene.gate,
+        'table ip other { chain p { type nat hook prerouting priority dstnat; iifname "eth0" tcp dport 8080 dnat to 198.18.1.2:80; }; }',
+    )
+    assert not scene.gets_in(scene.outside, GATE_OUT, 8080)
+    scene.apply(tcp(8080, (ONLY_FIRST,)), **zones)
+    assert scene.gets_in(scene.outside, GATE_OUT, 8080)
+    assert not scene.gets_in(scene.outside, GATE_OUT, 8080, SECOND)
+    back = Crossing("outside -> inside", outside, inside, ports(tcp="80"), spot(4))
+    scene.apply(crossings=(back,), **zones)
+    assert scene.gets_in(scene.outside, GATE_OUT, 8080, SECOND)
+    assert scene.gets_in(scene.outside, INSIDE, 80)
     scene.apply(crossings=(crossing._replace(limit=Limit(1, Per.DAY, 1)),), **zones)
     assert [scene.gets_in(scene.inside, OUTSIDE, 80) for _ in range(2)] == [True, False]
 
@@ -188,3 +210,7 @@ def test_what_goes_out(scene):
     assert scene.gets_in(scene.gate, OUTSIDE6, 443)
     assert not scene.gets_in(scene.gate, OUTSIDE, 80)
     assert scene.gets_in(scene.gate, SECOND, 80)
+    scene.apply(outgoing=(tcp(443),), refusal=Refusal.REJECT)
+    with pytest.raises(ConnectionRefusedError):
+        scene.gets_in(scene.gate, OUTSIDE, 80)
+    assert scene.gets_in(scene.gate, OUTSIDE, 443)

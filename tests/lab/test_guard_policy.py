@@ -9,8 +9,8 @@ from datetime import datetime
 import jsonschema
 import pytest
 
-from firewalls import load, run_all
-from labs import datagrams, listen
+from firewalls import DOCKER, load, run_all
+from labs import datagrams, listen, portulan
 from portulan.cli.contract import schema_of
 from portulan.guard.policy.compile import compile_policy, terrain_of
 from portulan.guard.policy.compile_text import permanent
@@ -21,6 +21,36 @@ from portulan.verbs.guard_policy import load_policy
 pytestmark = [pytest.mark.lab, pytest.mark.peer]
 GUARD = [sys.executable, "-m", "portulan", "guard"]
 HALF = "table inet mine { chain input { type filter hook input priority 0; policy accept; iifname lo accept; tcp dport 5432 ip saddr != 198.18.0.2 drop; tcp dport 5432 meta nfproto ipv6 drop; }; }"
+
+ODD = """
+[settings]
+log = "5/second burst 9"
+refuse = "reject"
+[sources]
+"東京" = ["198.51.100.0/24", "2001:db8::/48"]
+"Büro_2" = { interface = ["wg0","tun*"], networks = ["東京", "10.0.0.0/8"] }
+a-b = "interface e$th&1"
+c = "0.0.0.0/0"
+[doors]
+"80, 8000-8010/tcp" = { from = ["東京","a-b"], note = 'q"uote \\\\ } ; # drop 管理', log = true, limit = "3/day burst 1000" }
+"tcp/22" = "Büro_2"
+ping = ["東京", "nobody", "this-host"]
+x11 = "nobody"
+0-65535 = { from = "192.0.2.1", until = 2026-12-31 }
+"36412/sctp" = "c"
+ftp = { from = "everyone", helper = "ftp", log = true }
+"69/udp" = { from = "everyone", helper = "tftp" }
+5060 = { from = "everyone", helper = "sip" }
+[zones]
+"内" = ["eth1","br-*"]
+out = "eth0"
+[outgoing]
+https = { to = ["東京","out"], log = true }
+[forward]
+"内 -> out" = { doors = ["http","dns"], masquerade = true, limit="9/second", log=true, note="n" }
+"out -> 内" = "everything"
+"""
+"""Names, notes, limits and interfaces at the edge of what reading takes."""
 
 
 @pytest.fixture
@@ -95,6 +125,41 @@ def test_a_draft_leaves_open_what_was_open(host, tmp_path):
         assert guard(host, "plan", "--policy", file).startswith("Nothing would change")
 
 
+def test_a_draft_knows_published_ports(host, tmp_path):
+    file = tmp_path / "portulan.toml"
+    run_all(
+        host,
+        "ip link add docker0 type bridge\nip addr add 172.17.0.1/16 dev docker0\nip link set docker0 up\nsysctl -q net.ipv4.ip_forward=1",
+    )
+    run_all(host, DOCKER)
+    answer = envelope(host, "guard-init", "init", "--policy", file)
+    published = [door for door in answer["items"][0]["doors"] if door["remark"] == "published"]
+    assert published
+    assert '# ping = "everyone"' in file.read_text()  # there are rules: what they do with an echo was not judged
+    plan = json.loads(guard(host, "plan", "--policy", file, "--json", status=1))
+    rows = {row["ports"]: row for row in plan["items"]}
+    assert [door["key"] for door in published] == ["8080/tcp"]
+    assert rows["8080/tcp"]["before"] == rows["8080/tcp"]["after"] != []
+    assert rows["8080/udp"]["after"] == []
+
+
+def test_an_ordinary_user(host, tmp_path):
+    file = tmp_path / "portulan.toml"
+    file.write_text('[doors]\nssh = "everyone"\n')
+    for folder in (tmp_path, *tmp_path.parents[:-1]):
+        folder.chmod(folder.stat().st_mode | 0o055)
+    with listen(host, port=22):
+        done = portulan(host, "guard", "check", "--policy", file, user=65534)
+        assert (done.returncode, done.stdout.count("ssh")) == (0, 1), done.stderr
+        done = portulan(host, "guard", "open", "http", "--policy", file, user=65534)
+        assert (done.returncode, "may not" in done.stderr or "denied" in done.stderr) == (2, True), done.stderr
+        done = portulan(host, "guard", "init", user=65534)
+        assert done.returncode == 2, done.stdout + done.stderr
+        done = portulan(host, "guard", "init", "--print", user=65534)
+        assert 'ssh = "everyone"' in done.stdout, done.stderr
+    assert file.read_text() == '[doors]\nssh = "everyone"\n'
+
+
 def test_doors_by_words(host, tmp_path):
     file = tmp_path / "portulan.toml"
     file.write_text('# ours\n[doors]\nssh = "everyone"   # the last way in\n')
@@ -139,3 +204,12 @@ def test_a_file_that_somebody_else_may_have_put_there(host, tmp_path):
     guard(host, "check", "--policy", "portulan.toml", "--file-only", shell=f"cd {tmp_path};")
     tmp_path.chmod(0o755)
     guard(host, "check", "--file-only", shell=f"cd {tmp_path};")
+
+
+def test_what_reading_takes_the_kernel_takes(host, tmp_path):
+    file = tmp_path / "portulan.toml"
+    file.write_text(ODD)
+    apply(host, file)
+    listed = host.run(["nft", "list", "table", "inet", "portulan"]).stdout
+    for words in ('iifname "e$th&1"', 'iifname "tun*"', "limit rate over 3/day burst 1000 packets", "管理"):
+        assert words in listed

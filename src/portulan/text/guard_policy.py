@@ -6,6 +6,8 @@ from portulan.text.voice import mark
 
 SENTENCES: dict[str, str] = {
     "toml.syntax": mark("this is not TOML: {reason}."),
+    "toml.unquoted-key": mark('{text} must stand in quotes: "{text}" = …'),
+    "toml.unquoted-word": mark('{text} must stand in quotes: "{text}".'),
     "policy.no-file": mark("there is no policy file {file}."),
     "policy.not-ours": mark("{file} lies where others may write, or belongs to somebody else: it is used only if it is named."),
     "policy.no-doors": mark("a policy needs a table [doors] (who may come in where) or [forward] (what may pass between zones)."),
@@ -47,6 +49,7 @@ SENTENCES: dict[str, str] = {
     "policy.file": mark("the file of networks {text} cannot be read: {reason}."),
     "policy.list-missing": mark("there is no file of networks {text} (paths are from the policy's folder)."),
     "policy.limit": mark("{text} is no limit: one like 10/minute, or 10/minute burst 30, was expected (second, minute, hour or day; 1 to 1,000,000)."),
+    "policy.limit-slow": mark("{text} takes more than a year until a burst is whole again: a smaller burst, or a higher rate, was expected."),
     "policy.truth": mark("{text} was expected to be true or false."),
     "policy.note": mark("a note was expected to be one line of text, at most {most} characters."),
     "policy.until": mark("{text} is no day: one like 2026-05-31 was expected."),

@@ -52,7 +52,8 @@ def lasting(listing: bytes) -> list[str]:
 
 def _lasting(value: object, *, elements: bool = False) -> object:
     if isinstance(value, dict):
-        dynamic = "dynamic" in value.get("flags", ())
+        # nft 1.0.6 leaves `dynamic` out of its JSON; what times out comes and goes too.
+        dynamic = any(flag in value.get("flags", ()) for flag in ("dynamic", "timeout"))
         return {
             key: _lasting(each, elements=key == "elem" and isinstance(each, list))
             for key, each in value.items()

@@ -123,6 +123,7 @@ def test_the_way_out_is_in_the_words_of_who_made_the_rules():
     assert ways(base(name="in put"))[0] == "nft insert rule inet filter 'in put' iifname != lo tcp dport 5432 drop"
     assert ways(base(name="INPUT", family="ip"))[0].startswith("iptables -I INPUT ! -i lo -p tcp --dport 5432 -j DROP && ip6tables")
     assert ways(base(name="INPUT", family="ip", table="legacy:filter"))[0].startswith("iptables-legacy -I INPUT")
+    assert ways(base(table="portulan"))[0].startswith("portulan guard close")
     assert ways() == ["systemctl stop server.service"]
     contained = door(5432, owners=(owner(container="docker:db", unit=None),))
     assert [one.command for one in close_door(contained, facts())] == ["docker run -p 127.0.0.1:5432:…", "docker stop db"]
@@ -130,17 +131,21 @@ def test_the_way_out_is_in_the_words_of_who_made_the_rules():
     assert [one.command for one in close_door(plain, facts(ruleset=ruleset()))] == ["portulan stop 5432/tcp"]
 
 
-@pytest.mark.parametrize("maker", ["none", "ufw", "firewalld", "nft", "iptables", "legacy"])
+@pytest.mark.parametrize("maker", ["none", "ufw", "firewalld", "nft", "iptables", "legacy", "portulan"])
 def test_the_move_of_ssh_opens_the_new_port_before_it_shuts_the_old(maker):
     chains = {
         "none": (), "ufw": (base(name="ufw-x"),), "firewalld": (base(table="firewalld"),), "nft": (base(),), "iptables": (base(name="INPUT", family="ip"),),
-        "legacy": (base(name="INPUT", family="ip", table="legacy:filter"),),
+        "legacy": (base(name="INPUT", family="ip", table="legacy:filter"),), "portulan": (base(table="portulan"),),
     }  # fmt: skip
     (found,) = find_ssh(facts(door(22, name="sshd"), ruleset=ruleset(*chains[maker])))
     codes = [one.code for one in found.fixes]
     steps = ["ssh.choose", "ssh.configure", "ssh.open", "ssh.test", "ssh.leave", "ssh.close"]
     assert codes == [step for step in steps if maker != "none" or step not in ("ssh.open", "ssh.close")]
     assert found.level is Level.INFO
+    if maker == "portulan":  # a rule of its own would be gone when the policy is applied again
+        assert {one.command.partition(" $")[0] for one in found.fixes if one.code in ("ssh.open", "ssh.close")} == {
+            "portulan guard open", "portulan guard close 22/tcp && portulan guard apply",
+        }  # fmt: skip
 
 
 def test_ssh_elsewhere_or_not_for_everyone_or_something_else_is_no_finding():

@@ -53,7 +53,7 @@ def ruleset(**changes):
     items = [
         {"metainfo": {"version": changes.get("version", "1.0.6")}},
         {"set": {"name": "s", "handle": 3, "elem": changes.get("elements", ["b", "a"])}},
-        {"set": {"name": "m", "flags": ["dynamic"], "elem": changes.get("seen", [])}},
+        {"set": {"name": "m", "flags": changes.get("flags", ["timeout"]), "elem": changes.get("seen", [])}},
         {
             "rule": {
                 "handle": changes.get("handle", 4),

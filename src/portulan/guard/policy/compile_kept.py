@@ -89,11 +89,6 @@ def dhcp(*, out: bool) -> list[Rule]:
     return [rule(*one, ACCEPT, comment="DHCP") for one in found]
 
 
-def dhcp_ports(*, out: bool) -> Match:
-    """All that `dhcp` is about, in one question."""
-    return equals("udp", "sport", *((_CLIENT_4, _CLIENT_6) if out else (_SERVER_4, _SERVER_6)))
-
-
 def _servers_6() -> Match:
     """A DHCPv6 client asks all servers of the link, ff02::1:2, or one of them (RFC 8415 section 7.1)."""
     group = 0xFF02 << 112 | 0x1_0002

@@ -19,7 +19,6 @@ from portulan.guard.policy.compile_kept import (
     by_protocol,
     by_state,
     dhcp,
-    dhcp_ports,
     icmp,
     icmpv6,
     loopback,
@@ -28,7 +27,7 @@ from portulan.guard.policy.compile_lines import Lines, described
 from portulan.model.guard_compiled import FAMILY, TABLE
 from portulan.model.policy import Refusal
 from portulan.model.port import PROTOCOL_NUMBERS, TRANSPORTS, Transport
-from portulan.model.rule import Choose, Element, Field, Limit, Log, Match, Members, Named, Reject, Spans, Translate, VerdictKind
+from portulan.model.rule import Choose, Element, Field, Limit, Log, Match, Members, Named, Range, Reject, Spans, Translate, VerdictKind
 from portulan.model.rule_words import FAMILIES
 from portulan.model.ruleset import Base, NamedSet
 
@@ -77,11 +76,10 @@ def _entrance(draft: Draft, maps: dict[Transport, str], refuse: str, ping: list[
     last, own = rule(goto(refuse)), draft.names.own
     chains: dict[int, str] = {}
     for transport, name in maps.items():
-        rules = [rule(Choose(Field(transport.value, "dport"), Named(name))), last]
+        kept = dhcp(out=out) if transport is Transport.UDP else []
+        rules = [rule(Choose(Field(transport.value, "dport"), Named(name))), *kept, last]
         if not out:
             rules.insert(0, rule(REDIRECTED, goto(own("redirected")), comment="judged by the port that was asked for"))
-        if transport is Transport.UDP:
-            rules.insert(0, rule(dhcp_ports(out=out), jump(draft.chain(own(f"dhcp_{way}"), dhcp(out=out)))))
         chains[PROTOCOL_NUMBERS[transport]] = draft.chain(own(f"{transport.value}_{way}"), rules)
     unknown = [rule(INVALID, goto(refuse))] if ping else []
     control = {
@@ -125,7 +123,9 @@ def _maps(draft: Draft, lines: Lines, doors: Sequence[Line], word: str) -> dict[
             if verdict is not None:
                 elements.append(Element(element(first, last), verdict))
                 draft.remarks[name].append("; ".join(map(described, here)))
-        draft.named(NamedSet(FAMILY, TABLE, name, ("inet_service",), Members(elements=tuple(elements)), ("verdict",), flags=("interval",)))
+        flags = () if all(type(one.key[0]) is Range and one.key[0].first == one.key[0].last for one in elements) else ("interval",)
+        # Single ports are hashed, which is quicker.
+        draft.named(NamedSet(FAMILY, TABLE, name, ("inet_service",), Members(elements=tuple(elements)), ("verdict",), flags=flags))
         found[transport] = name
     return found
 

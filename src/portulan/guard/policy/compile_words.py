@@ -19,7 +19,7 @@ _LONGEST_LINK = 15
 _NOT_IN_LINKS = frozenset('"\\*/ ')
 _WORD = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")
 _INSTEAD = str.maketrans({'"': "'", "\\": "/", OWN: "?"})
-_WAYS = ("tcp", "udp", "sctp", "dccp", "udplite", "icmp", "icmpv6", "dhcp", "strange")
+_WAYS = ("tcp", "udp", "sctp", "dccp", "udplite", "icmp", "icmpv6", "strange")
 RESERVED = (
     "input", "forward", "output", "postrouting", "published", "redirected", "refuse", TRIAL, *(f"{name}_{way}" for name in _WAYS for way in ("in", "out")),
 )  # fmt: skip

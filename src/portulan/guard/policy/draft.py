@@ -72,7 +72,8 @@ def _by_port(doors: Sequence[Door]) -> list[tuple[Transport, int, list[Door]]]:
 
 
 def _holder(door: Door) -> str:
-    return door.behind or door.holder or ""
+    """Who listens, or where rules send it."""
+    return door.behind or door.published or door.holder or ""
 
 
 def _why_not(transport: Transport, port: int, group: Iterable[Door], ephemeral: PortRange | None) -> str | None:

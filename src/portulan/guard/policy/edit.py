@@ -76,11 +76,6 @@ def close_door(text: str, file: str, door: str, senders: Sequence[str], ports_of
     return _spliced(text, splices)
 
 
-def names_of(value: object) -> list[str]:
-    """The senders that a line names."""
-    return _names(value)
-
-
 # --- ports ---
 
 

@@ -34,6 +34,9 @@ _PING = ("from", "note")
 EVERYTHING, PING, ARROW = "everything", "ping", "->"
 _LIMIT = re.compile(r"(\d{1,7}) ?/ ?([a-z]+)(?:,? +burst +(\d{1,7}))?")
 _MOST = 1_000_000
+_SECONDS = {Per.SECOND: 1, Per.MINUTE: 60, Per.HOUR: 3600, Per.DAY: 86_400}
+_YEAR_S = 365 * 86_400
+"""A used-up burst is remembered until it would be whole again. The kernel knows times of 584 years in nanoseconds; nobody means more than one."""
 _LONGEST_NOTE = 200
 
 
@@ -264,7 +267,10 @@ def _limit(value: object) -> Limit:
     number, burst = int(found[1]), int(found[3] or found[1])
     if not 0 < number <= _MOST or not 0 < burst <= _MOST:
         raise BadInput("policy.limit", text=str(value))
-    return Limit(number, Per(found[2]), burst)
+    per = Per(found[2])
+    if burst * _SECONDS[per] > _YEAR_S * number:
+        raise BadInput("policy.limit-slow", text=found[0])
+    return Limit(number, per, burst)
 
 
 def _truth(key: str, value: object) -> bool:

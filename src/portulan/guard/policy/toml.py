@@ -22,6 +22,10 @@ _BARE = re.compile(r"[^,\]}#\n]*")
 _STRING = re.compile(r'"""(?:[^\\]|\\.)*?"{3,5}(?!")|\'\'\'.*?\'{3,5}(?!\')|"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\'', re.DOTALL)
 _PLACE = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)$", re.DOTALL)
 _LONGEST_REASON = 200
+_LONGEST_WORD = 60
+_LIKE_A_KEY = re.compile(r"""\s*([^\s"'#=\[\]{}][^"'#=\[\]{}]*?)\s*=""")
+_DOTTED = re.compile(r"[A-Za-z0-9_-]+(\s*\.\s*[A-Za-z0-9_-]+)*")
+_WORD = re.compile(r"[^\W\d_][\w./:*-]*")
 
 
 class Toml(Record):
@@ -64,10 +68,23 @@ def load_toml(text: str, path: str) -> dict[str, Any]:
         told = _PLACE.match(str(error))
         at = (int(told[2]), int(told[3])) if told and told[2] else (text.count("\n") + 1, len(text) - text.rfind("\n"))
         reason = (told[1] if told else str(error))[:_LONGEST_REASON]
-        raise ParseError("toml.syntax", file=path, line=at[0], column=at[1], reason=reason, quote=quote(text, at[0])) from None
+        where = {"file": path, "line": at[0], "column": at[1], "quote": quote(text, at[0])}
+        raise (_unquoted_word(where) or ParseError("toml.syntax", reason=reason, **where)) from None
     except ValueError as error:  # a date that no calendar has, a number of more digits than Python reads
         reason = str(error)[:_LONGEST_REASON]
         raise ParseError("toml.syntax", file=path, line=1, column=1, reason=reason, quote=quote(text, 1)) from None
+
+
+def _unquoted_word(where: dict[str, Any]) -> ParseError | None:
+    """The commonest mistake: a key or a word without quotes, as `5432/tcp = "office"`, `ssh = everyone`. None for any other."""
+    line, at = where["quote"], where["column"] - 1
+    key = _LIKE_A_KEY.match(line)
+    if key is not None and not _DOTTED.fullmatch(key[1]) and key.start(1) <= at <= key.end():
+        return ParseError("toml.unquoted-key", text=key[1][:_LONGEST_WORD], **{**where, "column": key.start(1) + 1})
+    word = _WORD.match(line, at) if line[:at].rstrip()[-1:] in ("=", "[", ",") else None
+    if word is not None and word[0] not in ("true", "false"):
+        return ParseError("toml.unquoted-word", text=word[0][:_LONGEST_WORD], **where)
+    return None
 
 
 def quote(text: str, line: int) -> str:

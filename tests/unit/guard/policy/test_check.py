@@ -73,6 +73,13 @@ def test_sources_and_zones_that_nobody_needs():
     }  # fmt: skip
 
 
+def test_a_large_source_in_every_line_is_compared_once():
+    networks = "\n".join(f"10.{high}.{low}.{host}" for high in range(10) for low in range(250) for host in range(1, 9, 2))
+    text = "[doors]\n" + "".join(f'{port} = "big"\n' for port in range(1000, 1100)) + '1000-1100 = "big"\n[sources]\nbig = "file n"\n'
+    found = find_doubts(policy_of(text, {"n": networks}), TODAY, Surroundings())
+    assert [one.code for one in found] == ["line.shadowed"] * 100
+
+
 def test_outgoing_lines_overlap_too():
     assert doubts('[doors]\n[outgoing]\nhttps = "everyone"\n443 = "everyone"') == [("line.shadowed", 4)]
 
@@ -117,6 +124,15 @@ def test_who_is_locked_out():
     assert doubts('[doors]\n2222 = "office"', around._replace(callers=())) == []
     assert doubts('[doors]\nhttp = "office"\n22 = "this-host"', around._replace(callers=())) == [("lock-out.no-way-in", None)]
     assert doubts('[doors]\nhttp = "office"', Surroundings()) == []
+
+
+def test_each_doubt_that_has_words_is_found_somewhere():
+    from inspect import getsource
+
+    from portulan.guard.policy import check, overlap
+
+    text = getsource(check) + getsource(overlap)
+    assert [code for code in DOUBTS if f'"{code}"' not in text] == []
 
 
 def test_the_worst_comes_first():

@@ -120,6 +120,13 @@ def test_several_lines_for_one_port():
     assert closed("443/udp", text=text)[1] == '+ "tcp/443" = "everyone"'  # 443/tcp is there
 
 
+def test_where_no_key_is_left():
+    text = '[doors]\nhttps = "everyone"\n"443/tcp" = { from = "192.0.2.1", log = true }\n"tcp/443" = "192.0.2.2"\n'
+    with pytest.raises(BadInput) as raised:
+        closed("443/udp", text=text)
+    assert raised.value.code == "policy.by-hand"
+
+
 def test_a_helper_goes_with_its_port():
     text = '[doors]\n"20-21" = { from = "everyone", helper = "ftp" }\n'
     assert closed("20-21/tcp", text=text)[1].split() == ["+", '"20-21/udp"', "=", "{", "from", "=", '"everyone"', "}"]

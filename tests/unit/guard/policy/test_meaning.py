@@ -120,6 +120,7 @@ def test_errors_of_ipv4_are_kept_and_echo_is_a_door():
     assert icmp(13, "198.51.100.4") is DROP
     assert icmp(8, "127.0.0.1", "lo") is ACCEPT
     assert icmp(8, state="established") is ACCEPT
+    assert icmp(8, "198.51.100.4", state="invalid") is DROP
 
 
 def test_the_list_of_rfc_4890():

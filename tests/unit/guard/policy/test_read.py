@@ -124,6 +124,19 @@ def test_both_whole_versions_are_everyone():
     assert [source.everyone for source in policy.sources] == [True, False]
 
 
+def test_sources_are_made_of_many_things():
+    policy = policy_of(
+        '[zones]\ninside = "eth1"\n[sources]\na = ["everyone"]\nb = ["inside", "192.0.2.1"]\nc = { interface = ["wg0", "wg1"] }\nd = { networks = "192.0.2.1" }\n'
+        'e = ["nobody", "this-host"]\nf = ["c", "d"]\ng = { interface = "eth0", networks = ["everyone"] }\n[doors]\n22 = ["inside", "a"]\n'
+    )
+    one = Sources(((0xC0000201, 0xC0000201),), ())
+    assert {source.name: source.parts for source in policy.sources} == {
+        "a": (Part(),), "b": (Part(one), Part(None, ("eth1",))), "c": (Part(None, ("wg0", "wg1")),), "d": (Part(one),), "e": (),
+        "f": (Part(one), Part(None, ("wg0", "wg1"))), "g": (Part(None, ("eth0",)),),
+    }  # fmt: skip
+    assert policy.sources[0].everyone
+
+
 def test_sources_may_be_named_before_they_are_written():
     policy = policy_of('[doors]\nssh = "a"\n[sources]\na = ["b"]\nb = "192.0.2.1"\n')
     assert policy.doors[0].sources[0].parts == policy.sources[1].parts
@@ -180,6 +193,7 @@ D = '[doors]\nssh = "everyone"\n'
     ("[doors]\nssh = { limit = '1/day' }\n", "policy.no-from", 2, 1),
     ("[doors]\nssh = { from = 'everyone', limit = '10/minutes' }\n", "policy.limit", 2, 36),
     ("[doors]\nssh = { from = 'everyone', limit = '10/minute burst 0' }\n", "policy.limit", 2, 36),
+    ("[doors]\nssh = { from = 'everyone', limit = '1/day burst 366' }\n", "policy.limit-slow", 2, 36),
     ("[doors]\nssh = { from = 'everyone', log = 'yes' }\n", "policy.truth", 2, 34),
     ("[doors]\nssh = { from = 'everyone', note = \"a\\nb\" }\n", "policy.note", 2, 35),
     ("[doors]\nssh = { from = 'everyone', note = '" + "x" * 201 + "' }\n", "policy.note", 2, 35),
@@ -202,6 +216,10 @@ D = '[doors]\nssh = "everyone"\n'
     (D + "[zones]\na = 'eth0'\nb = 'eth1'\n[forward]\n'a -> b' = ['ssh', 'htpp']\n", "policy.port", 7, 20),
     (D + "[zones]\na = 'eth0'\nb = 'eth1'\n[forward]\n'a -> b' = 'ssh'\n'a->b' = 'http'\n", "policy.crossing-twice", 8, 1),
     ("a = 1\n[doors\n", "toml.syntax", 2, 7),
+    ("a = " + "9" * 5000, "toml.syntax", 1, 1),
+    ("[doors]\nftp = { from = 'everyone', helper = 5 }\n", "policy.helper", 2, 37),
+    (D + "[zones]\na = 'eth0'\nb = 'eth1'\n[forward]\n'a -> b' = [true]\n", "policy.port", 7, 13),
+    (D + "[sources]\na = 'b'\n" + "b" * 300 + " = '192.0.2.1'\n", "policy.name", 5, 1),
 ])  # fmt: skip
 def test_a_mistake_has_its_place(text, code, line, column):
     assert (code, line, column) in problems_of(text)
@@ -249,6 +267,15 @@ def test_a_long_line_is_shown_around_the_place():
 def test_hostile_text_does_nothing_on_a_terminal():
     (problem,) = read_policy("[doors]\n\"a\\u001b[2Jb\" = 'everyone'\n", "p.toml", table(), None).problems
     assert all("\x1b" not in line for line in sentences(Voice(), problem))
+
+
+def test_what_is_very_long_is_told_in_short():
+    (problem,) = read_policy("[doors]\nssh = 'x" + "y" * 5000 + "'\n", "p.toml", table(), None).problems
+    assert max(map(len, sentences(Voice(), problem))) < 300
+
+
+def test_a_line_may_say_that_it_does_without_a_helper():
+    assert policy_of("[doors]\nftp = { from = 'everyone', helper = 'none' }\n").doors[0].helper is None
 
 
 def test_many_mistakes_are_not_told_without_end():

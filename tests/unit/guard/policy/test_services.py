@@ -44,6 +44,8 @@ def test_what_a_door_opens(text, ports):
     ("ntp/sctp", "policy.not-on", ("ports", "123")),
     ("80/tpc", "transport.unknown", ("text", "tpc")),
     ("80/dccp", "transport.unknown", ("text", "dccp")),
+    ("discard/dccp", "transport.unknown", ("text", "dccp")),
+    ("http-alt", "policy.several", ("text", "http-alt")),
     ("80/", "transport.unknown", ("text", "")),
     ("65536", "port.out-of-range", ("text", "65536")),
     ("9-3", "range.backwards", ("text", "9-3")),

@@ -61,6 +61,16 @@ def test_the_end_of_a_value():
     assert [toml.text[toml.held[name,] : toml.ends[name,]] for name in ("a", "b", "c")] == ["1", "[1, 2]", "'x'"]
 
 
+def test_tables_of_tables():
+    toml = parse_toml("[[a]]\nb = 1\n[a.c]\nd = 2\n[[a]]\n[a.c]\nd = 3\n[[a.e]]\nf = 4\n[[a.e]]\nf = 5\n", "f")
+    assert [at(toml, *path)[0] for path in (("a", 0, "c", "d"), ("a", 1, "c", "d"), ("a", 1, "e", 0, "f"), ("a", 1, "e", 1, "f"))] == [
+        4,
+        7,
+        9,
+        11,
+    ]
+
+
 def test_escaped_keys_are_what_they_say():
     toml = parse_toml('"a\\u0062\\"c" = 1\n', "f")
     assert at(toml, 'ab"c') == (1, 1)
@@ -81,3 +91,21 @@ def test_what_is_no_toml_has_its_place(text, line, column):
     facts = raised.value.facts
     assert (raised.value.code, facts["file"], facts["line"]) == ("toml.syntax", "f", line)
     assert column is None or facts["column"] == column
+
+
+@pytest.mark.parametrize(("text", "code", "word", "column"), [
+    ("5432/tcp = 'office'\n", "toml.unquoted-key", "5432/tcp", 1),
+    ("  inside -> outside = 'everything'\n", "toml.unquoted-key", "inside -> outside", 3),
+    ("東京 = 1\n", "toml.unquoted-key", "東京", 1),
+    ("ssh = everyone\n", "toml.unquoted-word", "everyone", 7),
+    ("ssh = ['a', office]\n", "toml.unquoted-word", "office", 13),
+    ("ssh = { from = lan }\n", "toml.unquoted-word", "lan", 16),
+    ("ssh = 'a' b\n", "toml.syntax", None, 11),
+    ("a = \n", "toml.syntax", None, 5),
+    ("= 5\n", "toml.syntax", None, 1),
+])  # fmt: skip
+def test_what_must_stand_in_quotes(text, code, word, column):
+    with pytest.raises(ParseError) as raised:
+        parse_toml(text, "f")
+    facts = raised.value.facts
+    assert (raised.value.code, facts.get("text"), facts["column"], facts["line"]) == (code, word, column, 1)
