@@ -12,7 +12,7 @@ from portulan.guard.policy.tracking_helpers import HELPERS
 from portulan.model.guard_compiled import Terrain
 from portulan.model.policy import Crossing, Limit, Line, Part, Per, Policy, Source, Zone
 from portulan.model.reach import Sources
-from portulan.model.rule import Members, Use
+from portulan.model.rule import Members, Names, Use
 
 pytestmark = [pytest.mark.lab, pytest.mark.peer]
 TODAY, TERRAIN = date(2026, 11, 22), Terrain(("eth0",))
@@ -39,6 +39,8 @@ def comparable(value):
     """Sequences as tuples, all the way down."""
     if isinstance(value, Members) and value.elements is not None:  # nft lists them in an order of its own
         return "Members", *sorted(map(comparable, value.elements), key=str)
+    if isinstance(value, Names):
+        return "Names", *sorted(value.names)
     if hasattr(value, "_fields"):
         return (type(value).__name__, *map(comparable, value))
     return tuple(map(comparable, value)) if isinstance(value, (list, tuple)) or type(value).__name__ == "array" else value
