@@ -3,8 +3,11 @@
 from datetime import date
 
 import pytest
+from hypothesis import HealthCheck, Phase, given, settings
 
+import compiled_strategies as strategies
 from compiled_policies import EVERYBODY, GATEWAY, HOST, OUTSIDE, ports, spot
+from compiled_strategies import policies
 from firewalls import load, read_there
 from portulan.guard.policy.compile import compile_policy, compiled_rules
 from portulan.guard.policy.compile_text import permanent, seals, trial
@@ -121,3 +124,22 @@ def test_every_helper(sandbox, peers):
         each.object.text for chain in read_there(host).chains for rule in chain.rules for each in rule.statements if isinstance(each, Use)
     }
     assert used == {f"{name}_{transport.value}".replace("-", "_") for name, transports in HELPERS.items() for transport in transports}
+
+
+def test_policies_drawn_by_lot(sandbox, peers):
+    host = sandbox.host("h", root=peers)
+    last = [None]
+
+    @settings(max_examples=8, deadline=None, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+    @given(policies())
+    def check(policy):
+        compiled = compile_policy(policy, strategies.TODAY, strategies.TERRAIN)
+        load(host, trial(compiled, last[0], 30))
+        load(host, permanent(compiled))
+        last[0] = compiled
+        there, sets = plain(read_there(host))
+        ours, our_sets = plain(compiled_rules(policy, strategies.TODAY, strategies.TERRAIN))
+        assert there == ours
+        assert comparable(sorted(sets.items())) == comparable(sorted(our_sets.items()))
+
+    check()
