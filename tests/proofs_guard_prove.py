@@ -56,14 +56,14 @@ def drawn(seed):
             continue
 
 
-def prove_flawed(text, before, after):
+def prove_flawed(text, before, after, what="packets"):
     """The differences that a proof finds where the rules are not quite those of the policy."""
     from portulan.guard.policy.compile import compile_policy
     from portulan.guard.policy.compile_text import permanent
     from portulan.guard.policy.read import parse_policy
     from portulan.guard.proof.plan import NO_CLASS
     from portulan.model.guard_compiled import Terrain
-    from portulan.model.guard_proof import difference_row
+    from portulan.model.guard_proof import difference_row, message_difference_row
     from portulan.system.firewall.nft import find_nft
     from portulan.system.registry_file import open_packaged
     from portulan.system.sandbox import Sandbox
@@ -77,13 +77,16 @@ def prove_flawed(text, before, after):
         pick=NO_CLASS, load=lambda bench, _: bench.load(rules.replace(before, after))
     )
     with Sandbox() as sandbox:
-        return [difference_row(each)._asdict() for each in carry_out(asked, sandbox).differences]
+        proved = carry_out(asked, sandbox)
+    if what == "messages":
+        return [message_difference_row(each)._asdict() for each in proved.message_differences]
+    return [difference_row(each)._asdict() for each in proved.differences]
 
 
 def prove_drawn(seed, whole=True):
     from portulan.guard.proof.plan import NO_CLASS
     from portulan.model.guard_compiled import Terrain
-    from portulan.model.guard_proof import difference_row
+    from portulan.model.guard_proof import difference_row, message_difference_row
     from portulan.system.firewall.nft import find_nft
     from portulan.system.sandbox import Sandbox
     from portulan.verbs.guard_prove import supposed
@@ -102,7 +105,9 @@ def prove_drawn(seed, whole=True):
         figures["IPv6 packets"] += tally.sent if tally.team.version == 6 else 0
         figures["classes and edges of senders"] += tally.transport == "tcp"
     figures["behind a rate, not tried again"] += proved.untried
+    figures["ICMP messages"] += sum(each.sent for each in proved.messages)
     found = [repr(difference_row(each)) for each in proved.differences[:MOST_TOLD]]
+    found += [repr(message_difference_row(each)) for each in proved.message_differences[:MOST_TOLD]]
     if found:
         found.append(f"{len(proved.differences) + proved.more_differences} differences, uplinks {uplinks}, with this policy:\n{text}")
     return found, figures

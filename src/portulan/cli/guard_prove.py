@@ -46,7 +46,7 @@ def arguments(parser: argparse.ArgumentParser, voice: Voice) -> None:
 
 def run(options: argparse.Namespace, face: Face) -> int:
     """Prove. 1: something differs."""
-    from portulan.model.guard_proof import difference_row, tally_row
+    from portulan.model.guard_proof import difference_row, message_difference_row, messages_row, tally_row
     from portulan.text.guard_proof import left_out_sentence
     from portulan.verbs.guard_prove import guard_prove
 
@@ -77,6 +77,8 @@ def run(options: argparse.Namespace, face: Face) -> int:
             "packets": certificate.packets,
             "proved": certificate.proved,
             "differences": tuple(map(difference_row, certificate.differences)),
+            "messages": tuple(map(messages_row, certificate.messages)),
+            "message_differences": tuple(map(message_difference_row, certificate.message_differences)),
         }
         rows = list(map(tally_row, certificate.tallies))
         face.envelope("guard-prove", rows, taken_at=certificate.taken_at, missing=missing, extra=extra)

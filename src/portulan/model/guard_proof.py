@@ -46,7 +46,9 @@ class Team(Record):
     names: tuple[str, ...] = ()
     """The policy's names of senders that mean this one (of OUTPUT: this target)."""
     whole: bool = True
-    """Sends to all 65,536 ports of each transport; otherwise only where something changes, being one who stands at the edge of a network."""
+    """Sends to all 65,536 ports of each transport; otherwise only where something changes."""
+    edge: bool = False
+    """Stands at the edge of a network, beside others of its class."""
 
 
 class Tally(Record):
@@ -63,7 +65,7 @@ class Tally(Record):
 
 
 class Difference(Record):
-    """One packet, sent again by itself, of which the kernel, the policy and the simulation do not say the same."""
+    """One packet, sent twice, of which the kernel, the policy and the simulation do not say the same."""
 
     team: Team
     transport: Transport
@@ -74,6 +76,53 @@ class Difference(Record):
     """Whether the policy lets it through; None: there is none."""
     simulation: bool | None
     """None: it was not asked, or says that it depends."""
+
+
+class Messages(Record):
+    """What became of the ICMP messages of one team, by their types."""
+
+    team: Team
+    sent: int
+    through: tuple[tuple[int, int], ...]
+    """Spans of types that were let through."""
+    near: tuple[tuple[int, int], ...]
+    """Of IPv6: spans of types that were let through with a hop limit of 255, which no router has passed on."""
+
+
+class MessageDifference(Record):
+    """One ICMP message that fared otherwise than the policy says."""
+
+    team: Team
+    kind: int
+    """Its type."""
+    hop_limit: int
+    kernel: bool
+    policy: bool
+
+
+class MessagesRow(Record):
+    """Messages as they are written down."""
+
+    link: str
+    sender: str
+    version: int
+    names: tuple[str, ...]
+    sent: int
+    through: str
+    """`3,8,11-12`: types."""
+    near: str
+
+
+class MessageDifferenceRow(Record):
+    """A difference as it is written down."""
+
+    link: str
+    sender: str
+    version: int
+    kind: int
+    hop_limit: int
+    kernel: bool
+    policy: bool
 
 
 class TallyRow(Record):
@@ -131,6 +180,9 @@ class Certificate(Record):
     differences: tuple[Difference, ...]
     more_differences: int = 0
     """Beyond those that are listed."""
+    messages: tuple[Messages, ...] = ()
+    """ICMP: errors, echo, neighbours, listeners, and all other types."""
+    message_differences: tuple[MessageDifference, ...] = ()
     limited: int = 0
     """Packets that a rate let through in smaller portions only."""
     untried: int = 0
@@ -144,22 +196,43 @@ class Certificate(Record):
     @property
     def packets(self) -> int:
         """How many were sent."""
-        return sum(tally.sent for tally in self.tallies)
+        return sum(tally.sent for tally in self.tallies) + sum(each.sent for each in self.messages)
 
     @property
     def proved(self) -> bool:
         """Whether nothing differs."""
-        return not self.differences
+        return not self.differences and not self.message_differences
 
 
 def tally_row(tally: Tally) -> TallyRow:
     """With addresses and ports in words."""
     team = tally.team
-    ports = ",".join(str(first) if first == last else f"{first}-{last}" for first, last in tally.ports)
+    ports = span_text(tally.ports)
     return TallyRow(
         team.road, team.link, team.beyond, address_text(team.sender), address_text(team.target), team.names, team.whole, tally.transport, tally.sent, tally.through,
         None if tally.expected < 0 else tally.expected, ports,
     )  # fmt: skip
+
+
+def messages_row(messages: Messages) -> MessagesRow:
+    """With its address and types in words."""
+    team = messages.team
+    return MessagesRow(
+        team.link, address_text(team.sender), team.version, team.names, messages.sent, span_text(messages.through), span_text(messages.near)
+    )
+
+
+def message_difference_row(difference: MessageDifference) -> MessageDifferenceRow:
+    """With its address in words."""
+    team = difference.team
+    return MessageDifferenceRow(
+        team.link, address_text(team.sender), team.version, difference.kind, difference.hop_limit, difference.kernel, difference.policy
+    )
+
+
+def span_text(spans: tuple[tuple[int, int], ...]) -> str:
+    """`22,80,8000-8010`."""
+    return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in spans)
 
 
 def difference_row(difference: Difference) -> DifferenceRow:

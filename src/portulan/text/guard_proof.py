@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from portulan.model.guard_proof import Road, address_text
+from portulan.model.guard_proof import Road, address_text, span_text
 from portulan.text.voice import mark
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from portulan.model.guard_proof import Certificate, Difference, Tally, Team
+    from portulan.model.guard_proof import Certificate, Difference, MessageDifference, Tally, Team
     from portulan.text.voice import Voice
 
 SENTENCES: dict[str, str] = {
@@ -39,6 +39,7 @@ _ROADS: dict[Road, str] = {
     Road.LOCAL: mark("this host itself"),
     Road.OUTPUT: mark("out by {link}"),
 }
+_ORDER = (Road.INPUT, Road.PUBLISHED, Road.FORWARD, Road.OUTPUT, Road.LOCAL)
 _HASH = 16
 """Digits of a hash that are shown: the certificate as JSON has them all."""
 
@@ -52,7 +53,7 @@ def headline(voice: Voice, certificate: Certificate) -> str:
     """The result in one sentence."""
     n = certificate.packets
     if not certificate.proved:
-        wrong = len(certificate.differences) + certificate.more_differences
+        wrong = len(certificate.differences) + certificate.more_differences + len(certificate.message_differences)
         return voice.count(
             "Not proved: {wrong} of {n} packet fared otherwise.",
             "Not proved: {wrong} of {n} packets fared otherwise.",
@@ -69,6 +70,7 @@ def headline(voice: Voice, certificate: Certificate) -> str:
 def difference_lines(voice: Voice, certificate: Certificate) -> list[str]:
     """Each packet that fared otherwise."""
     lines = [_difference(voice, each) for each in certificate.differences]
+    lines += [_message_difference(voice, each) for each in certificate.message_differences]
     if certificate.more_differences:
         lines.append(voice.count("and {n} more", "and {n} more", certificate.more_differences))
     return lines
@@ -80,6 +82,14 @@ def _difference(voice: Voice, one: Difference) -> str:
         "{port}/{transport} from {sender}, {way}: kernel {kernel}, policy {policy}, simulation {simulation}",
         port=one.port, transport=one.transport.value, sender=address_text(team.sender), way=_way(voice, team), kernel=_word(voice, said=one.kernel),
         policy=_word(voice, said=one.policy), simulation=_word(voice, said=one.simulation),
+    )  # fmt: skip
+
+
+def _message_difference(voice: Voice, one: MessageDifference) -> str:
+    return voice.say(
+        "ICMP type {kind} (IPv{version}, hop limit {hops}) from {sender}, {way}: kernel {kernel}, policy {policy}",
+        kind=one.kind, version=one.team.version, hops=one.hop_limit, sender=address_text(one.team.sender), way=_way(voice, one.team), kernel=_word(voice, said=one.kernel),
+        policy=_word(voice, said=one.policy),
     )  # fmt: skip
 
 
@@ -101,13 +111,13 @@ def rows(voice: Voice, certificate: Certificate) -> list[list[str]]:
         if team.whole:
             found[team.road, team.link, team.beyond, team.names][team.version].append(tally)
     lines = []
-    for (_, _, _, names), by_version in found.items():
+    for (road, _, _, names), by_version in sorted(found.items(), key=lambda one: _ORDER.index(one[0][0])):
         told = {version: _let_through(voice, tallies) for version, tallies in by_version.items()}
         for text in dict.fromkeys(told.values()):
             versions = [version for version, each in told.items() if each == text]
             team = by_version[versions[0]][0].team
             example = team.target if team.road is Road.OUTPUT else team.sender
-            who = ", ".join(_senders(voice, names, certificate))
+            who = voice.say("anybody") if road is Road.FORWARD else ", ".join(_senders(voice, names, certificate))
             lines.append(
                 [_way(voice, team), who, address_text(example), text if len(versions) == len(told) else f"IPv{versions[0]}: {text}"]
             )
@@ -128,8 +138,7 @@ def _let_through(voice: Voice, tallies: list[Tally]) -> str:
         if tally.through == tally.sent:
             parts.append(voice.say("all {transport}", transport=tally.transport.value))
         elif tally.ports:
-            spans = ",".join(str(first) if first == last else f"{first}-{last}" for first, last in tally.ports)
-            parts.append(f"{spans}/{tally.transport.value}")
+            parts.append(f"{span_text(tally.ports)}/{tally.transport.value}")
     return " ".join(parts) or voice.say("nothing")
 
 
@@ -146,6 +155,9 @@ def facts(voice: Voice, certificate: Certificate) -> list[str]:
                 edges,
             )
         )
+    if certificate.messages:
+        sent = sum(each.sent for each in certificate.messages)
+        lines.append(voice.count("{n} ICMP message, of every type, among them.", "{n} ICMP messages, of every type, among them.", sent))
     if certificate.limited:
         lines.append(
             voice.count(

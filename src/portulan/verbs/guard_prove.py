@@ -68,6 +68,8 @@ def guard_prove(
         tallies=proved.tallies,
         differences=proved.differences,
         more_differences=proved.more_differences,
+        messages=proved.messages,
+        message_differences=proved.message_differences,
         limited=proved.limited,
         untried=proved.untried,
         not_simulated=proved.not_simulated,
@@ -109,6 +111,7 @@ def supposed(policy: Policy, day: date, nft: str, terrain: Terrain, *, quick: bo
         nft,
         burst=burst_of(policy),
         pick=0 if quick else None,
+        message=expected.message,
     )
 
 
@@ -166,7 +169,7 @@ def _live(policy: Policy | None, day: date, nft: str, *, quick: bool) -> tuple[A
     left_out = [code for code, found in (("addresses", like.bare), ("links", like.more), ("senders", bool(more))) if found]
     asked = Asked(
         policy, None if expected is None else expected.words, like.wired, load, nft, senders, burst=1 if policy is None else burst_of(policy), publish=False,
-        pick=0 if quick else None, telling=tuple(sorted(ports)),
+        pick=0 if quick else None, telling=tuple(sorted(ports)), message=None if expected is None else expected.message,
         roads=(Road.INPUT, Road.LOCAL, *((Road.FORWARD, Road.OUTPUT) if policy is not None else ())),
     )  # fmt: skip
     return asked, copy.text, tuple(left_out)

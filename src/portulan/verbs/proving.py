@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from portulan.guard.proof.judge import PORTS, UNKNOWN, Outcome, differences, disagreements, limited, rounds, tally
-from portulan.guard.proof.plan import Ground, plan, published, telling
+from portulan.guard.proof.judge import PORTS, UNKNOWN, Outcome, differences, disagreements, limited, messages, rounds, tally
+from portulan.guard.proof.plan import Ground, message_kinds, neighbours, plan, published, telling
 from portulan.guard.proof.simulation import Simulation
-from portulan.model.guard_proof import Road
+from portulan.model.guard_proof import MessageDifference, Road
 from portulan.model.port import Transport
 from portulan.model.record import Record
-from portulan.system.firewall.bench import INNER, Bench, bits
+from portulan.system.firewall.bench import INNER, Bench, bits, message_number
 from portulan.system.firewall.read import read_ruleset
 from portulan.system.firewall.recorder import NAME
 from portulan.system.linux.namespaces import Place
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from portulan.guard.proof.judge import Bits, Words
     from portulan.guard.proof.plan import Plan
-    from portulan.model.guard_proof import Difference, Tally, Team
+    from portulan.model.guard_proof import Difference, Messages, Tally, Team
     from portulan.model.policy import Crossing, Line, Policy, Source
     from portulan.model.ruleset import NamedSet, Ruleset
     from portulan.system.firewall.bench import Wire
@@ -40,7 +40,9 @@ _MOST_AT_ONCE = 1 << 17
 """Packets of one round, of all transports: what the kernel lists of them takes longer the more there are."""
 _MOST_PORTIONS = 24
 """Of ports behind a rate, for one team and transport."""
-_MOST_AGAIN = 2_000
+_MOST_AGAIN = 4_000
+_MOST_TALKING = 64
+"""Teams that send ICMP messages together."""
 
 
 class Asked(Record):
@@ -63,6 +65,8 @@ class Asked(Record):
     pick: int | None = None
     """Only this class of senders of each interface and IP version sends to all ports; None: every one does."""
     simulate: bool = True
+    message: Callable[[Team, int, int], bool] | None = None
+    """Whether the policy lets a team's ICMP message of a type and hop limit in."""
     telling: tuple[int, ...] = ()
     """More ports at which something may change."""
 
@@ -73,6 +77,8 @@ class Proved(Record):
     tallies: tuple[Tally, ...]
     differences: tuple[Difference, ...]
     more_differences: int
+    messages: tuple[Messages, ...]
+    message_differences: tuple[MessageDifference, ...]
     limited: int
     untried: int
     not_simulated: int
@@ -101,15 +107,18 @@ class _Proving:
         self._sent = 0
         self.tallies: list[Tally] = []
         self.found: list[Difference] = []
+        self.messages: list[Messages] = []
+        self.wrong_messages: list[MessageDifference] = []
         self.more = self.limited = self.untried = self.unsimulated = 0
 
     def all(self) -> Proved:
         self._phase(self._teams)
+        self._messages()
         if self._published:
             self.bench.publish()
             self._phase(self._published)
         return Proved(
-            tuple(self.tallies), tuple(self.found[:MOST_TOLD]), self.more + len(self.found[MOST_TOLD:]), self.limited, self.untried, self.unsimulated,
+            tuple(self.tallies), tuple(self.found[:MOST_TOLD]), self.more + len(self.found[MOST_TOLD:]), tuple(self.messages), tuple(self.wrong_messages), self.limited, self.untried, self.unsimulated,
             self.plan.left_out,
         )  # fmt: skip
 
@@ -133,6 +142,29 @@ class _Proving:
             if self._progress is not None:
                 self._progress(self._sent, self._total())
 
+    def _messages(self) -> None:
+        """ICMP to the host: all types as each class of senders and as a neighbour, echoes as those at edges."""
+        if Road.INPUT not in self.asked.roads:
+            return
+        teams = [*(team for team in self._teams if team.road is Road.INPUT), *neighbours(self.plan)]
+        for together in rounds(teams, dict.fromkeys((team.number for team in teams), 1), _MOST_TALKING):
+            asks = [(team, message_kinds(team)) for team in together]
+            heard = self.bench.heard(asks)
+            for team, kinds in asks:
+                let_in = {(kind, hop): message_number(team, kind, hop) in heard for kind, hop in kinds}
+                self.messages.append(messages(team, let_in))
+                self.wrong_messages += self._wrong_messages(team, let_in)[: MOST_TOLD - len(self.wrong_messages)]
+
+    def _wrong_messages(self, team: Team, let_in: dict[tuple[int, int], bool]) -> list[MessageDifference]:
+        expected = self.asked.message
+        if expected is None:
+            return []
+        return [
+            MessageDifference(team, kind, hop, kernel, not kernel)
+            for (kind, hop), kernel in let_in.items()
+            if expected(team, kind, hop) is not kernel
+        ]
+
     def _total(self) -> int:
         return sum(len(TRANSPORTS) * (PORTS if team.whole else len(self._telling)) for team in (*self._teams, *self._published))
 
@@ -155,8 +187,9 @@ class _Proving:
         outcome = Outcome(team, transport, asked, through, policy, simulated)
         self.unsimulated += int((asked & (simulated == UNKNOWN)).sum())
         spared = self._within_rates(outcome)
-        for port in disagreements(outcome, spared)[:_MOST_AGAIN].tolist():  # once more, by itself: what stays is no accident
-            through[port] = self._again(team, transport, [port])[port]
+        suspect = disagreements(outcome, spared)[:_MOST_AGAIN].tolist()
+        if suspect:  # once more, without the others: what stays is no accident
+            through[suspect] = self._again(team, transport, suspect)[suspect]
         wrong = disagreements(outcome, spared)
         room = max(0, MOST_TOLD - len(self.found))
         self.found += differences(outcome, wrong[:room])

@@ -75,6 +75,35 @@ class DoorFrames:
         return head[:10] + check.to_bytes(2) + head[12:] + segment
 
 
+IP_ID, FLOW_LABEL = 0x7A7A, 0x7A7A7
+"""Of ICMP messages of a proof: in the header of IPv4 and of IPv6, where nothing else has it."""
+_ICMP = {4: 1, 6: 58}
+
+
+class MessageFrames:
+    """ICMP messages in the same kind of matrix. A message is eight bytes: type, code 0, checksum, and its own number where an echo has its identifier and sequence."""
+
+    def __init__(self, version: int, most: int) -> None:
+        """At most so many at once."""
+        self.version = version
+        self.length = (20 if version == 4 else 40) + 8
+        self.rows: NDArray[np.uint8] = np.zeros((most, ROW), np.uint8)
+        self.count = 0
+
+    def add(self, source: bytes, destination: bytes, kind: int, hop_limit: int, number: int) -> None:
+        """One more of a type (`kind`). Addresses are packed."""
+        message = pack("!BBHI", kind, 0, 0, number)
+        pseudo = b"" if self.version == 4 else source + destination + pack("!II", len(message), _ICMP[6])
+        message = message[:2] + (~_sum(pseudo + message) & 0xFFFF).to_bytes(2) + message[4:]
+        if self.version == 4:
+            head = pack("!BBHHHBBH", 0x45, 0, self.length, IP_ID, _DO_NOT_FRAGMENT, hop_limit, _ICMP[4], 0) + source + destination
+            head = head[:10] + (~_sum(head) & 0xFFFF).to_bytes(2) + head[12:]
+        else:
+            head = pack("!IHBB", 0x6000_0000 | FLOW_LABEL, len(message), _ICMP[6], hop_limit) + source + destination
+        self.rows[self.count, : self.length] = np.frombuffer(head + message, np.uint8)
+        self.count += 1
+
+
 def _sum(data: bytes) -> int:
     """The sum of its 16-bit words, folded."""
     total = sum(data[at] << 8 | data[at + 1] for at in range(0, len(data), 2))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from portulan.model.port import Transport
-from portulan.wire.door_frames import ALL_PORTS, DoorFrames
+from portulan.wire.door_frames import ALL_PORTS, FLOW_LABEL, IP_ID, DoorFrames, MessageFrames
 
 ENDS = {4: ("203.0.113.9", "198.18.0.1"), 6: ("2001:db8::9", "fd00::1")}
 FIRST = 0x7A01_0000
@@ -64,3 +64,24 @@ def test_a_checksum_of_nought_is_written_as_all_ones():
     checks = frames.rows[:, 26:28].copy().view(">u2")[:, 0]
     assert checks.min() > 0
     assert (checks == 0xFFFF).any()
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_icmp_messages_are_known_by_their_number(version):
+    source, target = (ip_address(each).packed for each in ENDS[version])
+    frames = MessageFrames(version, 2)
+    frames.add(source, target, 8, 64, 0x01020304)
+    frames.add(source, target, 135, 255, 7)
+    assert frames.count == 2
+    start = 20 if version == 4 else 40
+    for row, kind, hops, number in zip(frames.rows, (8, 135), (64, 255), (0x01020304, 7), strict=True):
+        packet = row[: frames.length].tobytes()
+        header, message = packet[:start], packet[start:]
+        assert (message[0], message[1], int.from_bytes(message[4:])) == (kind, 0, number)
+        if version == 4:
+            assert adds_up(header)
+            assert adds_up(message)
+            assert (int.from_bytes(header[4:6]), header[8]) == (IP_ID, hops)
+        else:
+            assert adds_up(source + target + bytes([0, 0, 0, 8, 0, 0, 0, 58]) + message)
+            assert (int.from_bytes(header[:4]) & 0xFFFFF, header[7]) == (FLOW_LABEL, hops)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from portulan.guard.policy.meaning import decide, decide_forward, decide_out
+from portulan.guard.policy.meaning import decide, decide_forward, decide_icmp, decide_out
 from portulan.guard.proof.judge import LET_IN, LIMITED, REFUSED, words_by_piece
 from portulan.model.guard_proof import Road
 from portulan.model.reach import Outcome
@@ -59,3 +59,8 @@ class Expectation:
                 asked=port,
             )
         return decide(policy, today, transport, version, sender, team.link, port, source_port=self._source_port)
+
+    def message(self, team: Team, kind: int, hop_limit: int) -> bool:
+        """Whether an ICMP message of a type gets in."""
+        said = decide_icmp(self._policy, team.version, kind, team.sender.number, team.link, hop_limit=hop_limit)
+        return said.outcome is Outcome.ACCEPT

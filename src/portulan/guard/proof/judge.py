@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from portulan.model.guard_proof import Difference, Tally
+from portulan.model.guard_proof import Difference, Messages, Tally
 from portulan.model.record import Record
 
 TYPE_CHECKING = False
@@ -105,6 +105,16 @@ def tally(outcome: Outcome) -> Tally:
     expected = int(((outcome.policy == LET_IN) | (outcome.policy == LIMITED))[outcome.asked].sum()) if known else -1
     through = outcome.through & outcome.asked
     return Tally(outcome.team, outcome.transport, int(outcome.asked.sum()), int(through.sum()), expected, spans(through))
+
+
+def messages(team: Team, let_in: Mapping[tuple[int, int], bool]) -> Messages:
+    """The figures of one team's ICMP messages: (type, hop limit) -> whether it came through."""
+    highest = max(hop for _, hop in let_in)
+    kinds = {hop: np.zeros(256, bool) for _, hop in let_in}
+    for (kind, hop), through in let_in.items():
+        kinds[hop][kind] = through
+    near = spans(kinds[highest]) if len(kinds) > 1 else ()
+    return Messages(team, len(let_in), spans(kinds[min(kinds)]), near)
 
 
 def spans(bits: Bits) -> tuple[tuple[int, int], ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from portulan.guard.policy.meaning import ECHO_REQUEST
 from portulan.guard.proof.senders import Sender, named, senders, spans_at
 from portulan.model.guard_proof import Road, Team
 from portulan.model.network import Address
@@ -18,9 +19,12 @@ if TYPE_CHECKING:
 
 MOST_TEAMS = 1 << 15
 """A packet has room for so many."""
+ECHO_REQUEST_6 = 128
+_NEIGHBOUR = (0xFE80 << 112) + 9
 _LOOPBACK = {4: 0x7F000001, 6: 1}
 _ALWAYS = (0, 1, 9, 1023, 1024, 32_768, 65_534, 65_535)
 _MOST_TELLING = 4_096
+_ENOUGH = 2
 NO_CLASS = -1
 UNNAMED = "#"
 """Names of senders that only rules know begin so."""
@@ -71,7 +75,7 @@ class _Maker:
                 self.left_out["too-many"] = None
                 return
             sender, goal = (each.address, Address(version, target)) if road is not Road.OUTPUT else (Address(version, target), each.address)
-            self.teams.append(Team(len(self.teams), road, version, link, beyond, sender, goal, each.names, each in able))
+            self.teams.append(Team(len(self.teams), road, version, link, beyond, sender, goal, each.names, each in able, each.edge))
 
     def lacks(self, hopeless: set[tuple[str, ...]]) -> None:
         """Take note of classes of senders none of whom can send, but for those that nobody has named."""
@@ -110,6 +114,24 @@ def published(plan: Plan, *, whole: bool) -> tuple[Team, ...]:
     return tuple(team._replace(road=Road.PUBLISHED, whole=team.whole and whole) for team in plan.teams if team.road is Road.INPUT)
 
 
+def neighbours(plan: Plan) -> tuple[Team, ...]:
+    """For each interface somebody who stands on the very link, known by an address of that link only (IPv6)."""
+    found: dict[str, Team] = {}
+    number = len(plan.teams)
+    for team in plan.teams:
+        if team.road is Road.INPUT and team.version == 6 and team.link not in found and number < MOST_TEAMS:
+            found[team.link] = team._replace(number=number, sender=Address(6, _NEIGHBOUR), names=(), edge=False)
+            number += 1
+    return tuple(found.values())
+
+
+def message_kinds(team: Team) -> list[tuple[int, int]]:
+    """(type, hop limit) of the ICMP messages that a team sends."""
+    if team.edge:
+        return [(ECHO_REQUEST if team.version == 4 else ECHO_REQUEST_6, 64)]
+    return [(kind, hop) for hop in ((64,) if team.version == 4 else (64, 255)) for kind in range(256)]
+
+
 def _names(sources: Iterable[Source], number: int, link: str, version: int) -> tuple[str, ...]:
     return tuple(source.name for source in sources if any(first <= number <= last for first, last in spans_at(source, link, version)))
 
@@ -117,7 +139,8 @@ def _names(sources: Iterable[Source], number: int, link: str, version: int) -> t
 def _forward(policy: Policy, maker: _Maker) -> None:
     """From each interface to each other one: the hosts that stand there. All ports where there are zones, else nothing depends on them."""
     ground = maker.ground
-    every = (*ground.links, ground.inner)
+    # The container's interface is one that no line means, and stands for all such where there is no other one.
+    every = ground.links if len(ground.links) > _ENOUGH else (*ground.links, ground.inner)
     for version in ground.versions:
         for link in every:
             sender = ground.beyond(link, version)

@@ -10,11 +10,11 @@ from portulan.errors import CannotTell
 from portulan.model.guard_proof import Road
 from portulan.model.port import Transport
 from portulan.model.record import Record
-from portulan.system.firewall.recorder import SOURCE_PORT, Recorder, emptied, recording
+from portulan.system.firewall.recorder import ARRIVED, CALLED, HEARD, LEFT, SOURCE_PORT, Recorder, emptied, recording
 from portulan.system.linux.links import add_route, read_interfaces
 from portulan.system.linux.outlet import Outlet
 from portulan.system.sandbox.link import connect
-from portulan.wire.door_frames import ALL_PORTS, DoorFrames
+from portulan.wire.door_frames import ALL_PORTS, DoorFrames, MessageFrames
 from portulan.wire.rtnetlink import Hop, Route
 
 TYPE_CHECKING = False
@@ -34,6 +34,8 @@ INNER = "portulan_in"
 """The interface that leads to the container."""
 _INNER = {4: "198.19.255.1/30", 6: "fd00:ffff::1/64"}
 _CONTAINER = {4: "198.19.255.2/30", 6: "fd00:ffff::2/64"}
+HIGHEST = 255
+"""The hop limit that no router has passed on."""
 DOOR = 9
 """The container's only port: whatever is published comes there."""
 _HALVES = {4: (("0.0.0.0", 1), ("128.0.0.0", 1)), 6: (("::", 1), ("8000::", 1))}  # noqa: S104 - a network, not an address to bind
@@ -161,6 +163,31 @@ class Bench:
             portion = _FEWER
         raise CannotTell("proof.lost")
 
+    def heard(self, asks: Sequence[tuple[Team, Sequence[tuple[int, int]]]]) -> frozenset[int]:
+        """Send ICMP messages, (type, hop limit) for each team of one interface and IP version, and tell the numbers of those that came through (`message_number`).
+
+        Raises CannotTell where they get lost before the rules, again and again.
+        """
+        team = asks[0][0]
+        size = 4 if team.version == 4 else 16
+        frames = MessageFrames(team.version, sum(len(kinds) for _, kinds in asks))
+        for each, kinds in asks:
+            source, target = each.sender.number.to_bytes(size), each.target.number.to_bytes(size)
+            for kind, hop_limit in kinds:
+                frames.add(source, target, kind, hop_limit, message_number(each, kind, hop_limit))
+        for _ in range(_ROUNDS):
+            self.load(emptied(self._filling))
+            with self._peers[team.link].enter():
+                outlet = Outlet(frames.rows, frames.length, version=team.version, link=team.link)
+            try:
+                outlet.name_links(self._indexes[team.link], self._macs[team.link])
+                outlet.send(frames.count)
+            finally:
+                outlet.close()
+            if self.recorder.wait(frames.count, CALLED):
+                return frozenset(self.recorder.numbers(HEARD).tolist())
+        raise CannotTell("proof.lost")
+
     def _send(self, asks: Sequence[tuple[Team, dict[Transport, Ports]]], portion: int) -> bool:
         """Whether all arrived."""
         whole = True
@@ -205,7 +232,7 @@ class Bench:
                 outlet.send(at)
         finally:
             outlet.close()
-        return self.recorder.wait(at, leaving=team.road is Road.OUTPUT)
+        return self.recorder.wait(at, LEFT if team.road is Road.OUTPUT else ARRIVED)
 
 
 def _address(address: Address) -> IPv4Address | IPv6Address:
@@ -222,6 +249,11 @@ def _by_version(addresses: Iterable[str]) -> dict[int, IPv4Address | IPv6Address
 def first_number(team: Team, transport: Transport) -> int:
     """The number of a team's packet to port 0: 15 bits of the team, one of the transport, then 16 of the port."""
     return team.number << 17 | _TRANSPORTS[transport] << 16
+
+
+def message_number(team: Team, kind: int, hop_limit: int) -> int:
+    """The number of a team's ICMP message: 15 bits of the team, one for the highest hop limit, eight of its type."""
+    return team.number << 9 | (hop_limit == HIGHEST) << 8 | kind
 
 
 def bits(numbers: NDArray[np.uint32], team: Team, transport: Transport) -> NDArray[np.bool_]:

@@ -13,6 +13,7 @@ import numpy as np
 from portulan.errors import CannotTell
 from portulan.system.firewall.present import NETFILTER
 from portulan.system.linux.netlink import Netlink
+from portulan.wire.door_frames import FLOW_LABEL, IP_ID
 from portulan.wire.nf_counted import GET_OBJECT, build_counter_query, parse_counter, parse_numbers
 from portulan.wire.nf_sets import GET_ELEMENTS, build_query
 
@@ -26,9 +27,15 @@ if TYPE_CHECKING:
 
 NAME = "portulan_proof"
 """Of our tables."""
+ARRIVED, LEFT, CALLED = ("netdev", "arrived"), ("inet", "left"), ("netdev", "called")
+"""Counters: of packets that came in by an interface, that set out, and of ICMP messages that came in."""
+SEEN, HEARD = "seen", "heard"
+"""Sets of the numbers of packets, and of ICMP messages."""
 SOURCE_PORT = 40_000
 """Of all packets of a proof."""
 _SIZE = 1 << 19
+_MESSAGES = {4: f"ip id {IP_ID} meta l4proto icmp", 6: f"ip6 flowlabel {FLOW_LABEL} meta l4proto ipv6-icmp"}
+"""ICMP messages of a proof."""
 _PATIENCE_S = 3.0
 _STEP_S = 0.002
 _AGAIN = 5
@@ -39,7 +46,7 @@ def recording(links: Iterable[str]) -> str:
     """The tables, for a host with these interfaces."""
     inlets = "\n".join(
         f'    chain in_{number} {{ type filter hook ingress device "{link}" priority {_FIRST}; policy accept; '
-        f"meta l4proto {{ tcp, udp }} th sport {SOURCE_PORT} counter name arrived; }}"
+        f"meta l4proto {{ tcp, udp }} th sport {SOURCE_PORT} counter name arrived; {_MESSAGES[4]} counter name called; {_MESSAGES[6]} counter name called; }}"
         for number, link in enumerate(links)
     )
     ways = "\n".join(
@@ -48,16 +55,20 @@ def recording(links: Iterable[str]) -> str:
     )
     return f"""table netdev {NAME} {{
     counter arrived {{ }}
+    counter called {{ }}
 {inlets}
 }}
 table inet {NAME} {{
     counter left {{ }}
     set seen {{ typeof tcp sequence; flags dynamic; size {_SIZE}; }}
+    set heard {{ typeof tcp sequence; flags dynamic; size {_SIZE}; }}
     chain leaves {{ type filter hook output priority {_FIRST}; policy accept; oifname != "lo" meta l4proto {{ tcp, udp }} th sport {SOURCE_PORT} counter name left; }}
 {ways}
     chain take {{
         th sport {SOURCE_PORT} meta l4proto tcp update @seen {{ tcp sequence }} drop
         th sport {SOURCE_PORT} meta l4proto udp update @seen {{ @th,64,32 }} drop
+        {_MESSAGES[4]} update @heard {{ @th,32,32 }} drop
+        {_MESSAGES[6]} update @heard {{ @th,32,32 }} drop
     }}
 }}
 """
@@ -71,33 +82,33 @@ class Recorder:
         self._host = host
         with host.enter():
             self._netlink = Netlink(NETFILTER)
-        self._taken = dict.fromkeys(("netdev", "inet"), 0)
+        self._taken = dict.fromkeys((ARRIVED, LEFT, CALLED), 0)
 
     def close(self) -> None:
         """Close the socket."""
         self._netlink.close()
 
-    def wait(self, count: int, *, leaving: bool = False) -> bool:
-        """Until so many more packets have come in (or set out, `leaving`); False where some got lost on their way."""
-        family, name = ("inet", "left") if leaving else ("netdev", "arrived")
+    def wait(self, count: int, counter: tuple[str, str]) -> bool:
+        """Until so many more packets have been counted; False where some got lost on their way."""
+        family, name = counter
         query = build_counter_query(family, NAME, name)
-        wanted, before, since = self._taken[family] + count, -1, time.monotonic()
+        wanted, before, since = self._taken[counter] + count, -1, time.monotonic()
         while True:
             now = parse_counter(*self._netlink.get(GET_OBJECT, query))
             if now >= wanted:
-                self._taken[family] = now
+                self._taken[counter] = now
                 time.sleep(_STEP_S)  # the last one is counted before it has gone all its way
                 return now == wanted
             if now != before:
                 before, since = now, time.monotonic()
             elif time.monotonic() - since > _PATIENCE_S:
-                self._taken[family] = now
+                self._taken[counter] = now
                 return False
             time.sleep(_STEP_S)
 
-    def numbers(self) -> NDArray[np.uint32]:
-        """The numbers of all that came through since it was last emptied. Raises CannotTell where they never keep still."""
-        query = build_query("inet", NAME, "seen")
+    def numbers(self, name: str = SEEN) -> NDArray[np.uint32]:
+        """The numbers of all that came through since the set was last emptied. Raises CannotTell where they never keep still."""
+        query = build_query("inet", NAME, name)
         for _ in range(_AGAIN):
             self._netlink.interrupted = False
             parts = [parse_numbers(*answer) for answer in self._netlink.dump(GET_ELEMENTS, query)]
@@ -108,4 +119,4 @@ class Recorder:
 
 def emptied(sets: Iterable[tuple[str, str, str]]) -> str:
     """Commands that take all elements out of the set of numbers, and of these (family, table, name) which packets fill."""
-    return "\n".join(f"flush set {family} {table} {name}" for family, table, name in (("inet", NAME, "seen"), *sets))
+    return "\n".join(f"flush set {family} {table} {name}" for family, table, name in (("inet", NAME, SEEN), ("inet", NAME, HEARD), *sets))
