@@ -4,14 +4,15 @@ from datetime import date
 
 import pytest
 
-from compiled_policies import GATEWAY, HOST, OUTSIDE, ports, spot
+from compiled_policies import EVERYBODY, GATEWAY, HOST, OUTSIDE, ports, spot
 from firewalls import load, read_there
 from portulan.guard.policy.compile import compile_policy, compiled_rules
 from portulan.guard.policy.compile_text import permanent, seals, trial
+from portulan.guard.policy.tracking_helpers import HELPERS
 from portulan.model.guard_compiled import Terrain
 from portulan.model.policy import Crossing, Limit, Line, Part, Per, Policy, Source, Zone
 from portulan.model.reach import Sources
-from portulan.model.rule import Members
+from portulan.model.rule import Members, Use
 
 pytestmark = [pytest.mark.lab, pytest.mark.peer]
 TODAY, TERRAIN = date(2026, 11, 22), Terrain(("eth0",))
@@ -105,3 +106,16 @@ def test_names_of_interfaces(sandbox, peers, name):
     )
     load(host, permanent(compile_policy(policy, TODAY, Terrain((name,)))))
     assert plain(read_there(host))[0] == plain(compiled_rules(policy, TODAY, Terrain((name,))))[0]
+
+
+def test_every_helper(sandbox, peers):
+    host = sandbox.host("h", root=peers)
+    doors = tuple(
+        Line(name, ports(**{transport.value: "1234" for transport in transports}), (EVERYBODY,), spot(at), helper=name)
+        for at, (name, transports) in enumerate(HELPERS.items(), 1)
+    )
+    load(host, permanent(compile_policy(Policy("p.toml", "", doors=doors, outgoing=doors), TODAY, TERRAIN)))
+    used = {
+        each.object.text for chain in read_there(host).chains for rule in chain.rules for each in rule.statements if isinstance(each, Use)
+    }
+    assert used == {f"{name}_{transport.value}".replace("-", "_") for name, transports in HELPERS.items() for transport in transports}

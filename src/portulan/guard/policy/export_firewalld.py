@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from portulan.errors import BadInput
-from portulan.guard.policy.export_parts import ANYBODY, cannot, in_force, one_line, port_words, senders_of
+from portulan.guard.policy.export_parts import ANYBODY, in_force, one_line, place_of, port_words, senders_of
 from portulan.model.guard_export import Export, Target
 from portulan.model.policy import Refusal
 
@@ -30,7 +30,7 @@ def export_firewalld(policy: Policy, today: date) -> Export:
     """The zone. Raises BadInput for the first line that a zone has no words for: rates for each sender, helpers, senders by interface, [outgoing], [forward]."""
     beyond: tuple[Line | Crossing, ...] = (*(policy.outgoing or ()), *policy.crossings)
     for line in beyond[:1]:
-        raise cannot(policy, line, "export.beyond-zone")
+        raise BadInput("export.beyond-zone", **place_of(policy, line))
     target = "DROP" if policy.refusal is Refusal.DROP else "%%REJECT%%"
     body = [*_kept(), *_ping(policy)]
     for each in in_force(policy.doors, today):
@@ -63,16 +63,17 @@ def _ping(policy: Policy) -> Iterator[str]:
 
 
 def _door(policy: Policy, line: Line) -> Iterator[str]:
-    for code, found in (("export.rate", line.limit is not None), ("export.helper", line.helper is not None)):
-        if found:
-            raise cannot(policy, line, code)
+    if line.limit is not None:
+        raise BadInput("export.rate", **place_of(policy, line))
+    if line.helper is not None:
+        raise BadInput("export.helper", **place_of(policy, line))
     log = f'<log prefix="{one_line(f"portulan {line.text}", 40)}: "/>' if line.log else ""
     for transport, words in port_words(line, "-"):
         place = f'port="{words}" protocol="{transport.value}"/>'
         for version, family in _FAMILIES.items():
             for each in senders_of(line.sources, version):
                 if each.link is not None:
-                    raise cannot(policy, line, "export.by-interface")
+                    raise BadInput("export.by-interface", **place_of(policy, line))
                 if each == ANYBODY and not log:
                     yield f"  <port {place}"
                 else:

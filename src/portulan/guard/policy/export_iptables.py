@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from portulan.errors import BadInput
-from portulan.guard.policy.export_parts import ANYBODY, cannot, in_force, one_line, port_words, senders_of
+from portulan.guard.policy.export_parts import ANYBODY, in_force, one_line, place_of, port_words, senders_of
 from portulan.guard.policy.meaning import ICMPV6_KEPT, ICMPV6_LISTENERS, ICMPV6_NEIGHBOURS
 from portulan.model.guard_export import Export, Target
 from portulan.model.policy import Refusal
@@ -156,7 +156,7 @@ class _Writer:
 
     def _rate(self, line: Line | Crossing, limit: Limit, name: str) -> str:
         if limit.burst > _MOST_BURST or limit.number > _MOST_BURST * _SECOND_S[limit.per.value]:
-            raise cannot(self.policy, line, "export.rate")
+            raise BadInput("export.rate", **place_of(self.policy, line))
         mask = " --hashlimit-srcmask 64" if self.version == 6 else ""
         memory_ms = max(60, -(-limit.burst * _SECOND_S[limit.per.value] // limit.number)) * 1000
         return (

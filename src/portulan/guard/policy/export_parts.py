@@ -1,10 +1,9 @@
-"""What all exports share: senders as networks, ports as words, and the error for what a target has no words for."""
+"""What all exports share: senders as networks, ports as words, and the place of what a target has no words for."""
 
 from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv6Address, summarize_address_range
 
-from portulan.errors import BadInput
 from portulan.model.record import Record
 
 TYPE_CHECKING = False
@@ -68,12 +67,12 @@ def in_force(lines: tuple[Line, ...], today: date) -> list[Line]:
     return sorted((line for line in lines if not line.is_over(today)), key=lambda line: line.limit is not None)
 
 
-def cannot(policy: Policy, line: Line | Crossing, code: str) -> BadInput:
-    """The error for a line that a target has no words for."""
+def place_of(policy: Policy, line: Line | Crossing) -> dict[str, str | int]:
+    """The facts of the error for a line that a target has no words for."""
     lines = policy.text.split("\n")
     spot = line.spot
     quote = lines[spot.line - 1] if 0 < spot.line <= len(lines) else ""
-    return BadInput(code, text=line.text, file=spot.file, line=spot.line, column=spot.column, quote=quote)
+    return {"text": line.text, "file": spot.file, "line": spot.line, "column": spot.column, "quote": quote}
 
 
 def shell(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from portulan.errors import BadInput
-from portulan.guard.policy.export_parts import ANYBODY, Who, cannot, in_force, one_line, port_words, senders_of, shell
+from portulan.guard.policy.export_parts import ANYBODY, Who, in_force, one_line, place_of, port_words, senders_of, shell
 from portulan.model.guard_export import Export, Target
 from portulan.model.policy import Refusal
 from portulan.model.port import Transport
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import date
 
-    from portulan.model.policy import Line, Policy
+    from portulan.model.policy import Crossing, Line, Policy
 
 _COMMENT = 100
 _TRANSPORTS = (Transport.TCP, Transport.UDP)
@@ -55,23 +55,23 @@ def _doors(policy: Policy, lines: tuple[Line, ...], today: date, *, out: bool) -
             meant = [ANYBODY]
         for transport, words in port_words(line, ":"):
             if transport not in _TRANSPORTS:
-                raise cannot(policy, line, "export.transport")
+                raise BadInput("export.transport", **place_of(policy, line))
             for each in meant:
                 yield _command(policy, line, each, transport, words, out=out)
 
 
 def _check(policy: Policy, line: Line) -> None:
     if line.limit is not None:
-        raise cannot(policy, line, "export.rate")
+        raise BadInput("export.rate", **place_of(policy, line))
     if line.helper is not None:
-        raise cannot(policy, line, "export.helper")
+        raise BadInput("export.helper", **place_of(policy, line))
 
 
 def _command(policy: Policy, line: Line, each: Who, transport: Transport, words: str, *, out: bool) -> str:
     parts = ["ufw allow"]
     if each.link is not None:
         if each.link.endswith("*"):
-            raise cannot(policy, line, "export.pattern")
+            raise BadInput("export.pattern", **place_of(policy, line))
         parts.append(f"{'out' if out else 'in'} on {each.link}")
     elif out:
         parts.append("out")
@@ -87,15 +87,7 @@ def _crossings(policy: Policy, today: date) -> Iterator[str]:
     for crossing in policy.crossings:
         if crossing.is_over(today):
             continue
-        for code, found in (
-            ("export.rate", crossing.limit is not None),
-            ("export.masquerade", crossing.masquerade),
-            ("export.log", crossing.log),
-            ("export.pattern", any(link.endswith("*") for link in (*crossing.source.links, *crossing.target.links))),
-            ("export.transport", any(transport not in _TRANSPORTS for transport, _ in crossing.ports)),
-        ):
-            if found:
-                raise cannot(policy, crossing, code)
+        _check_crossing(policy, crossing)
         note = shell(_note(crossing.text, crossing.note))
         whats = (
             [""]
@@ -105,6 +97,19 @@ def _crossings(policy: Policy, today: date) -> Iterator[str]:
         for come in crossing.source.links:
             for go in crossing.target.links:
                 yield from (f"ufw route allow in on {come} out on {go}{what} comment {note}" for what in whats)
+
+
+def _check_crossing(policy: Policy, crossing: Crossing) -> None:
+    if crossing.limit is not None:
+        raise BadInput("export.rate", **place_of(policy, crossing))
+    if crossing.masquerade:
+        raise BadInput("export.masquerade", **place_of(policy, crossing))
+    if crossing.log:
+        raise BadInput("export.log", **place_of(policy, crossing))
+    if any(link.endswith("*") for link in (*crossing.source.links, *crossing.target.links)):
+        raise BadInput("export.pattern", **place_of(policy, crossing))
+    if any(transport not in _TRANSPORTS for transport, _ in crossing.ports):
+        raise BadInput("export.transport", **place_of(policy, crossing))
 
 
 def _note(text: str, note: str | None) -> str:
