@@ -39,7 +39,7 @@ EVERY_PORT = 65_536
 
 
 def prove(host: Host, *words: str) -> tuple[float, dict[str, Any]]:
-    """(seconds, the certificate)"""
+    """Prove it: (seconds, the certificate)."""
     begun = time.perf_counter()
     done = host.run([sys.executable, "-m", "portulan", "guard", "prove", "--policy", "/portulan.toml", "--json", *words], timeout_s=600)
     took = time.perf_counter() - begun
