@@ -167,7 +167,7 @@ PROOFS = (
     ),
     Proof(
         "path-times", 100, "proofs_path_times:times",
-        "Round trips of ping and trace against the kernel's stamps of the packets themselves (AF_PACKET), at 0, 10 and 40 ms of delay: within 50 us and 2 % for UDP and open TCP ports, but for probes between whose time stamp and departure the process was interrupted (counted, and said by the probe itself); the others not "
+        "Round trips of ping and trace against the kernel's stamps of the packets themselves (AF_PACKET; a probe leaves at some time between its stamps at the two ends of its first link, as a rule some microseconds apart), at 0, 10 and 40 ms of delay: within 50 us and 2 % for UDP and open TCP ports, but for probes between whose time stamp and departure the process was interrupted (counted, and said by the probe itself); the others not "
         "farther off than they say. The neighbour's link-layer address is known beforehand.",
     ),
     Proof(
@@ -214,7 +214,7 @@ PROOFS = (
         "no packet that the interface counted is missing.",
     ),
     Proof(
-        "scanners", 64, "proofs_scanners:single",
+        "scanners", 66, "proofs_scanners:single",
         "Each scan made for real, captured at its target, is reported by `portulan scanners`, and nobody else is: nmap (-sS -sT -sU -sF -sN -sX -sA -sW -sM -sY, -T2 to -T5, decoys, fragments, "
         "a source port of 53, networks), masscan, zmap and our own (SYN, connect, UDP, a network), with a host that refuses and with one whose firewall drops; after six first contacts at most, judged by "
         "answers alone and by what the host has open.",
@@ -227,26 +227,6 @@ PROOFS = (
         "scanners-ordinary", 40, "proofs_scanners:ordinary",
         "Of 1,000 clients of a busy server with 5 % dead ports, of the web, of a server that is down, of 300 behind one address, of peers of which most are gone, of logs, traces and what is "
         "meant for all of a link, nobody is reported.",
-    ),
-    Proof(
-        "guard-policies", 200, "proofs_guard_prove:policies",
-        "Policies drawn by lot (names of senders made of networks, ranges, interfaces, files and each other; services, numbers, ranges; rates, logs, last days; [outgoing], [zones] and "
-        "[forward]; with and without uplinks), compiled and loaded: real packets of a sender of every class that no line tells apart, and of senders at the edges of networks, to the host itself, to "
-        "ports that it publishes, through it, from it to itself and out of it, each fare as the plain meaning of the policy says, and as the simulation says. One class of each interface "
-        "and IP version sends to all 65,536 ports of TCP and UDP, the others wherever something changes. What a rate holds back is asked again in portions that it allows.",
-    ),
-    Proof(
-        "guard-export-iptables", 50, "proofs_guard_export:iptables",
-        "Such policies, written for iptables, are taken by iptables-restore --test and by itself, given back by iptables-save, and let through the very packets that the policy does, "
-        "published and forwarded ones too.",
-    ),
-    Proof(
-        "guard-export-ufw", 30, "proofs_guard_export:ufw",
-        "Such policies, without the lines that ufw has no words for, are taken by ufw --dry-run and by ufw, and let in and out the very packets that the policy does.",
-    ),
-    Proof(
-        "guard-export-firewalld", 30, "proofs_guard_export:firewalld",
-        "Such policies, without the lines that a zone has no words for, are taken by firewall-offline-cmd --check-config and by firewalld, and let in the very packets that the policy does.",
     ),
     Proof(
         "guard-kills", 100, "proofs_guard_life:kills",

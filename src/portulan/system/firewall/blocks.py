@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from portulan.errors import CannotTell
-from portulan.system.firewall.load import Failure, load_script
+from portulan.errors import CannotTell, Refused
+from portulan.system.firewall.load import load_script
 
 FAMILY, TABLE = "inet", "portulan_blocks"
 SETS = {4: "blocked4", 6: "blocked6"}
@@ -29,7 +29,7 @@ def prepare() -> None:
     """The table, with nobody in it if it is new. Raises CannotTell (no nft, a kernel that cannot do it), NotPermitted."""
     try:
         load_script(_FRAME)
-    except Failure as error:
+    except Refused as error:
         raise CannotTell("blocks.refused", reason=str(error.facts["reason"])) from error
 
 
@@ -41,7 +41,7 @@ def shut_out(version: int, address: str, seconds: int) -> bool:
         load_script(
             f"{_FRAME}add {place} {{ {address} }}\ndelete {place} {{ {address} }}\nadd {place} {{ {address} timeout {seconds}s }}\n"
         )
-    except Failure as error:
+    except Refused as error:
         reason = str(error.facts["reason"])
         if any(each in reason for each in _FULL):
             return False
@@ -51,5 +51,5 @@ def shut_out(version: int, address: str, seconds: int) -> bool:
 
 def forget() -> None:
     """Take the table away, with all that is blocked. Nothing happens where it is not there. Raises CannotTell, NotPermitted."""
-    with suppress(Failure):
+    with suppress(Refused):
         load_script(f"delete table {FAMILY} {TABLE}\n")
