@@ -152,7 +152,7 @@ def _row(one: _Gathering, lines: Iterable[Line], service: Callable[[int, Transpo
     return PlanRow(
         _ports_text(one.pieces),
         sum(piece.last - piece.first + 1 for piece in one.pieces),
-        one.line.text if one.line is not None else service(first.first, first.transport) if one.heard else None,
+        _name(one, service),
         before,
         before_perhaps,
         after,
@@ -161,6 +161,15 @@ def _row(one: _Gathering, lines: Iterable[Line], service: Callable[[int, Transpo
         one.heard,
         one.line is None and not one.heard,
     )
+
+
+def _name(one: _Gathering, service: Callable[[int, Transport], str | None]) -> str | None:
+    """The line's own word, where it is one; else what the registry calls the port, where it is one port."""
+    if one.line is not None and not one.line.text[0].isdigit():
+        return one.line.text
+    number, transport = one.pieces[0].first, one.pieces[0].transport
+    alone = all(piece.first == piece.last == number for piece in one.pieces)
+    return service(number, transport) if alone and (one.line is not None or one.heard) else None
 
 
 def _ports_text(pieces: Iterable[Piece]) -> str:
