@@ -76,7 +76,7 @@ def test_the_simulation_is_the_meaning(policy, seed, published):
             assert found.outcome is expected(policy, packet, published), packet
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(policies(), policies())
 def test_texts(policy, other):
     compiled, another = (compile_policy(each, TODAY, TERRAIN) for each in (policy, other))
