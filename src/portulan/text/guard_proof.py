@@ -40,6 +40,7 @@ _ROADS: dict[Road, str] = {
     Road.OUTPUT: mark("out by {link}"),
 }
 _ORDER = (Road.INPUT, Road.PUBLISHED, Road.FORWARD, Road.OUTPUT, Road.LOCAL)
+_PARTLY = "*"
 _HASH = 16
 """Digits of a hash that are shown: the certificate as JSON has them all."""
 
@@ -104,11 +105,11 @@ def _way(voice: Voice, team: Team) -> str:
 
 
 def rows(voice: Voice, certificate: Certificate) -> list[list[str]]:
-    """A line for each class of senders on each way: those that sent to all ports, both transports and IP versions together where they fare alike."""
+    """A line for each class of senders on each way, both transports and IP versions together where they fare alike; those at edges have none."""
     found: dict[tuple[Road, str, str, tuple[str, ...]], dict[int, list[Tally]]] = defaultdict(lambda: defaultdict(list))
     for tally in certificate.tallies:
         team = tally.team
-        if team.whole:
+        if not team.edge:
             found[team.road, team.link, team.beyond, team.names][team.version].append(tally)
     lines = []
     for (road, _, _, names), by_version in sorted(found.items(), key=lambda one: _ORDER.index(one[0][0])):
@@ -139,14 +140,17 @@ def _let_through(voice: Voice, tallies: list[Tally]) -> str:
             parts.append(voice.say("all {transport}", transport=tally.transport.value))
         elif tally.ports:
             parts.append(f"{span_text(tally.ports)}/{tally.transport.value}")
-    return " ".join(parts) or voice.say("nothing")
+    told = " ".join(parts) or voice.say("nothing")
+    return told if all(tally.team.whole for tally in tallies) else f"{told} {_PARTLY}"
 
 
 def facts(voice: Voice, certificate: Certificate) -> list[str]:
     """What else there is to know."""
     teams = {(tally.team.road, tally.team.number): tally.team for tally in certificate.tallies}
-    edges = sum(not team.whole for team in teams.values())
+    edges = sum(team.edge for team in teams.values())
     lines = []
+    if any(not team.whole and not team.edge for team in teams.values()):
+        lines.append(f"{_PARTLY} " + voice.say("asked only at the ports where something changes"))
     if edges:
         lines.append(
             voice.count(
