@@ -118,7 +118,11 @@ def rows(voice: Voice, certificate: Certificate) -> list[list[str]]:
             versions = [version for version, each in told.items() if each == text]
             team = by_version[versions[0]][0].team
             example = team.target if team.road is Road.OUTPUT else team.sender
-            who = voice.say("anybody") if road is Road.FORWARD else ", ".join(_senders(voice, names, certificate))
+            who = (
+                voice.say("anybody")
+                if road is Road.FORWARD or (road is Road.OUTPUT and not names)
+                else ", ".join(_senders(voice, names, certificate))
+            )
             lines.append(
                 [_way(voice, team), who, address_text(example), text if len(versions) == len(told) else f"IPv{versions[0]}: {text}"]
             )
