@@ -22,7 +22,7 @@ from power_cuts import Disk, command, read_calls
 PEERS = Path(__file__).resolve().parent.parent / ".cache/roots/peers"
 KILLS = 10
 TRIAL_S = 5
-LATE_S = 0.2
+LATE_S, EARLY_S = 0.2, 0.02
 LONGEST_S = (0.7, 1.8)
 """Most of what a command does it does in the first half second; the first apply waits a second for flows to be seen."""
 
@@ -89,18 +89,25 @@ def _reverts(dice, lab, figures, names):
         return []
     lab.kill(lab.processes())  # no process of ours is alive: the kernel alone goes back
     tried, old = lab.running(names), lab.over(names)
-    asked, left_s = time.monotonic(), lab.left_s()
+    asked = time.monotonic()
+    left_s = lab.left_s()
     if left_s is None or tried == old:
         return []
+    # The kernel was asked at some moment between these; each connection was judged at one between its beginning and its end.
+    soonest, latest = asked + left_s, time.monotonic() + left_s
     figures["trials that ended by themselves"] += 1
     probe = next(iter(OPEN[tried] ^ OPEN[old]))
-    while (passed := time.monotonic() - asked) < left_s + 2:
-        if lab.knock(probe) is (probe in OPEN[old]):
+    found = []
+    while True:
+        begun = time.monotonic()
+        gone_back = lab.knock(probe) is (probe in OPEN[old])
+        if gone_back and time.monotonic() < soonest - EARLY_S:
+            found.append(f"the trial ended {soonest - time.monotonic():.3f} s and more before its time")
+        if not gone_back and begun > latest + LATE_S:
+            found.append(f"the trial goes on {begun - latest:.3f} s after its time")
+        if gone_back or found:
             break
         time.sleep(0.01)
-    found = []
-    if not -LATE_S <= passed - left_s <= LATE_S:
-        found.append(f"the trial ended {passed - left_s:+.3f} s from its time")
     if lab.in_force() != old or lab.left_s() is not None:
         found.append(f"it did not go back to {old}")
     return found

@@ -268,6 +268,26 @@ PROOFS = (
         "The power cut after every system call on files that `apply`, `confirm` and `rollback` make, with all that a file system may then have kept (data not synced lost, half there or whole; names not synced so or "
         "not): what a boot loads is whole and was confirmed, the notes can be read, and the rules they name are there.",
     ),
+    Proof(
+        "guard-policies", 200, "proofs_guard_prove:policies",
+        "Policies drawn by lot (names of senders made of networks, ranges, interfaces, files and each other; services, numbers, ranges; rates, logs, last days; [outgoing], [zones] and "
+        "[forward]; with and without uplinks), compiled and loaded: real packets of a sender of every class that no line tells apart, and of senders at the edges of networks, to the host itself, to "
+        "ports that it publishes, through it, from it to itself and out of it, each fare as the plain meaning of the policy says, and as the simulation says. One class of each interface "
+        "and IP version sends to all 65,536 ports of TCP and UDP, the others wherever something changes. What a rate holds back is asked again in portions that it allows.",
+    ),
+    Proof(
+        "guard-export-iptables", 50, "proofs_guard_export:iptables",
+        "Such policies, written for iptables, are taken by iptables-restore --test and by itself, given back by iptables-save, and let through the very packets that the policy does, "
+        "published and forwarded ones too.",
+    ),
+    Proof(
+        "guard-export-ufw", 30, "proofs_guard_export:ufw",
+        "Such policies, without the lines that ufw has no words for, are taken by ufw --dry-run and by ufw, and let in and out the very packets that the policy does.",
+    ),
+    Proof(
+        "guard-export-firewalld", 30, "proofs_guard_export:firewalld",
+        "Such policies, without the lines that a zone has no words for, are taken by firewall-offline-cmd --check-config and by firewalld, and let in the very packets that the policy does.",
+    ),
 )  # fmt: skip
 """In the order in which they run. Later ones are added here."""
 

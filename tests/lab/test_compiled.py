@@ -3,15 +3,19 @@
 from datetime import date
 
 import pytest
+from hypothesis import HealthCheck, Phase, given, settings
 
-from compiled_policies import GATEWAY, HOST, OUTSIDE, ports, spot
+import compiled_strategies as strategies
+from compiled_policies import EVERYBODY, GATEWAY, HOST, OUTSIDE, ports, spot
+from compiled_strategies import policies
 from firewalls import load, read_there
 from portulan.guard.policy.compile import compile_policy, compiled_rules
 from portulan.guard.policy.compile_text import permanent, seals, trial
+from portulan.guard.policy.tracking_helpers import HELPERS
 from portulan.model.guard_compiled import Terrain
 from portulan.model.policy import Crossing, Limit, Line, Part, Per, Policy, Source, Zone
 from portulan.model.reach import Sources
-from portulan.model.rule import Members
+from portulan.model.rule import Members, Names, Use
 
 pytestmark = [pytest.mark.lab, pytest.mark.peer]
 TODAY, TERRAIN = date(2026, 11, 22), Terrain(("eth0",))
@@ -38,6 +42,8 @@ def comparable(value):
     """Sequences as tuples, all the way down."""
     if isinstance(value, Members) and value.elements is not None:  # nft lists them in an order of its own
         return "Members", *sorted(map(comparable, value.elements), key=str)
+    if isinstance(value, Names):
+        return "Names", *sorted(value.names)
     if hasattr(value, "_fields"):
         return (type(value).__name__, *map(comparable, value))
     return tuple(map(comparable, value)) if isinstance(value, (list, tuple)) or type(value).__name__ == "array" else value
@@ -105,3 +111,35 @@ def test_names_of_interfaces(sandbox, peers, name):
     )
     load(host, permanent(compile_policy(policy, TODAY, Terrain((name,)))))
     assert plain(read_there(host))[0] == plain(compiled_rules(policy, TODAY, Terrain((name,))))[0]
+
+
+def test_every_helper(sandbox, peers):
+    host = sandbox.host("h", root=peers)
+    doors = tuple(
+        Line(name, ports(**{transport.value: "1234" for transport in transports}), (EVERYBODY,), spot(at), helper=name)
+        for at, (name, transports) in enumerate(HELPERS.items(), 1)
+    )
+    load(host, permanent(compile_policy(Policy("p.toml", "", doors=doors, outgoing=doors), TODAY, TERRAIN)))
+    used = {
+        each.object.text for chain in read_there(host).chains for rule in chain.rules for each in rule.statements if isinstance(each, Use)
+    }
+    assert used == {f"{name}_{transport.value}".replace("-", "_") for name, transports in HELPERS.items() for transport in transports}
+
+
+def test_policies_drawn_by_lot(sandbox, peers):
+    host = sandbox.host("h", root=peers)
+    last = [None]
+
+    @settings(max_examples=8, deadline=None, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+    @given(policies())
+    def check(policy):
+        compiled = compile_policy(policy, strategies.TODAY, strategies.TERRAIN)
+        load(host, trial(compiled, last[0], 30))
+        load(host, permanent(compiled))
+        last[0] = compiled
+        there, sets = plain(read_there(host))
+        ours, our_sets = plain(compiled_rules(policy, strategies.TODAY, strategies.TERRAIN))
+        assert there == ours
+        assert comparable(sorted(sets.items())) == comparable(sorted(our_sets.items()))
+
+    check()

@@ -184,6 +184,19 @@ def test_a_machine_between_two_networks(scene):
         taken, peer = other.accept()
         taken.close()
         assert peer[0] == INSIDE
+    # A published port is let in by its door, or by a crossing.
+    load(
+        scene.gate,
+        'table ip other { chain p { type nat hook prerouting priority dstnat; iifname "eth0" tcp dport 8080 dnat to 198.18.1.2:80; }; }',
+    )
+    assert not scene.gets_in(scene.outside, GATE_OUT, 8080)
+    scene.apply(tcp(8080, (ONLY_FIRST,)), **zones)
+    assert scene.gets_in(scene.outside, GATE_OUT, 8080)
+    assert not scene.gets_in(scene.outside, GATE_OUT, 8080, SECOND)
+    back = Crossing("outside -> inside", outside, inside, ports(tcp="80"), spot(4))
+    scene.apply(crossings=(back,), **zones)
+    assert scene.gets_in(scene.outside, GATE_OUT, 8080, SECOND)
+    assert scene.gets_in(scene.outside, INSIDE, 80)
     scene.apply(crossings=(crossing._replace(limit=Limit(1, Per.DAY, 1)),), **zones)
     assert [scene.gets_in(scene.inside, OUTSIDE, 80) for _ in range(2)] == [True, False]
 
@@ -197,3 +210,7 @@ def test_what_goes_out(scene):
     assert scene.gets_in(scene.gate, OUTSIDE6, 443)
     assert not scene.gets_in(scene.gate, OUTSIDE, 80)
     assert scene.gets_in(scene.gate, SECOND, 80)
+    scene.apply(outgoing=(tcp(443),), refusal=Refusal.REJECT)
+    with pytest.raises(ConnectionRefusedError):
+        scene.gets_in(scene.gate, OUTSIDE, 80)
+    assert scene.gets_in(scene.gate, OUTSIDE, 443)

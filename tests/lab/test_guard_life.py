@@ -210,6 +210,28 @@ def test_two_at_once_do_not_mix(lab):
     assert lab.in_force() is None
 
 
+SLOW = """#!/bin/sh
+# Rules that take long to load: what is given is read first, as nft does.
+case "$*" in "-f /dev/stdin") cat > /run/slow; grep -q "set trial" /run/slow && sleep 3; exec /usr/sbin/nft.real -f /run/slow;; esac
+exec /usr/sbin/nft.real "$@"
+"""
+
+
+def test_nft_that_outlives_us_keeps_the_lock_until_it_has_ended(lab, tmp_path):
+    Path(tmp_path, "nft").write_text(SLOW)
+    lab.host.run(["sh", "-ec", f"mv /usr/sbin/nft /usr/sbin/nft.real; cp {tmp_path}/nft /usr/sbin/nft; chmod 755 /usr/sbin/nft"])
+    lab.done("history")  # the program is ready for what follows
+    process = lab.host.start(lab.command("apply", *lab.policy("a")), folder=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    assert lab.wait_until(lambda: any("sleep" in line for line in lab.processes().values()), 20) is not None
+    process.kill()
+    process.wait()
+    assert lab.in_force() is None
+    # It waits for nft, and so finds the trial that nft has begun meanwhile: nothing comes in behind it.
+    assert "The trial is ended" in lab.done("rollback")
+    time.sleep(0.3)
+    assert lab.in_force() is None
+
+
 OTHERS = """
 table ip filter {{
     chain DOCKER-USER {{
@@ -406,4 +428,3 @@ def test_the_lab_tells_policies_apart():
     assert len(set(OPEN.values())) == len(OPEN)
     assert all(MANAGEMENT in ports for ports in OPEN.values())
     assert {FIRST, SECOND, OTHER} < set(PORTS)
-    assert time.monotonic() > 0

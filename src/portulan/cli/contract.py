@@ -23,7 +23,7 @@ from portulan.model.guard_draft import Drafted
 from portulan.model.guard_export import Export
 from portulan.model.guard_life import Applied, BootState, Confirmed, GuardStatus, Past, Peer, RolledBack, Session
 from portulan.model.guard_plan import PlanRemark, PlanRow
-from portulan.model.guard_proof import DifferenceRow, MessageDifferenceRow, MessagesRow, TallyRow
+from portulan.model.guard_proof import DifferenceRow, TallyRow
 from portulan.model.lease import Lease
 from portulan.model.path import Compared, Flow, Hop, Kind, PathMtu, PingSummary
 from portulan.model.path import Verdict as PathVerdict
@@ -102,7 +102,6 @@ ENVELOPES: dict[str, tuple[type, dict[str, Any]]] = {
         {
             "host": str, "kernel": str, "took_s": float, "nft": str, "live": bool, "policy": str | None, "policy_hash": str | None, "rules_hash": str, "packets": int,
             "proved": bool, "differences": tuple[DifferenceRow, ...], "more_differences": int, "limited": int, "untried": int, "not_simulated": int,
-            "messages": tuple[MessagesRow, ...], "message_differences": tuple[MessageDifferenceRow, ...],
         },
     ),
     "ping": (PingSummary, {}),

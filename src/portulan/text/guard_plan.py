@@ -37,6 +37,8 @@ def line_of(voice: Voice, row: PlanRow) -> tuple[str, str, str, str]:
         then = voice.say("everyone") if "everyone" in row.senders else ", ".join(clean(name, _LONGEST) for name in row.senders)
         if not row.after:
             then = voice.say("{who}, to a limit", who=then)
+        if not row.changes:
+            now = then
     return ports, clean(row.name or "-", _LONGEST), now, then
 
 

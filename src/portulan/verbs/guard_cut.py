@@ -12,6 +12,7 @@ from portulan.model.guard_life import Session
 from portulan.model.network import Address
 from portulan.model.port import Transport
 from portulan.model.reach import Outcome, Packet
+from portulan.system.firewall.warm import listening_ports
 from portulan.system.linux.network import read_network
 from portulan.system.linux.tracked import destroy, forget, own_connections, read_tracked
 from portulan.verbs.guard_ways_in import link_to
@@ -19,6 +20,8 @@ from portulan.wire.ctnetlink import TCP, UDP, Tuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from portulan.model.network import Network
     from portulan.model.ruleset import Ruleset
     from portulan.wire.ctnetlink import Tracked
@@ -32,12 +35,15 @@ def find_shut_sessions(rules: Ruleset, network: Network) -> list[Tracked]:
     tracer = Tracer(rules, network)
     own = {address for link in network.links for address, _ in link.addresses}
     ways: dict[tuple[Address, Address], str] = {}
+    listening = listening_ports()[Transport.TCP]
     found = []
     for entry in read_tracked():
-        first = entry.original
-        transport = _TRANSPORTS.get(first.protocol)
+        transport = _TRANSPORTS.get(entry.original.protocol)
+        if transport is None:
+            continue
+        first = opened(entry, listening)
         source, target = _address(first.source), _address(first.target)
-        if transport is None or source in own:
+        if source in own:
             continue
         if (source, target) not in ways:
             ways[source, target] = link_to(source, target, network)
@@ -46,12 +52,21 @@ def find_shut_sessions(rules: Ruleset, network: Network) -> list[Tracked]:
     return found
 
 
+def opened(entry: Tracked, listening: Collection[int]) -> Tuple:
+    """The direction in which a connection was opened. A TCP connection that was met while it ran is entered as its next packet went: from a port on which somebody listens, that was an answer."""
+    first = entry.original
+    answer = first.protocol == TCP and first.source_port in listening and first.target_port not in listening
+    return first.turned if answer else first
+
+
 def cut_sessions(entries: list[Tracked]) -> tuple[Session, ...]:
     """End them. Raises CannotTell, NotPermitted, MachineFailed."""
-    wanted = {entry.original for entry in entries}
+    listening = listening_ports()[Transport.TCP]
+    firsts = [opened(entry, listening) for entry in entries]
+    wanted = frozenset(firsts)
     destroy(row for connection, row in own_connections() if connection.turned in wanted)
     forget(entries)
-    return tuple(session_of(entry.original) for entry in entries)
+    return tuple(map(session_of, firsts))
 
 
 def session_of(first: Tuple) -> Session:

@@ -10,7 +10,7 @@ from portulan.errors import CannotTell
 from portulan.guard.policy.compile import compile_policy, compiled_rules, terrain_of
 from portulan.guard.policy.compile_text import seals
 from portulan.guard.policy.plan import Simulations, plan_rows
-from portulan.guard.policy.supposed import with_ours
+from portulan.guard.policy.supposed import with_ours, without_ours
 from portulan.guard.published import translated_ports
 from portulan.guard.reach import simulate
 from portulan.guard.trace import Tracer
@@ -62,8 +62,11 @@ def guard_plan(policy: str | None = None) -> Plan:
     then = with_ours(ruleset, ours)
     heard = {(item.transport, item.port) for item in listeners()}
     published = {(transport, port) for port in translated_ports(ruleset) for transport in (Transport.TCP, Transport.UDP)}
-    simulations = Simulations(simulate(ruleset, network), simulate(then, network), simulate(ours, network))
     running, trial = seals(ruleset)
+    after = simulate(then, network)
+    before = after if running == new.hash and trial is None else simulate(ruleset, network)
+    alone = after if not without_ours(ruleset).chains else simulate(ours, network)
+    simulations = Simulations(before, after, alone)
     return Plan(
         open_source("auto").host_name(),
         now,

@@ -13,7 +13,7 @@ from portulan.guard.policy.compile_text import from_json, permanent, to_json, tr
 from portulan.model.guard_compiled import FAMILY, TABLE, TRIAL
 from portulan.model.guard_life import Applied, Phase, Trial
 from portulan.system.firewall.guard_store import Store, boot_id
-from portulan.system.firewall.load import Failure, check_script, load_script
+from portulan.system.firewall.load import check_script, load_script
 from portulan.system.firewall.running import read_running
 from portulan.system.firewall.warm import REMOVAL, SEEN_S, warm_up
 from portulan.system.linux.login import digest, incoming
@@ -145,7 +145,7 @@ class Life:
         """Make the rules on trial those in force for good. Raises Refused where the trial has ended before the kernel came to it."""
         try:
             self._replace(STILL_ON + permanent(new) + REMOVAL, new.hash)
-        except Failure as error:
+        except Refused as error:
             if read_running().left_s is None:
                 raise Refused("guard.too-late") from error
             raise

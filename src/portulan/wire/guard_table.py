@@ -46,7 +46,7 @@ def lasting(listing: bytes) -> list[str]:
     try:
         items = json.loads(listing)["nftables"]
     except (ValueError, KeyError, TypeError) as error:
-        raise ParseError("nft.not-json", reason=str(error)) from error
+        raise ParseError("nft.not-json", offset=getattr(error, "pos", 0), size=len(listing)) from error
     return [json.dumps(_lasting(item), sort_keys=True) for item in items if "metainfo" not in item]
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from portulan.guard.policy.compile_words import Names, link_name
 from portulan.model.guard_compiled import FAMILY, TABLE
 from portulan.model.policy import NOBODY, THIS_HOST
-from portulan.model.rule import Field, Match, Members, Name, Named, Range, Rule, Spans, Verdict, VerdictKind
+from portulan.model.rule import Field, Match, Members, Name, Named, Range, Rule, Spans, Update, Use, Verdict, VerdictKind
 from portulan.model.rule import Names as Texts
 from portulan.model.ruleset import Base, Chain, NamedObject, NamedSet, Ruleset, Table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from portulan.model.policy import Source
     from portulan.model.rule import Expression, Statement
@@ -64,6 +64,20 @@ class Draft:
         """A set or map; its name."""
         self.sets[known.name] = known
         return known.name
+
+    def tidy(self) -> None:
+        """Take away what no packet ever comes to: chains and sets of senders who need not be asked for, since everyone may come."""
+        chains = {chain.name: chain for chain in self.chains}
+        used: set[str] = set()
+        ahead: list[object] = [chain for chain in self.chains if chain.base is not None]
+        while ahead:
+            for name in _named_in(ahead.pop()):
+                if name not in used:
+                    used.add(name)
+                    ahead += [known for known in (chains.get(name), self.sets.get(name)) if known is not None]
+        self.chains = [chain for chain in self.chains if chain.base is not None or chain.name in used]
+        self.sets = {name: known for name, known in self.sets.items() if name in used}
+        self.objects = {name: known for name, known in self.objects.items() if name in used}
 
     def ruleset(self) -> Ruleset:
         """What was made, as rules of a kernel."""
@@ -132,3 +146,19 @@ def element(first: int, last: int) -> tuple[Range, ...]:
 def rule(*statements: Statement, comment: str | None = None) -> Rule:
     """A rule that no kernel has numbered."""
     return Rule(None, statements, comment)
+
+
+def _named_in(value: object) -> Iterator[str]:
+    """The chains, sets and objects that rules or elements speak of."""
+    if isinstance(value, Verdict):
+        if value.target is not None:
+            yield value.target
+    elif isinstance(value, Named):
+        yield value.name
+    elif isinstance(value, Use) and isinstance(value.object, Name):
+        yield value.object.text
+    elif isinstance(value, tuple) and not isinstance(value, Spans):
+        if isinstance(value, Update):
+            yield value.set
+        for part in value:
+            yield from _named_in(part)

@@ -67,6 +67,7 @@ def build(policy: Policy, today: date, terrain: Terrain, mark: str = "") -> Draf
     if policy.outgoing is not None:
         lines = [line for line in policy.outgoing if not line.is_over(today)]
         _entrance(draft, _maps(draft, Lines(draft, out=True), lines, "ways"), refuse, [], out=True)
+    draft.tidy()
     return draft
 
 

@@ -15,13 +15,33 @@ _ALL = {4: ((0, (1 << 32) - 1),), 6: ((0, (1 << 128) - 1),)}
 
 
 def parts_of(sources: Iterable[Source]) -> tuple[Part, ...]:
-    """All parts of some senders."""
-    return tuple(dict.fromkeys(part for source in sources for part in source.parts))
+    """All parts of some senders, each object once: to compare their addresses would take as long as there are."""
+    return tuple({id(part): part for source in sources for part in source.parts}.values())
 
 
 def covered(inner: Sequence[Part], outer: Sequence[Part]) -> bool:
     """Whether all senders of the first are among those of the second. Never true where it is not; two patterns of interfaces are compared as words."""
-    return all(_is_covered(part, outer) for part in inner)
+    return Cover().covered(inner, outer)
+
+
+class Cover:
+    """Comparisons of parts of one policy, each made once: a source may have 100,000 networks and stand in every line."""
+
+    def __init__(self) -> None:
+        """Nothing is compared yet. The parts must stay alive as long as this does: they are known by what they are, not by what they hold."""
+        self._known: dict[tuple[int, ...], bool] = {}
+
+    def covered(self, inner: Sequence[Part], outer: Sequence[Part]) -> bool:
+        """As the function of this name."""
+        return all(self._part(part, outer) for part in inner)
+
+    def _part(self, part: Part, outer: Sequence[Part]) -> bool:
+        if any(each is part or (each.addresses is None and not each.links) for each in outer):
+            return True
+        key = id(part), *map(id, outer)
+        if key not in self._known:
+            self._known[key] = _is_covered(part, outer)
+        return self._known[key]
 
 
 def lets_in(policy: Policy, today: date, ports: Ports, parts: Sequence[Part]) -> bool:

@@ -38,6 +38,8 @@ def parse_network(text: str) -> tuple[int, Span] | None:  # noqa: PLR0911 - one 
         raise BadInput("policy.scope", text=text)
     if slash and not prefix.isdigit() and "." not in prefix:
         return None
+    if ":" in host:
+        return _six(text, host, prefix if slash else "128")
     try:
         network = ip_network(text, strict=False)
         address = ip_address(host)
@@ -64,6 +66,20 @@ def _quick(text: str) -> Span | None:
         return None
     rest = (1 << (32 - bits)) - 1
     return None if number & rest else (number, number | rest)
+
+
+def _six(text: str, host: str, prefix: str) -> tuple[int, Span] | None:
+    """IPv6."""
+    try:
+        number = int(IPv6Address(host))
+    except ValueError:
+        return None
+    if not (prefix.isascii() and prefix.isdigit() and len(prefix) <= 3 and (bits := int(prefix)) <= 128):
+        return None
+    rest = (1 << (128 - bits)) - 1
+    if number & rest:
+        raise BadInput("policy.host-bits", text=text, network=f"{IPv6Address(number & ~rest)}/{bits}", address=host)
+    return 6, (number, number | rest)
 
 
 def _looks(host: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from portulan.guard.policy.cover import covered, parts_of
+from portulan.guard.policy.cover import Cover, parts_of
 from portulan.guard.policy.wording import ports_text
 from portulan.model.finding import Level
 from portulan.model.guard_check import Doubtful
@@ -25,6 +25,7 @@ def find_overlaps(lines: Iterable[Line], today: date) -> Iterator[Doubtful]:
     """What is doubtful about lines of one direction that share ports, a finding for each line at most."""
     alive = [line for line in lines if not line.is_over(today)]
     parts = [parts_of(line.sources) for line in alive]
+    cover = Cover()
     pieces = [*_pieces(alive)]
     idle: set[int] = set()
     for at in reversed(range(len(alive))):  # of two equal lines the later one is told
@@ -33,9 +34,9 @@ def find_overlaps(lines: Iterable[Line], today: date) -> Iterator[Doubtful]:
             if at in here:
                 others = [other for other in here if other != at and other not in idle and alive[other].limit is None]
                 free.setdefault(transport, []).append(others)
-        found = _idle(at, [here for each in free.values() for here in each], alive, parts)
+        found = _idle(at, [here for each in free.values() for here in each], alive, parts, cover)
         if found is None and len(free) > 1:  # of one transport, perhaps
-            found = next((one for each in free.values() if (one := _contradicted(at, each, alive, parts)) is not None), None)
+            found = next((one for each in free.values() if (one := _contradicted(at, each, alive, parts, cover)) is not None), None)
         if found is not None:
             idle.add(at)
             yield found
@@ -66,15 +67,17 @@ def _pieces(lines: Sequence[Line]) -> Iterator[Piece]:
                 yield transport, first, after - 1, tuple(sorted(now))
 
 
-def _idle(at: int, others: Sequence[Sequence[int]], lines: Sequence[Line], parts: Sequence[tuple[Part, ...]]) -> Doubtful | None:
+def _idle(
+    at: int, others: Sequence[Sequence[int]], lines: Sequence[Line], parts: Sequence[tuple[Part, ...]], cover: Cover
+) -> Doubtful | None:
     """What is to be said of a line whose senders all come in by others, at each of its ports; `others` are those, without a limit, of each span of its ports."""
     line = lines[at]
-    if not _is_covered(at, others, parts):
+    if not _is_covered(at, others, parts, cover):
         return None
-    contradicted = _contradicted(at, others, lines, parts)
+    contradicted = _contradicted(at, others, lines, parts, cover)
     if contradicted is not None:
         return contradicted
-    wider = any(not covered(parts[other], parts[at]) for here in others for other in here)
+    wider = any(not cover.covered(parts[other], parts[at]) for here in others for other in here)
     if (line.limit is None and (line.log or line.helper is not None)) or (wider and not parts[at]):
         return None  # it does something that the others do not
     other = lines[others[0][0]]
@@ -87,16 +90,18 @@ def _idle(at: int, others: Sequence[Sequence[int]], lines: Sequence[Line], parts
     return Doubtful("line.limit-idle" if line.limit is not None else "line.shadowed", Level.WARNING, line.spot, facts)
 
 
-def _is_covered(at: int, others: Sequence[Sequence[int]], parts: Sequence[tuple[Part, ...]]) -> bool:
-    return all(others) and all(covered(parts[at], [part for other in here for part in parts[other]]) for here in others)
+def _is_covered(at: int, others: Sequence[Sequence[int]], parts: Sequence[tuple[Part, ...]], cover: Cover) -> bool:
+    return all(others) and all(cover.covered(parts[at], [part for other in here for part in parts[other]]) for here in others)
 
 
-def _contradicted(at: int, others: Sequence[Sequence[int]], lines: Sequence[Line], parts: Sequence[tuple[Part, ...]]) -> Doubtful | None:
+def _contradicted(
+    at: int, others: Sequence[Sequence[int]], lines: Sequence[Line], parts: Sequence[tuple[Part, ...]], cover: Cover
+) -> Doubtful | None:
     """A line that means fewer senders than come in by others, at each of these spans of its ports."""
     line = lines[at]
-    if line.limit is not None or not _is_covered(at, others, parts):
+    if line.limit is not None or not _is_covered(at, others, parts, cover):
         return None
-    wider = next((other for here in others for other in here if not covered(parts[other], parts[at])), None)
+    wider = next((other for here in others for other in here if not cover.covered(parts[other], parts[at])), None)
     if wider is None or not (parts[at] or all(any(parts[other] for other in here) for here in others)):
         return None
     facts: dict[str, str | int] = {"text": line.text, "other": lines[wider].text, "other_line": lines[wider].spot.line}

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from portulan.guard.senders import stand
+from portulan.guard.senders import describe
 from portulan.model.guard_plan import PlanRow
 from portulan.model.policy import NOBODY, THIS_HOST
 from portulan.model.port import PORTS, Transport
+from portulan.model.reach import Outcome
 from portulan.model.record import Record
 
 TYPE_CHECKING = False
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
     Door = tuple[Transport, int]
     Who = tuple[tuple[Senders, ...], tuple[Senders, ...]]
-    Key = tuple[frozenset[int], ...]
 
 FOLLOWED = (Transport.TCP, Transport.UDP)
 _ANSWERED = ((Transport.UDP, 68), (Transport.UDP, 546))
@@ -42,9 +42,11 @@ class Simulations:
     """The old rules, the new ones, and the new ones of ours alone."""
 
     def __init__(self, before: Reach, after: Reach, alone: Reach) -> None:
+        """Some of them may be the same one."""
         self.engines = before, after, alone
-        self._groups = [engine.matrix()[0] for engine in self.engines]
-        self._known: dict[Key, tuple[Who, ...]] = {}
+        groups = {engine: engine.matrix()[0] for engine in dict.fromkeys(self.engines)}
+        self._groups = [groups[engine] for engine in self.engines]
+        self._known: dict[tuple[int, frozenset[int]], Who] = {}
 
     def pieces(self, cuts: Mapping[Transport, Collection[int]]) -> Iterator[Piece]:
         """All ports, in order; cut at these numbers too."""
@@ -64,10 +66,14 @@ class Simulations:
 
     def who(self, piece: Piece) -> tuple[Who, ...]:
         """Who gets in there, and who perhaps, by each simulation."""
-        known = self._known.get(piece.key)
+        return tuple(self._told(engine, groups, piece) for engine, groups in zip(self.engines, piece.key, strict=True))
+
+    def _told(self, engine: Reach, groups: frozenset[int], piece: Piece) -> Who:
+        key = id(engine), groups
+        known = self._known.get(key)
         if known is None:
-            standings = [stand(engine.door(piece.transport, piece.first)) for engine in self.engines]
-            known = self._known[piece.key] = tuple((_outside(one.sure), _outside(one.perhaps)) for one in standings)
+            reached = engine.door(piece.transport, piece.first)
+            known = self._known[key] = _outside(describe(reached, Outcome.ACCEPT)), _outside(describe(reached, Outcome.MAYBE))
         return known
 
 

@@ -88,7 +88,7 @@ class Senders:
             where = (*path, at) if isinstance(value, list) else path
             with self._problems.at(*where, value=True):
                 found.append(self._one(name))
-        return tuple(dict.fromkeys(found))
+        return tuple({source.name: source for source in found}.values())
 
     def zone(self, name: str) -> Zone:
         """A zone by its name. Raises BadInput."""
@@ -166,7 +166,7 @@ class Senders:
                 self._entry(entry, name, spans, others, files)
         sources = Sources(merge(spans[4]), merge(spans[6]))
         first = (Part(None if sources == _WHOLE else sources),) if sources else ()
-        return tuple(dict.fromkeys((*first, *others))), tuple(dict.fromkeys(files))
+        return (*first, *{(id(part.addresses), part.links): part for part in others}.values()), tuple(dict.fromkeys(files))
 
     def _entry(self, entry: object, name: str, spans: dict[int, list[Span]], others: list[Part], files: list[str]) -> None:
         if not isinstance(entry, str):

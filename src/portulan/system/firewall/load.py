@@ -19,12 +19,8 @@ _PATIENCE_S = 300.0
 _FORBIDDEN = "Operation not permitted"
 
 
-class Failure(Refused):
-    """What nft said against a script; `facts`: `reason`, `line` (the text of it)."""
-
-
 def check_script(text: str) -> None:
-    """Let nft and the kernel look at a script without doing it. Raises CannotTell (no nft), NotPermitted, Failure (code `guard.not-loadable`)."""
+    """Let nft and the kernel look at a script without doing it. Raises CannotTell (no nft), NotPermitted, Refused (with nft's reason and the line it means)."""
     _run(text, "-c")
 
 
@@ -47,8 +43,8 @@ def _failure(done: Ended, text: str) -> Exception:
     if _FORBIDDEN in said:
         return NotPermitted("nft.forbidden", needs="CAP_NET_ADMIN")
     if found is None:
-        return Failure("guard.not-loadable", reason=done.reason.removeprefix("Error: "), line="")
+        return Refused("guard.not-loadable", reason=done.reason.removeprefix("Error: "), line="")
     lines = text.split("\n")
     number = int(found[1])
     line = lines[number - 1].strip() if 0 < number <= len(lines) else ""
-    return Failure("guard.not-loadable", reason=found[2].removeprefix("Could not process rule: "), line=line[:_LONGEST_LINE])
+    return Refused("guard.not-loadable", reason=found[2].removeprefix("Could not process rule: "), line=line[:_LONGEST_LINE])

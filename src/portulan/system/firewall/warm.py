@@ -6,7 +6,7 @@ import socket
 import time
 from contextlib import suppress
 
-from portulan.errors import CannotTell
+from portulan.errors import CannotTell, failed
 from portulan.model.chart import State
 from portulan.model.port import Transport
 from portulan.model.survey import Selection
@@ -48,10 +48,9 @@ def warm_up(wait_s: float = SEEN_S) -> int:
 
 def _openers_first() -> Iterator[Tuple]:
     """This host's connections, each in the direction in which it was opened: who listens on the port was called."""
-    dumps, _ = read_dumps(None, Selection())
-    listening = {(row.transport, row.port) for row in parse_dumps(dumps, None) if row.state in (State.LISTENING, State.BOUND)}
+    listening = listening_ports()
     for connection, row in own_connections():
-        yield connection.turned if (row.transport, row.port) in listening else connection
+        yield connection.turned if row.port in listening.get(row.transport, ()) else connection
 
 
 def _is_tracked(family: socket.AddressFamily, address: str) -> bool:
@@ -69,10 +68,11 @@ def _is_tracked(family: socket.AddressFamily, address: str) -> bool:
             return False
 
 
-def listening_ports() -> dict[Transport, set[int]]:
-    """Ports on which somebody listens or is bound in this thread's namespace. Raises OSError."""
-    dumps, _ = read_dumps(None, Selection())
-    found: dict[Transport, set[int]] = {}
-    for row in parse_dumps(dumps, None):
-        found.setdefault(row.transport, set()).add(row.port)
-    return found
+def listening_ports() -> dict[Transport, frozenset[int]]:
+    """TCP and UDP ports on which somebody listens in this thread's namespace. Raises MachineFailed."""
+    try:
+        dumps, _ = read_dumps(None, Selection())
+    except OSError as error:
+        raise failed("sock_diag", "this network namespace", error) from error
+    rows = [row for row in parse_dumps(dumps, None) if row.state in (State.LISTENING, State.BOUND)]
+    return {transport: frozenset(row.port for row in rows if row.transport is transport) for transport in (Transport.TCP, Transport.UDP)}

@@ -73,6 +73,13 @@ def test_sources_and_zones_that_nobody_needs():
     }  # fmt: skip
 
 
+def test_a_large_source_in_every_line_is_compared_once():
+    networks = "\n".join(f"10.{high}.{low}.{host}" for high in range(10) for low in range(250) for host in range(1, 9, 2))
+    text = "[doors]\n" + "".join(f'{port} = "big"\n' for port in range(1000, 1100)) + '1000-1100 = "big"\n[sources]\nbig = "file n"\n'
+    found = find_doubts(policy_of(text, {"n": networks}), TODAY, Surroundings())
+    assert [one.code for one in found] == ["line.shadowed"] * 100
+
+
 def test_outgoing_lines_overlap_too():
     assert doubts('[doors]\n[outgoing]\nhttps = "everyone"\n443 = "everyone"') == [("line.shadowed", 4)]
 

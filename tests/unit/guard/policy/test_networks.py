@@ -27,7 +27,7 @@ def test_networks(text, version, span):
 
 
 @pytest.mark.parametrize("text", [
-    "", "office", "192.0.2", "192.0.2.256", "192.0.2.01", "192.0.2.0/33", "0.0.0.0/33", "192.0.2.0/", "192.0.2.0/x", "1.2.3.4.5", "a-b", "web-01.example.com", "2001:db8::/129", ":::",
+    "", "office", "192.0.2", "192.0.2.256", "192.0.2.01", "192.0.2.0/33", "0.0.0.0/33", "192.0.2.0/", "192.0.2.0/x", "1.2.3.4.5", "a-b", "web-01.example.com", "2001:db8::/129", "2001:db8::/", "2001:db8::/x", "2001:db8::/ffff::", ":::",
     "192.0.2.1-", "١٩٢.0.2.1", "192.0.2.0/٢٤", "x" * 1000, "1.2.3.4-" + "9" * 200,
 ])  # fmt: skip
 def test_what_is_no_network(text):
@@ -45,6 +45,13 @@ def test_what_is_nearly_a_network_is_told_so(text, code):
     with pytest.raises(BadInput) as raised:
         parse_network(text)
     assert raised.value.code == code
+
+
+def test_the_network_that_may_have_been_meant():
+    for text, network in (("192.0.2.1/24", "192.0.2.0/24"), ("2001:db8::1/64", "2001:db8::/64"), ("2001:db8:1::/32", "2001:db8::/32")):
+        with pytest.raises(BadInput) as raised:
+            parse_network(text)
+        assert (raised.value.facts["network"], raised.value.facts["address"]) == (network, text.partition("/")[0])
 
 
 def test_spans_as_text():
