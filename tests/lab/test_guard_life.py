@@ -12,7 +12,7 @@ import pytest
 
 import proofs_guard_life
 from guard_life_lab import FIRST, MANAGEMENT, OPEN, OTHER, PORTS, SECOND, Lab
-from labs import PORTULAN, connect, listen
+from labs import PORTULAN, connect, listen, portulan
 
 DUAL = (socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
 pytestmark = [pytest.mark.lab, pytest.mark.peer]
@@ -322,6 +322,13 @@ def test_without_nft_nothing_is_changed(lab):
     assert answer.returncode == 3
     assert "nft" in answer.stderr
     assert lab.in_force() is None
+
+
+def test_an_ordinary_user_changes_nothing_and_is_told_what_it_needs(lab):
+    answers = [portulan(lab.host, "guard", *words, user=65534, folder="/") for words in ((), ("rollback", "--off"))]
+    assert [answer.returncode for answer in answers] == [3, 3]
+    assert "CAP_NET_ADMIN" in answers[0].stderr
+    assert "may not be used" in answers[1].stderr
 
 
 STUBBORN = """#!/bin/sh
