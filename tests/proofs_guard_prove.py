@@ -56,14 +56,28 @@ def drawn(seed):
             continue
 
 
-def prove_flawed(text, before, after, what="packets"):
-    """The differences that a proof finds where the rules are not quite those of the policy."""
+def prove_flawed(text, flaws):
+    """For each flaw (a text in the rules, and what stands there instead) the ports that a proof finds to fare otherwise."""
+    found = []
+    for before, after in flaws:
+        proved = prove_rules(text, before, after)
+        ports = [(each.port, each.transport) for each in proved.differences]
+        found.append([*ports, *((each.kind, "icmp") for each in proved.message_differences)])
+    return found
+
+
+def prove_tallies(text, whole):
+    from portulan.model.guard_proof import tally_row
+
+    return [tally_row(each)._asdict() for each in prove_rules(text, whole=whole).tallies]
+
+
+def prove_rules(text, before="", after="", *, whole=False):
     from portulan.guard.policy.compile import compile_policy
     from portulan.guard.policy.compile_text import permanent
     from portulan.guard.policy.read import parse_policy
     from portulan.guard.proof.plan import NO_CLASS
     from portulan.model.guard_compiled import Terrain
-    from portulan.model.guard_proof import difference_row, message_difference_row
     from portulan.system.firewall.nft import find_nft
     from portulan.system.registry_file import open_packaged
     from portulan.system.sandbox import Sandbox
@@ -73,14 +87,12 @@ def prove_flawed(text, before, after, what="packets"):
     policy, terrain = parse_policy(text, "portulan.toml", open_packaged(), {}.__getitem__), Terrain(("eth0",))
     rules = permanent(compile_policy(policy, TODAY, terrain))
     assert before in rules
-    asked = supposed(policy, TODAY, find_nft(), terrain)._replace(
-        pick=NO_CLASS, load=lambda bench, _: bench.load(rules.replace(before, after))
+    asked = supposed(policy, TODAY, find_nft(), terrain)
+    asked = asked._replace(
+        pick=None if whole else NO_CLASS, load=lambda bench, _: bench.load(rules.replace(before, after) if before else rules)
     )
     with Sandbox() as sandbox:
-        proved = carry_out(asked, sandbox)
-    if what == "messages":
-        return [message_difference_row(each)._asdict() for each in proved.message_differences]
-    return [difference_row(each)._asdict() for each in proved.differences]
+        return carry_out(asked, sandbox)
 
 
 def prove_drawn(seed, whole=True):

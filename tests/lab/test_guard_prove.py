@@ -69,7 +69,7 @@ def test_a_policy_is_proved(host, samples):
     assert let_in(answer, sender="198.51.100.9") == {"22,443,5432"}
     assert let_in(answer, road="published") == {"443", "22,443,5432"}
     assert {row["through"] == row["sent"] for row in answer["items"] if row["road"] == "local"} == {True}
-    assert {row["link"] for row in answer["items"]} == {"eth0", "lo", "portulan_in"}
+    assert {row["link"] for row in answer["items"]} == {"eth0", "lo", "container0"}
     strangers = {
         row["version"]: (row["through"], row["near"]) for row in answer["messages"] if row["names"] == ["everyone"] and row["sent"] > 1
     }
@@ -82,33 +82,29 @@ def test_a_policy_is_proved(host, samples):
 def test_a_machine_is_proved_with_all_its_rules(host):
     run_all(host, LIVE)
     load(host, BESIDE)
-    answer = prove(host, "--live-rules", "--quick")
+    host.run(["sh", "-c", "cat > /portulan.toml"], text='[doors]\n"22/tcp" = "everyone"\n"6000-6010/udp" = "everyone"\n')
+    answer = prove(host, "--live-rules", "--quick", "--policy", "/portulan.toml", status=1)
     assert answer["live"]
-    assert answer["policy"] is None
     rows = [row for row in answer["items"] if row["road"] == "input" and row["transport"] == "tcp" and not row["whole"]]
     assert any("5432" in row["ports"].split(",") for row in rows if row["sender"].startswith("203.0.113."))
     assert not any("80" in row["ports"].split(",") for row in rows), "another table has the last word"
     assert any("6000-6004" in row["ports"] for row in answer["items"] if row["transport"] == "udp" and row["whole"])
-    host.run(["sh", "-c", "cat > /portulan.toml"], text='[doors]\n"22/tcp" = "everyone"\n"6000-6010/udp" = "everyone"\n')
-    against = prove(host, "--live-rules", "--quick", "--policy", "/portulan.toml", status=1)
-    wrong = {(row["port"], row["transport"], row["kernel"]) for row in against["differences"]}
+    wrong = {(row["port"], row["transport"], row["kernel"]) for row in answer["differences"]}
     assert {(6005, "udp", False), (5432, "tcp", True)} <= wrong
-    assert host.run([*PORTULAN, "guard", "prove", "--live-rules", "--quick", "--policy", "/portulan.toml"]).stdout.startswith(
-        "Not proved: "
-    )
+    assert {row["simulation"] == row["kernel"] for row in answer["differences"] if row["road"] == "input"} == {True}
 
 
-def test_the_zones_of_the_documentation_are_proved(host, samples):
+def test_the_zones_of_the_documentation_are_proved(samples):
     """Employees go out to mail and web servers, and nothing comes in."""
     text = (Path(__file__).parents[2] / "docs/guard-prove.md").read_text("utf-8")
     policy = text.split("```toml\n")[1].split("```")[0]
-    host.run(["sh", "-c", "cat > /portulan.toml"], text=policy)
-    answer = prove(host, "--policy", "/portulan.toml", *samples(["--quick"], []))
-    let = {(row["link"], row["beyond"], row["transport"]): row for row in answer["items"] if row["road"] == "forward"}
-    out = let["eth1", "eth0", "tcp"]
-    assert out["ports"] == "25,80,443"
+    rows = there("prove_tallies", policy, samples(False, True))
+    let = {(row["link"], row["beyond"], row["transport"]): row for row in rows if row["road"] == "forward"}
+    assert all(row["through"] == row["expected"] for row in rows)
+    assert let["eth1", "eth0", "tcp"]["ports"] == "25,80,443"
+    assert let["eth1", "eth0", "udp"]["ports"] == "443"
     assert all(row["through"] == 0 for (link, beyond, _), row in let.items() if (link, beyond) != ("eth1", "eth0"))
-    assert all(row["through"] == 0 for row in answer["items"] if row["road"] in ("input", "published") and row["link"] == "eth0")
+    assert all(row["through"] == 0 for row in rows if row["road"] in ("input", "published") and row["link"] == "eth0")
 
 
 def test_without_rules_there_is_nothing_to_prove(host):
@@ -117,34 +113,30 @@ def test_without_rules_there_is_nothing_to_prove(host):
     assert "no rules" in done.stderr
 
 
-@pytest.mark.parametrize(
-    ("flaw", "wrong"),
-    [
-        (("443 comment", "444 comment"), {(443, "tcp"), (443, "udp"), (444, "tcp"), (444, "udp")}),
-        (("198.51.100.0/24", "198.51.100.0/25"), {(22, "tcp"), (5432, "tcp")}),
-        (("ct original proto-dst vmap @tcp_doors", "tcp dport vmap @tcp_doors"), {(port, "tcp") for port in (22, 443, 5432)}),
-    ],
+FLAWS = (
+    (("443 comment", "444 comment"), {(443, "tcp"), (443, "udp"), (444, "tcp"), (444, "udp")}),
+    (("198.51.100.0/24", "198.51.100.0/25"), {(22, "tcp"), (5432, "tcp")}),
+    (("ct original proto-dst vmap @tcp_doors", "tcp dport vmap @tcp_doors"), {(port, "tcp") for port in (22, 443, 5432)}),
+    (("time-exceeded, parameter-problem }", "time-exceeded }"), {(12, "icmp")}),
 )
-def test_rules_that_do_other_than_the_policy_says_are_found_out(flaw, wrong):
-    found = there("prove_flawed", POLICY, *flaw)
-    assert {(row["port"], row["transport"]) for row in found} == wrong
 
 
-def test_a_message_that_fares_otherwise_is_found_out():
-    found = there("prove_flawed", POLICY, "time-exceeded, parameter-problem }", "time-exceeded }", "messages")
-    assert {(row["kind"], row["version"], row["kernel"]) for row in found} == {(12, 4, False)}
+def test_rules_that_do_other_than_the_policy_says_are_found_out():
+    for (_, wrong), found in zip(FLAWS, there("prove_flawed", POLICY, [flaw for flaw, _ in FLAWS]), strict=True):
+        assert {(port, transport) for port, transport in found} == wrong
 
 
 @pytest.mark.prove
 def test_policies_drawn_by_lot(day_seed, samples):
-    for seed in range(day_seed, day_seed + samples(2, 30)):
+    for seed in range(day_seed, day_seed + samples(1, 30)):
         found, _ = there("prove_drawn", seed, False)
         assert not found, "\n".join(found)
 
 
 @pytest.mark.prove
-@pytest.mark.parametrize("target", ["iptables", "ufw", "firewalld"])
-def test_exports_do_the_same(target, day_seed, samples):
-    for seed in range(day_seed, day_seed + samples(1, 10)):
-        found, _ = proofs_guard_export.to(target, seed, whole=False)
-        assert not found, "\n".join(found)
+def test_exports_do_the_same(day_seed, samples):
+    targets = ["iptables", "ufw", "firewalld"]
+    for target in samples([targets[day_seed % 3]], targets):
+        for seed in range(day_seed, day_seed + samples(1, 10)):
+            found, _ = proofs_guard_export.to(target, seed, whole=False)
+            assert not found, "\n".join(found)

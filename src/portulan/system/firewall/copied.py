@@ -37,9 +37,6 @@ class Copy(Record):
 def copy_rules(nft: str, ruleset: Ruleset) -> Copy:
     """Of this thread's network namespace; `ruleset` is what was read of it. Raises CannotTell where a part cannot be had."""
     parts: list[tuple[tuple[str, ...], str]] = []
-    ipset = find_program("ipset")
-    if ipset is not None and (saved := run_program(ipset, ("save",)).out):
-        parts.append(((ipset, "restore", "-exist"), saved.decode(errors="replace")))
     theirs: set[tuple[str, str]] = set()
     for family, name in _IPTABLES.items():
         tables = {table.name for table in ruleset.tables if table.family == family and not table.legacy}.intersection(_THEIRS)
@@ -55,21 +52,35 @@ def copy_rules(nft: str, ruleset: Ruleset) -> Copy:
             if legacy is None:
                 raise CannotTell("proof.no-copy", table=f"{name}-legacy", reason=f"{name}-legacy-save")
             parts.append(((f"{name}-legacy-restore",), run_program(legacy, ()).out.decode(errors="replace")))
+    if any("--match-set" in text for _, text in parts):
+        parts.insert(0, _sets())
     own = [table for table in ruleset.tables if not table.legacy and (table.family, table.name) not in theirs]
     if own:
         parts.append(((nft, "-f", "-"), "\n".join(_table(nft, table.family, table.name) for table in own)))
     return Copy(tuple(parts))
 
 
+def _sets() -> tuple[tuple[str, ...], str]:
+    """Sets of ipset, which rules of iptables look into."""
+    ipset = find_program("ipset")
+    if ipset is None:
+        raise CannotTell("proof.no-copy", table="ipset", reason="ipset")
+    return (ipset, "restore", "-exist"), run_program(ipset, ("save",)).out.decode(errors="replace")
+
+
 def _table(nft: str, family: str, name: str) -> str:
     done = run_program(nft, ("-s", "list", "table", family, name))
     if done.status:
         raise CannotTell("proof.no-copy", table=f"{family} {name}", reason=done.reason)
-    return _OWNER.sub(_without_owner, done.out.decode(errors="replace"))
+    return without_owner(done.out.decode(errors="replace"))
 
 
-def _without_owner(found: re.Match[str]) -> str:
-    """A table's flags without the one that ties it to a process."""
+def without_owner(text: str) -> str:
+    """A table as nft lists it, without the flag that ties it to a process."""
+    return _OWNER.sub(_other_flags, text)
+
+
+def _other_flags(found: re.Match[str]) -> str:
     rest = f"{found['before']}{found['after'][1:]}".strip(",")
     return f"    flags {rest}" if rest else ""
 
