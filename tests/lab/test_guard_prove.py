@@ -69,7 +69,7 @@ def test_a_policy_is_proved(host, samples):
     assert let_in(answer, sender="198.51.100.9") == {"22,443,5432"}
     assert let_in(answer, road="published") == {"443", "22,443,5432"}
     assert {row["through"] == row["sent"] for row in answer["items"] if row["road"] == "local"} == {True}
-    assert {row["link"] for row in answer["items"]} == {"eth0", "lo", "portulan_in"}
+    assert {row["link"] for row in answer["items"]} == {"eth0", "lo", "container0"}
     strangers = {
         row["version"]: (row["through"], row["near"]) for row in answer["messages"] if row["names"] == ["everyone"] and row["sent"] > 1
     }

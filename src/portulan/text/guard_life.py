@@ -34,6 +34,7 @@ SENTENCES: dict[str, str] = {
     "guard.not-loadable": mark("the kernel does not take these rules: {reason}. Nothing was changed."),
     "guard.nft-killed": mark("nft was ended by signal {signal}: the kernel has the old rules or the new ones, nothing between."),
     "guard.locked": mark("another portulan guard is changing the rules, and has not ended for {seconds} s (the lock is on {path}): nothing was changed."),
+    "guard.forbidden": mark("changing the firewall rules needs {needs}: nothing was changed."),
     "guard.no-state": mark("{path} may not be used: nothing was changed."),
     "guard.no-boot-id": mark("the number of this boot cannot be read: {reason}."),
     "guard.notes-damaged": mark("what was written down of the rules is damaged."),
@@ -59,6 +60,7 @@ WAYS_OUT: dict[str, str] = {
     "guard.trial-unlisted": mark("end it and begin again:  portulan guard rollback && portulan guard apply"),
     "guard.number": mark("which there are:  portulan guard history"),
     "guard.no-such-number": mark("which there are:  portulan guard history"),
+    "guard.forbidden": mark("as root:  sudo portulan guard"),
     "guard.no-state": mark("as root:  sudo portulan guard"),
     "guard.nft-killed": mark("where things stand:  portulan guard status"),
 }  # fmt: skip

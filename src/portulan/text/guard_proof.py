@@ -40,6 +40,7 @@ _ROADS: dict[Road, str] = {
     Road.OUTPUT: mark("out by {link}"),
 }
 _ORDER = (Road.INPUT, Road.PUBLISHED, Road.FORWARD, Road.OUTPUT, Road.LOCAL)
+_PARTLY = "*"
 _HASH = 16
 """Digits of a hash that are shown: the certificate as JSON has them all."""
 
@@ -104,11 +105,11 @@ def _way(voice: Voice, team: Team) -> str:
 
 
 def rows(voice: Voice, certificate: Certificate) -> list[list[str]]:
-    """A line for each class of senders on each way: those that sent to all ports, both transports and IP versions together where they fare alike."""
+    """A line for each class of senders on each way, both transports and IP versions together where they fare alike; those at edges have none."""
     found: dict[tuple[Road, str, str, tuple[str, ...]], dict[int, list[Tally]]] = defaultdict(lambda: defaultdict(list))
     for tally in certificate.tallies:
         team = tally.team
-        if team.whole:
+        if not team.edge:
             found[team.road, team.link, team.beyond, team.names][team.version].append(tally)
     lines = []
     for (road, _, _, names), by_version in sorted(found.items(), key=lambda one: _ORDER.index(one[0][0])):
@@ -117,7 +118,11 @@ def rows(voice: Voice, certificate: Certificate) -> list[list[str]]:
             versions = [version for version, each in told.items() if each == text]
             team = by_version[versions[0]][0].team
             example = team.target if team.road is Road.OUTPUT else team.sender
-            who = voice.say("anybody") if road is Road.FORWARD else ", ".join(_senders(voice, names, certificate))
+            who = (
+                voice.say("anybody")
+                if road is Road.FORWARD or (road is Road.OUTPUT and not names)
+                else ", ".join(_senders(voice, names, certificate))
+            )
             lines.append(
                 [_way(voice, team), who, address_text(example), text if len(versions) == len(told) else f"IPv{versions[0]}: {text}"]
             )
@@ -139,14 +144,17 @@ def _let_through(voice: Voice, tallies: list[Tally]) -> str:
             parts.append(voice.say("all {transport}", transport=tally.transport.value))
         elif tally.ports:
             parts.append(f"{span_text(tally.ports)}/{tally.transport.value}")
-    return " ".join(parts) or voice.say("nothing")
+    told = " ".join(parts) or voice.say("nothing")
+    return told if all(tally.team.whole for tally in tallies) else f"{told} {_PARTLY}"
 
 
 def facts(voice: Voice, certificate: Certificate) -> list[str]:
     """What else there is to know."""
     teams = {(tally.team.road, tally.team.number): tally.team for tally in certificate.tallies}
-    edges = sum(not team.whole for team in teams.values())
+    edges = sum(team.edge for team in teams.values())
     lines = []
+    if any(not team.whole and not team.edge for team in teams.values()):
+        lines.append(f"{_PARTLY} " + voice.say("asked only at the ports where something changes"))
     if edges:
         lines.append(
             voice.count(

@@ -53,9 +53,15 @@ def ground(*links):
 
 def test_an_interface_for_each_meaning():
     policy = policy_of(OFFICE)
-    assert link_names(policy) == ("eth1", "tun0", "portulan0")
+    assert link_names(policy) == ("eth1", "tun0", "other0")
     assert link_names(policy, ("eth0",)) == ("eth1", "eth0", "tun0"), "the uplink is one that no line means"
-    assert link_names(policy_of('[doors]\n22 = "everyone"')) == ("portulan0",)
+    assert link_names(policy_of('[doors]\n22 = "everyone"')) == ("other0",)
+
+
+def test_the_interface_that_no_line_means_is_one_that_no_line_means():
+    made = link_names(policy_of('[sources]\na = "interface other*"\nb = "interface eth*"\n[doors]\n22 = ["a", "b"]'))
+    assert made == ("other0", "eth0", "portulan0")
+    assert link_names(policy_of('[sources]\na = "interface other7"\n[doors]\n22 = "a"')) == ("other7", "other0")
 
 
 def test_one_sender_for_each_class_and_more_at_edges():

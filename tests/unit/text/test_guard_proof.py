@@ -12,7 +12,7 @@ from portulan.text.voice import Voice
 
 FOUR = Team(1, Road.INPUT, 4, "eth0", "", Address(4, 0xC6336409), Address(4, 0xC6120001), ("everyone", "office"))
 SIX = FOUR._replace(number=2, version=6, sender=Address(6, (0x20010DB8 << 96) + 9), target=Address(6, (0xFD << 120) + 1))
-EDGE = FOUR._replace(number=3, whole=False)
+EDGE = FOUR._replace(number=3, whole=False, edge=True)
 OUT = FOUR._replace(number=4, road=Road.OUTPUT, names=("everyone",))
 
 
@@ -53,6 +53,12 @@ def test_versions_that_fare_otherwise_have_lines_of_their_own():
     tallies = (*one.tallies[:2], one.tallies[2]._replace(ports=((443, 443),), through=1), *one.tallies[3:])
     told = [row[3] for row in rows(Voice("en"), one._replace(tallies=tallies))]
     assert told[:2] == ["IPv4: 22,443/tcp", "IPv6: 443/tcp"]
+
+
+def test_who_was_not_asked_at_every_port_says_so():
+    few = Tally(FOUR._replace(whole=False), Transport.TCP, 40, 2, 2, ((22, 22), (443, 443)))
+    assert rows(Voice("en"), certificate(tallies=(few,)))[0][3] == "22,443/tcp *"
+    assert facts(Voice("en"), certificate(tallies=(few,)))[0] == "* asked only at the ports where something changes"
 
 
 def test_what_is_not_proved():

@@ -31,7 +31,8 @@ NEVER = {
     ),
 }
 """Who cannot send a packet that a host takes for a stranger's: this network, loopback, groups and what is reserved; addresses of one link only, which name no network."""
-_FREE = "portulan{}"
+_FREE = ("other", "portulan")
+"""How the name of an interface begins that no line means."""
 _MOST_LINK_NAME = 15
 _MOST_EDGES = 24
 """Of one name of senders: so many addresses at edges of its networks."""
@@ -55,7 +56,7 @@ def link_names(policy: Policy, more: Iterable[str] = ()) -> tuple[str, ...]:
     found = dict.fromkeys(name for name in (*patterns, *more) if not name.endswith("*") and name != "lo")
     seen = {_meaning(name, patterns) for name in found}
     for stem in (*(name[:-1] for name in patterns if name.endswith("*")), ""):
-        name = _new_name(stem, found)
+        name = _new_name(stem, found, patterns)
         if name is not None and (meaning := _meaning(name, patterns)) not in seen:
             seen.add(meaning)
             found[name] = None
@@ -66,10 +67,12 @@ def _meaning(name: str, patterns: Iterable[str]) -> frozenset[str]:
     return frozenset(each for each in patterns if means(each, name))
 
 
-def _new_name(stem: str, taken: Iterable[str]) -> str | None:
-    """A name that begins so and is no other's; None where there is no room for one."""
-    made = (f"{stem}{number}" if stem else _FREE.format(number) for number in range(100))
-    return next((name for name in made if len(name) <= _MOST_LINK_NAME and name not in set(taken)), None)
+def _new_name(stem: str, taken: Iterable[str], patterns: Iterable[str]) -> str | None:
+    """A name that begins so and is no other's, without a stem one that no pattern means; None where there is no room for one."""
+    made = (f"{start}{number}" for start in ([stem] if stem else _FREE) for number in range(100))
+    return next(
+        (name for name in made if len(name) <= _MOST_LINK_NAME and name not in set(taken) and (stem or not _meaning(name, patterns))), None
+    )
 
 
 def means(pattern: str, link: str) -> bool:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     Ports = NDArray[np.uint16]
 
-INNER = "portulan_in"
+INNER = "container0"
 """The interface that leads to the container."""
 _INNER = {4: "198.19.255.1/30", 6: "fd00:ffff::1/64"}
 _CONTAINER = {4: "198.19.255.2/30", 6: "fd00:ffff::2/64"}

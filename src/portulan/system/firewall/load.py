@@ -41,7 +41,7 @@ def _failure(done: Ended, text: str) -> Exception:
         return CannotTell("guard.nft-killed", signal=-done.status)
     found = _PLACE.search(said)
     if _FORBIDDEN in said:
-        return NotPermitted("nft.forbidden", needs="CAP_NET_ADMIN")
+        return NotPermitted("guard.forbidden", needs="CAP_NET_ADMIN")
     if found is None:
         return Refused("guard.not-loadable", reason=done.reason.removeprefix("Error: "), line="")
     lines = text.split("\n")
