@@ -5,7 +5,7 @@ from collections import Counter
 from firewalls import run_all, start_firewalld
 from portulan.errors import BadInput
 from portulan.model.guard_export import Target
-from portulan.model.guard_proof import Road, difference_row
+from portulan.model.guard_proof import Road, difference_row, message_difference_row
 from proofs_guard_prove import TODAY, drawn, there
 
 MOST_TOLD = 5
@@ -87,6 +87,9 @@ def prove_exported(target, seed, whole):
         figures["came through"] += tally.through
     figures["behind a rate, not tried again"] += proved.untried
     found = [repr(difference_row(each)) for each in proved.differences[:MOST_TOLD]]
+    if target is Target.IPTABLES:  # the others keep to lists of their own
+        found += [repr(message_difference_row(each)) for each in proved.message_differences[:MOST_TOLD]]
+        figures["ICMP messages"] += sum(each.sent for each in proved.messages)
     if found:
         found.append(f"{len(proved.differences) + proved.more_differences} differences, as {target}, with this policy:\n{text}")
     return found, figures
