@@ -59,7 +59,9 @@ def test_settings(full):
 
 
 def test_who_is_never_blocked():
-    policy = policy_of('[settings]\nnever-block = ["office", "203.0.113.7"]\n[sources]\noffice = "198.51.100.0/24"\n[doors]\n22 = "everyone"\n')
+    policy = policy_of(
+        '[settings]\nnever-block = ["office", "203.0.113.7"]\n[sources]\noffice = "198.51.100.0/24"\n[doors]\n22 = "everyone"\n'
+    )
     assert [each.parts[0].addresses for each in policy.never_block] == [
         Sources(((0xC6336400, 0xC63364FF),)), Sources(((0xCB007107, 0xCB007107),)),
     ]  # fmt: skip
