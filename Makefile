@@ -56,6 +56,7 @@ bench:          ## answers checked first, then ratios to the peers
 	@$(PY) benchmarks/bench_why.py
 	@$(PY) benchmarks/bench_free.py
 	@$(PY) benchmarks/bench_reach.py
+	@$(PY) benchmarks/bench_guard.py
 	@$(PY) benchmarks/bench_scan.py
 	@$(PY) benchmarks/bench_path.py
 

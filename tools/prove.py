@@ -228,6 +228,46 @@ PROOFS = (
         "Of 1,000 clients of a busy server with 5 % dead ports, of the web, of a server that is down, of 300 behind one address, of peers of which most are gone, of logs, traces and what is "
         "meant for all of a link, nobody is reported.",
     ),
+    Proof(
+        "guard-kills", 100, "proofs_guard_life:kills",
+        "`guard apply`, `confirm` and `rollback`, each killed with SIGKILL at a moment drawn by lot (all processes there, or only ours, only nft, only the tidier): the very next thing, a new connection to "
+        "the management port, is let in; the verdicts are those of the rules before or of the rules asked for; and a trial that nobody touches any more, with no process of ours alive, ends by the "
+        "kernel's own timer, no more than 0.2 s from its time. One command makes an end of whatever was left.",
+    ),
+    Proof(
+        "guard-late", 50, "proofs_guard_life:late",
+        "A confirmation that comes when the trial is about to end lasts, or changes nothing and says that it was too late: never anything between.",
+    ),
+    Proof(
+        "guard-streams", 20, "proofs_guard_life:streams",
+        "TCP connections that send in one direction only (IPv4 and IPv6, opened from either side, in either direction), and idle ones, that began on a host which tracked no connections, live through rules being "
+        "applied, going back by themselves, confirmed, rolled back and taken away: not one segment has to be sent again.",
+    ),
+    Proof(
+        "guard-power", 10, "proofs_guard_life:power_cuts",
+        "The power cut after every system call on files that `apply`, `confirm` and `rollback` make, with all that a file system may then have kept (data not synced lost, half there or whole; names not synced so or "
+        "not): what a boot loads is whole and was confirmed, the notes can be read, and the rules they name are there.",
+    ),
+    Proof(
+        "guard-policies", 200, "proofs_guard_prove:policies",
+        "Policies drawn by lot (names of senders made of networks, ranges, interfaces, files and each other; services, numbers, ranges; rates, logs, last days; [outgoing], [zones] and "
+        "[forward]; with and without uplinks), compiled and loaded: real packets of a sender of every class that no line tells apart, and of senders at the edges of networks, to the host itself, to "
+        "ports that it publishes, through it, from it to itself and out of it, each fare as the plain meaning of the policy says, and as the simulation says. One class of each interface "
+        "and IP version sends to all 65,536 ports of TCP and UDP, the others wherever something changes. What a rate holds back is asked again in portions that it allows.",
+    ),
+    Proof(
+        "guard-export-iptables", 50, "proofs_guard_export:iptables",
+        "Such policies, written for iptables, are taken by iptables-restore --test and by itself, given back by iptables-save, and let through the very packets that the policy does, "
+        "published and forwarded ones too.",
+    ),
+    Proof(
+        "guard-export-ufw", 30, "proofs_guard_export:ufw",
+        "Such policies, without the lines that ufw has no words for, are taken by ufw --dry-run and by ufw, and let in and out the very packets that the policy does.",
+    ),
+    Proof(
+        "guard-export-firewalld", 30, "proofs_guard_export:firewalld",
+        "Such policies, without the lines that a zone has no words for, are taken by firewall-offline-cmd --check-config and by firewalld, and let in the very packets that the policy does.",
+    ),
 )  # fmt: skip
 """In the order in which they run. Later ones are added here."""
 

@@ -99,6 +99,13 @@ while True:
         door.accept()[0].close()
 """
 """What runs on db-01, four hops away behind gw-1, gw-2 and gw-3."""
+GUARD = re.compile(r"\bportulan guard\b")
+LISTENER = """#!/usr/bin/python3
+import socket, time
+door = socket.create_server(("", {port}))
+time.sleep(600)
+"""
+"""What listens on the fresh server; its name is its file's."""
 NAMES = "198.18.0.2 gw-1\n198.18.1.2 gw-2\n198.18.2.2 gw-3\n198.18.3.2 db-01\n"
 ON_THE_WAY = """table inet office {
   chain forward {
@@ -117,7 +124,30 @@ def commands(text: str) -> list[str]:
 
 
 def outputs(lines: list[str], root: PrivateRoot) -> list[tuple[str, int]]:
-    """(output, exit status) of each command line, run on the example server."""
+    """(output, exit status) of each command line: those of `guard` on a fresh server, all others on the example server."""
+    guarded = [GUARD.search(line) is not None for line in lines]
+    answers = {
+        fresh: iter((_on_fresh if fresh else _on_example)([line for line, here in zip(lines, guarded, strict=True) if here == fresh], root))
+        for fresh in (False, True)
+    }
+    return [next(answers[fresh]) for fresh in guarded]
+
+
+def _on_fresh(lines: list[str], root: PrivateRoot) -> list[tuple[str, int]]:
+    """A server with three listeners and no firewall, one step from the world."""
+    with Sandbox() as sandbox:
+        server, world = sandbox.host("web-02", root=root), sandbox.router("world", root=root)
+        sandbox.link(server, world)
+        for words in ("route add default via 198.18.0.2", "-6 route add default via fd00::2"):
+            server.run(["ip", *words.split()])
+        me = [sys.executable, str(Path(__file__).resolve()), "--inside", "--fresh"]
+        done = server.run(["unshare", "--pid", "--fork", "--mount-proc", *me], text=json.dumps(lines), timeout_s=400)
+    if done.returncode:
+        raise RuntimeError(done.stderr[-2000:])
+    return [(text, status) for text, status in json.loads(done.stdout)]
+
+
+def _on_example(lines: list[str], root: PrivateRoot) -> list[tuple[str, int]]:
     with Sandbox() as sandbox:
         server, gateways = sandbox.host("web-01", root=root), [sandbox.router(f"gw-{at}", root=root) for at in (1, 2, 3)]
         database = sandbox.host("db-01", root=root)
@@ -139,17 +169,28 @@ def outputs(lines: list[str], root: PrivateRoot) -> list[tuple[str, int]]:
 def inside() -> None:
     """Start the server's programs, run the commands, print what they said."""
     lines = json.load(sys.stdin)
-    _start_programs()
+    fresh = "--fresh" in sys.argv
+    if fresh:
+        _start_listeners()
+        Path("/usr/local/bin/portulan").symlink_to(Path(sys.executable).parent / "portulan")
+    else:
+        _start_programs()
     shutil.copytree(ROOT / "src", COPY, dirs_exist_ok=True)
     answers = []
     program = Path(sys.executable).parent / "portulan"
     for line in lines:
         if line == CLOSING:  # only now: such a connection is gone after a minute
             subprocess.run(["/usr/bin/python3", "-c", ENDED], check=True, timeout=30)
-        environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LANG": "C.UTF-8", "TERM": "dumb", "COLUMNS": "80"}
+        environment = {
+            "PATH": "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "HOME": "/root",
+            "LANG": "C.UTF-8",
+            "TERM": "dumb",
+            "COLUMNS": "80",
+        }
         words = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if line.endswith(ORDINARY) else []
         # An ordinary user may not be able to read this environment: a copy of the source and Debian's own Python serve as well.
-        shell = re.sub(r"\bportulan\b", "/usr/bin/python3 -m portulan" if words else str(program), line, count=1)
+        shell = line if fresh else re.sub(r"\bportulan\b", "/usr/bin/python3 -m portulan" if words else str(program), line, count=1)
         environment |= {"PYTHONPATH": COPY} if words else {}
         done = subprocess.run(
             [*words, "sh", "-c", shell],
@@ -158,12 +199,21 @@ def inside() -> None:
             env=environment,
             text=True,
             check=False,
-            timeout=60,
+            timeout=300 if fresh else 60,
         )
         answers.append((done.stdout, done.returncode))
     json.dump(answers, sys.stdout)
     sys.stdout.flush()
     os.kill(-1, signal.SIGKILL)  # in this PID namespace: everything but ourselves
+
+
+def _start_listeners() -> None:
+    """sshd, a web server, and a desktop that should not have been there."""
+    for name, port in (("sshd", 22), ("nginx", 80), ("xrdp", 3389)):
+        Path("/srv", name).write_text(LISTENER.format(port=port), "ascii")
+        Path("/srv", name).chmod(0o755)
+        subprocess.Popen([f"/srv/{name}"], stdin=subprocess.DEVNULL)
+    time.sleep(1.0)
 
 
 def _start_programs() -> None:

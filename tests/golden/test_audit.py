@@ -34,9 +34,10 @@ from audit_samples import (
     verdict,
 )
 from chart_samples import NOW
+from policies import policy_of
 from portulan.audit.facts import Door
 from portulan.audit.find import find_all, find_unjudged
-from portulan.audit.wanted import parse_wanted
+from portulan.audit.wanted import wanted_of
 from portulan.cli.audit import run
 from portulan.cli.face import Face
 from portulan.model.chart import Gap, Socket
@@ -44,7 +45,6 @@ from portulan.model.finding import Audit, Unjudged
 from portulan.model.reach import Outcome, Reached, Way
 from portulan.model.rule import Range, Translate
 from portulan.text.voice import LANGUAGES, Voice
-from portulan.verbs.ports import resolve_ports
 
 SCHEMA = Path(__file__).resolve().parents[2] / "docs/schema/audit.json"
 DNAT = base(
@@ -118,7 +118,7 @@ def test_audit_in_colours(snapshot, monkeypatch):
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_audit_by_a_list_of_wanted_ports(snapshot, monkeypatch, language):
-    by = parse_wanted(WANTED, "portulan.toml", resolve_ports)
+    by = wanted_of(policy_of(WANTED))
     assert told(monkeypatch, audited(facts(*DOORS, ruleset=RULES, wanted=by), policy="portulan.toml"), language=language) == snapshot
 
 

@@ -89,7 +89,16 @@ def told(monkeypatch, *, width=80, language="en", as_json=False, matrix=False, s
     monkeypatch.setattr("os.geteuid", lambda: 0)
     face = Face(Voice(language), io.StringIO(), io.StringIO(), width=width)
     options = argparse.Namespace(
-        ports=list(ports), matrix=matrix, sender=sender, via=None, to=None, every_step=False, netns=[], source="auto", json=as_json
+        ports=list(ports),
+        matrix=matrix,
+        sender=sender,
+        via=None,
+        to=None,
+        every_step=False,
+        netns=[],
+        source="auto",
+        json=as_json,
+        policy=None,
     )
     status = run(options, face)
     return f"{face.out.getvalue()}--- {status}\n{face.err.getvalue()}"

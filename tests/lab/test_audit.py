@@ -229,7 +229,7 @@ def test_wanted_ports_and_ignores(host, tmp_path):
     done = portulan(host, "audit", "--ignore-file", str(ignores))
     assert (done.returncode, f"{ignores}, line 1: the ignore of open.cache has no reason" in done.stderr) == (2, True)
     done = portulan(host, "audit", "--policy", str(tmp_path / "none.toml"))
-    assert (done.returncode, "there is no file" in done.stderr) == (2, True)
+    assert (done.returncode, "there is no policy file" in done.stderr) == (2, True)
     policy.chmod(0o600)
     done = portulan(host, "audit", "--policy", str(policy), user=65534)
     assert (done.returncode, "may not be read" in done.stderr) == (3, True)

@@ -4,13 +4,12 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from audit_samples import ACCEPT, DROP, base, is_in, rule, ruleset, verdict
+from policies import policy_of
 from portulan.audit.ignores import parse_ignores
 from portulan.audit.judge import Sample, outcomes
 from portulan.audit.toml import parse_toml
-from portulan.audit.wanted import parse_wanted
 from portulan.errors import BadInput
 from portulan.model.rule import Limit
-from portulan.verbs.ports import resolve_ports
 
 LINES = some.sampled_from((
     "[doors]", "[sources]", "[[ignore]]", "[doors.ssh]", 'https = "everyone"', 'ssh = { from = "office" }', "443 = [1]", 'id = "open.cache"', 'id = "x"', 'reason = "r"', "until = 2026-05-31",
@@ -21,7 +20,7 @@ TEXTS = some.one_of(some.text(max_size=200), some.lists(LINES, max_size=8).map("
 
 @given(TEXTS)
 def test_any_text_is_a_value_or_bad_input(text):
-    for parse in (lambda: parse_toml(text, "f"), lambda: parse_ignores(text, "f"), lambda: parse_wanted(text, "f", resolve_ports)):
+    for parse in (lambda: parse_toml(text, "f"), lambda: parse_ignores(text, "f"), lambda: policy_of(text)):
         line = 1
         try:
             parse()

@@ -71,10 +71,12 @@ def find_ssh(facts: Facts) -> Iterator[Finding]:
 
 def _move(facts: Facts) -> tuple[Fix, ...]:
     """Free port, configuration, open, test the new one, close the old one: in this order."""
-    from portulan.audit.fixes import authors, input_chain
+    from portulan.audit.fixes import OURS, authors, input_chain
 
     made_by, chain = authors(facts.ruleset), input_chain(facts.ruleset)
-    if "ufw" in made_by:
+    if OURS in made_by:
+        opened, closed = (f"portulan guard {what}/tcp && portulan guard apply" for what in ("open $PORT", "close 22"))
+    elif "ufw" in made_by:
         opened, closed = "ufw allow $PORT/tcp", "ufw delete allow 22/tcp; ufw deny 22/tcp"
     elif "firewalld" in made_by:
         opened = "firewall-cmd --permanent --add-port=$PORT/tcp && firewall-cmd --reload"

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from portulan.audit.facts import Door, Facts
     from portulan.model.ruleset import Chain, Ruleset
 
+OURS = "portulan"
+"""Who made the rules of a policy: what is changed in the kernel alone is gone when the policy is applied again."""
 _SHOWN = ("ufw", "firewalld")
 """Whose own commands are told: to change their rules behind their back would not last."""
 
@@ -54,6 +56,8 @@ def close_door(door: Door, facts: Facts) -> tuple[Fix, ...]:
 def _in_the_firewall(door: Door, facts: Facts) -> list[Fix]:
     kind, number = door.transport.value, door.port
     made_by = authors(facts.ruleset)
+    if OURS in made_by:
+        return [Fix("shut", f"portulan guard close {number}/{kind} && portulan guard apply")]
     if "ufw" in made_by:
         return [Fix("shut", f"ufw deny {number}/{kind}")]
     if "firewalld" in made_by:

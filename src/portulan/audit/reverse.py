@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from portulan.audit.facts import entered, rule_facts
-from portulan.audit.fixes import authors
+from portulan.audit.fixes import OURS, authors
 from portulan.audit.published import named_ports
 from portulan.guard.reach import place_of
 from portulan.guard.review import review
@@ -116,10 +116,10 @@ def _useless(kind: str, place: Place, proof: Mapping[str, str | int], facts: Fac
 
 
 def useless_rules(ruleset: Ruleset) -> tuple[tuple[str, Place, Mapping[str, str | int]], ...]:
-    """Rules to no effect, as `Facts.useless` has them; not Docker's own, which nobody wrote and nobody can take away."""
+    """Rules to no effect, as `Facts.useless` has them; not Docker's own nor those of a policy, which nobody wrote and nobody can take away."""
     found = []
     for one in review(ruleset):
-        if one.place.author == "docker" and one.place.chain != "DOCKER-USER":
+        if one.place.author == OURS or (one.place.author == "docker" and one.place.chain != "DOCKER-USER"):
             continue
         by = "; ".join(_where(place) for place in one.by[:_MOST_NAMED]) + ("; …" if len(one.by) > _MOST_NAMED else "")
         proof: dict[str, str | int] = {"field": one.clash} if one.clash is not None else {}
@@ -137,6 +137,10 @@ def _where(place: Place) -> str:
 def _undo(place: Place, facts: Facts, ports: str) -> tuple[Fix, ...]:
     """Take a rule away, by whoever made it."""
     made_by = place.author or next((name for name in authors(facts.ruleset) if name in ("ufw", "firewalld")), None)
+    if made_by == OURS:
+        return (
+            Fix("undo", f"portulan guard close {ports}" if ports and "," not in ports and "…" not in ports else "portulan guard check"),
+        )
     if made_by == "ufw":
         return (
             Fix(

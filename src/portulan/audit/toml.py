@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from portulan.errors import ParseError
+from portulan.guard.policy.toml import load_toml
 from portulan.model.record import Record
 
 TYPE_CHECKING = False
@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
 _HEADER = re.compile(r"""\s*(\[\[?)\s*([^\[\]#]+?)\s*\]\]?\s*(?:\#.*)?$""")
 _KEY = re.compile(r"""\s*("(?:[^"\\]|\\.)*"|'[^']*'|[A-Za-z0-9_-]+)\s*=""")
-_PLACE = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)$", re.DOTALL)
-_LONGEST_REASON = 200
 
 
 class Toml(Record):
@@ -48,13 +46,5 @@ def _plain(name: str) -> str:
 
 
 def parse_toml(text: str, path: str) -> Toml:
-    """Raises ParseError with file, line and what was wrong."""
-    import tomllib
-
-    try:
-        return Toml(path, tomllib.loads(text), text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        told = _PLACE.match(str(error))
-        line = int(told[2]) if told and told[2] else text.count("\n") + 1
-        reason = (told[1] if told else str(error))[:_LONGEST_REASON]
-        raise ParseError("toml.syntax", file=path, line=line, reason=reason) from None
+    """Raises ParseError with file, line, column and what was wrong."""
+    return Toml(path, load_toml(text, path), text)

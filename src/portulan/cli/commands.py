@@ -25,6 +25,7 @@ COMMANDS = {
         Command("why", "portulan.cli.why", mark("can a server bind a port, and if not, why not, and what to do")),
         Command("conflicts", "portulan.cli.conflicts", mark("what will collide before it starts: the ports that files declare")),
         Command("audit", "portulan.cli.audit", mark("what is open, or running, that should not be, and the way out")),
+        Command("guard", "portulan.cli.guard", mark("shut every port but those that a policy names, and lock nobody out")),
         Command("free", "portulan.cli.free", mark("a port number that a server can really bind now")),
         Command("lease", "portulan.cli.lease", mark("keep a port for a program or a name: the same number each day")),
         Command("release", "portulan.cli.release", mark("give a leased port back")),

@@ -18,6 +18,12 @@ from portulan.model.doors import MatrixRow, ReachRow, StepRow
 from portulan.model.finding import Finding as AuditFinding
 from portulan.model.finding import Ignore, Unjudged
 from portulan.model.free import FreePort
+from portulan.model.guard_check import Doubtful, Edited, Kept, Mistake, Understood
+from portulan.model.guard_draft import Drafted
+from portulan.model.guard_export import Export
+from portulan.model.guard_life import Applied, BootState, Confirmed, GuardStatus, Past, Peer, RolledBack, Session
+from portulan.model.guard_plan import PlanRemark, PlanRow
+from portulan.model.guard_proof import DifferenceRow, TallyRow
 from portulan.model.lease import Lease
 from portulan.model.path import Compared, Flow, Hop, Kind, PathMtu, PingSummary
 from portulan.model.path import Verdict as PathVerdict
@@ -71,6 +77,33 @@ ENVELOPES: dict[str, tuple[type, dict[str, Any]]] = {
     "reach": (ReachRow, {"host": str}),
     "reach-packet": (StepRow, {"host": str, "port": str, "verdict": Outcome, "path": Way, "rule": Place | None, "link": str, "listener": bool | None}),
     "reach-matrix": (MatrixRow, {"host": str}),
+    "guard-check": (
+        Understood,
+        {"file": str, "doubts": tuple[Doubtful, ...], "mistakes": tuple[Mistake, ...], "kept": tuple[Kept, ...]},
+    ),
+    "guard-edit": (Edited, {}),
+    "guard-init": (Drafted, {"file": str | None, "text": str}),
+    "guard-apply": (Applied, {}),
+    "guard-confirm": (Confirmed, {}),
+    "guard-rollback": (RolledBack, {}),
+    "guard-status": (GuardStatus, {}),
+    "guard-history": (Past, {"in_force": str | None}),
+    "guard-boot": (BootState, {}),
+    "guard-export": (Export, {}),
+    "guard-plan": (
+        PlanRow,
+        {
+            "host": str, "file": str, "hash": str, "running": str | None, "trial": bool, "changes": bool, "sessions": tuple[Session, ...],
+            "remarks": tuple[PlanRemark, ...], "peer": Peer | None,
+        },
+    ),
+    "guard-prove": (
+        TallyRow,
+        {
+            "host": str, "kernel": str, "took_s": float, "nft": str, "live": bool, "policy": str | None, "policy_hash": str | None, "rules_hash": str, "packets": int,
+            "proved": bool, "differences": tuple[DifferenceRow, ...], "more_differences": int, "limited": int, "untried": int, "not_simulated": int,
+        },
+    ),
     "ping": (PingSummary, {}),
     "trace": (
         Hop,

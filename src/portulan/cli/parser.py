@@ -14,7 +14,7 @@ from portulan.text.voice import mark
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import ModuleType
-    from typing import NoReturn
+    from typing import Any, NoReturn
 
     from portulan.text.voice import Voice
 
@@ -27,13 +27,21 @@ class Parser(argparse.ArgumentParser):
         raise BadInput("usage", message=message, command=self.prog)
 
 
-def add_common(parser: argparse.ArgumentParser, voice: Voice) -> None:
-    """What every command understands."""
+def add_common(parser: argparse.ArgumentParser, voice: Voice, *, below: bool = False) -> None:
+    """What every command understands. `below`: of a part of a command, which leaves what stood before it as it is."""
+    unsaid: Any = argparse.SUPPRESS if below else None
     group = parser.add_argument_group(voice.say("output"))
-    group.add_argument("--json", action="store_true", help=voice.say("print the answer as JSON"))
-    group.add_argument("--lang", metavar="LANG", help=voice.say("speak English (en) or Japanese (ja); by default as LANG says"))
     group.add_argument(
-        "--color", choices=("auto", "always", "never"), default="auto", help=voice.say("colour the output; auto: on a terminal only")
+        "--json", action="store_true", default=argparse.SUPPRESS if below else False, help=voice.say("print the answer as JSON")
+    )
+    group.add_argument(
+        "--lang", metavar="LANG", default=unsaid, help=voice.say("speak English (en) or Japanese (ja); by default as LANG says")
+    )
+    group.add_argument(
+        "--color",
+        choices=("auto", "always", "never"),
+        default=unsaid or "auto",
+        help=voice.say("colour the output; auto: on a terminal only"),
     )
 
 

@@ -23,6 +23,7 @@ EXAMPLES = (
     ("portulan reach 443/tcp --from 203.0.113.9", mark("one packet, step by step through the rules")),
     ("portulan reach 22 --from everyone", mark("the same for somebody anywhere")),
     ("portulan reach --matrix", mark("all senders and all 65,536 ports in few lines")),
+    ("portulan reach --policy portulan.toml", mark("as it would be with this policy applied")),
 )
 _STATUS = {"accept": 0, "drop": 1, "reject": 1, "maybe": 3}
 _MOST_LINES = 40
@@ -49,11 +50,16 @@ def arguments(parser: argparse.ArgumentParser, voice: Voice) -> None:
     parser.add_argument(
         "--netns", action="append", default=[], metavar="NS", help=voice.say("only this network namespace, by name or inode")
     )
+    parser.add_argument(
+        "--policy", metavar="FILE", help=voice.say("as it would be if this policy were applied; other programs' rules stay")
+    )
     parser.add_argument("--source", default="auto", metavar="SOURCE", help=voice.say("how to look: auto, bpf, proc, psutil"))
 
 
 def run(options: argparse.Namespace, face: Face) -> int:
     """Tell. With --from 0: it gets in; 1: it does not; 3: that cannot be known. Else 0, or 3 where nothing is known."""
+    if options.policy is not None and not options.json:
+        face.note(face.voice.say("As it would be if {file} were applied:", file=options.policy))
     if options.sender is not None:
         return _packet(options, face)
     for option, value in (("--via", options.via), ("--to", options.to)):
@@ -67,7 +73,7 @@ def _doors(options: argparse.Namespace, face: Face) -> int:
     from portulan.text.gaps import gap_sentence
     from portulan.verbs.reach import reach
 
-    answer = reach(options.ports, namespaces=options.netns, source=options.source)
+    answer = reach(options.ports, namespaces=options.netns, source=options.source, policy=options.policy)
     missing = [gap_sentence(face.voice, gap) for gap in answer.gaps]
     if options.json:
         rows = [row for door in answer.doors for row in rows_of(door)]
@@ -155,7 +161,14 @@ def _packet(options: argparse.Namespace, face: Face) -> int:
 
     if len(options.ports) != 1 or options.matrix:
         raise BadInput("reach.one")
-    asked = passage(options.ports[0], options.sender, via=options.via, to=options.to, namespace=options.netns[0] if options.netns else None)
+    asked = passage(
+        options.ports[0],
+        options.sender,
+        via=options.via,
+        to=options.to,
+        namespace=options.netns[0] if options.netns else None,
+        policy=options.policy,
+    )
     if options.json:
         from portulan.model.doors import StepRow
 
@@ -222,7 +235,9 @@ def _matrix(options: argparse.Namespace, face: Face) -> int:
 
     if options.ports:
         raise BadInput("reach.matrix-ports")
-    answer = matrix(namespace=options.netns[0] if options.netns else None, most=None if options.json else _MOST_LINES)
+    answer = matrix(
+        namespace=options.netns[0] if options.netns else None, most=None if options.json else _MOST_LINES, policy=options.policy
+    )
     if options.json:
         face.envelope("reach-matrix", answer.rows, taken_at=answer.taken_at, extra={"host": answer.host})
         return 0

@@ -13,7 +13,7 @@ from portulan.text.voice import Voice, mark
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
     from portulan.model.scanner import Scanner, Scanners
 
@@ -21,11 +21,14 @@ NO = mark("somebody was trying the doors")
 EXAMPLES = (
     ("sudo portulan scanners", mark("who is trying this host's doors, as it happens (Ctrl-C ends it)")),
     ("portulan scanners --read office.pcap", mark("who tried them in a capture")),
+    ("sudo portulan scanners --block 1h", mark("shut each out for an hour, by a timed element of a set in the kernel")),
     ("sudo portulan scanners --jsonl >> scanners.jsonl", mark("a JSON object for each, when it is sure")),
 )
 _STEP_S, _LEAST_S = 0.5, 0.1
 _MOST_TOLD = 1000
 """Rows that are remembered as they were told: of those, only what has changed since is told at the end."""
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_MOST_DIGITS = 9
 _LEAST_ROOM = 30
 """Columns for what a source did."""
 
@@ -41,6 +44,17 @@ def arguments(parser: argparse.ArgumentParser, voice: Voice) -> None:
         "-i", "--interface", action="append", default=[], metavar="NAME", help=say("listen on this interface (again for more); else on all")
     )
     parser.add_argument("--duration", metavar="SECONDS", help=say("listen so long; else until Ctrl-C"))
+    parser.add_argument(
+        "--block", nargs="?", const="10m", metavar="TIME",
+        help=say("shut each scanner out for so long (10m if nothing is said; 90s, 2h, 1d): never this host, its router and name servers, or who is logged in"),
+    )  # fmt: skip
+    parser.add_argument(
+        "--never", action="append", default=[], metavar="NETWORK",
+        help=say("never block these addresses, nor those of `never-block` in the policy's [settings] (again for more)"),
+    )  # fmt: skip
+    parser.add_argument(
+        "--policy", metavar="FILE", help=say("the policy in which `never-block` stands; else the usual one, if there is one")
+    )
     parser.add_argument("--all", action="store_true", help=say("every source's evidence: each door it tried, and how that ended"))
     parser.add_argument(
         "--jsonl",
@@ -54,10 +68,14 @@ def run(options: argparse.Namespace, face: Face) -> int:
     if options.json and options.jsonl:
         raise BadInput("form.two", first="--json", second="--jsonl")
     told: Collection[Scanner] = ()
+    if (options.never or options.policy) and not options.block:
+        raise BadInput("blocks.alone")
     if options.read:
         for name in ("interface", "duration"):
             if getattr(options, name):
                 raise BadInput("traffic.file-and-wire", option=f"--{name}")
+        if options.block:
+            raise BadInput("blocks.live", option="--block")
         answer = _read(options, face)
     else:
         answer, told = _listen(options, face)
@@ -102,6 +120,7 @@ def _listen(options: argparse.Namespace, face: Face) -> tuple[Scanners, Collecti
 
     stop = Stop()
     told: list[Scanner] = []
+    treated = _blocker(options)
     with ScannerWatch(options.interface) as watch:
         if not options.json and not options.jsonl:
             face.note(listening(face.voice, (one.name for one in watch.listening.interfaces), watch.listening.left_out))
@@ -109,7 +128,7 @@ def _listen(options: argparse.Namespace, face: Face) -> tuple[Scanners, Collecti
                 face.note(" " + face.voice.say(NO_OWN))
         with stop:
             while not stop.asked and (end_s is None or monotonic() < end_s):
-                rows = watch.step(_STEP_S if end_s is None else max(0.0, min(_STEP_S, end_s - monotonic())))
+                rows = tuple(map(treated, watch.step(_STEP_S if end_s is None else max(0.0, min(_STEP_S, end_s - monotonic())))))
                 if options.jsonl:
                     lines.rows(face, rows)
                 elif not options.json:
@@ -117,7 +136,28 @@ def _listen(options: argparse.Namespace, face: Face) -> tuple[Scanners, Collecti
                         show_one(face, one, every=options.all)
                 told = (told + list(rows))[-_MOST_TOLD:]
                 face.out.flush()
-            return watch.finish(), told
+            answer = watch.finish()
+            return answer._replace(rows=tuple(map(treated, answer.rows))), told
+
+
+def _blocker(options: argparse.Namespace) -> Callable[[Scanner], Scanner]:
+    """What is done with each scanner before it is told: with --block it is shut out."""
+    if options.block is None:
+        return lambda one: one
+    from portulan.verbs.scanners_block import Blocker
+
+    return Blocker(block_time(options.block), never=options.never, policy=options.policy).block
+
+
+def block_time(text: str) -> int:
+    """Seconds, of `90s`, `10m`, `2h`, `1d`. Raises BadInput."""
+    from portulan.verbs.scanners_block import LEAST_S, MOST_S
+
+    number, unit = (text[:-1], text[-1:]) if text[-1:].isalpha() else (text, "s")
+    seconds = int(number) * _UNITS.get(unit, 0) if number.isascii() and number.isdigit() and len(number) < _MOST_DIGITS else 0
+    if not LEAST_S <= seconds <= MOST_S:
+        raise BadInput("blocks.time", text=text, least=LEAST_S, most=MOST_S)
+    return seconds
 
 
 def duration(text: str) -> float:
@@ -159,7 +199,7 @@ def show(face: Face, answer: Scanners, *, every: bool = False, told: Collection[
 def show_one(face: Face, one: Scanner, *, every: bool = False) -> None:
     """One source: what it did, what it knows now, and with `every` the evidence."""
     from portulan.cli.table import width_of, wrap
-    from portulan.text.scanners import evidence, kind, knows, source, sureness, what_it_did
+    from portulan.text.scanners import blocked, source, sureness, what_it_did
 
     voice = face.voice
     name, text, sure = source(voice, one), what_it_did(voice, one), sureness(voice, one)
@@ -177,12 +217,22 @@ def show_one(face: Face, one: Scanner, *, every: bool = False) -> None:
         told.append(f"({sure})")
     for at, line in enumerate(told):
         face.line((begin if not at else " " * width_of(label)) + line)
+    for block in one.blocks:
+        face.line("   " + face.style(blocked(voice, block), "green" if block.until else "yellow"))
     if every:
-        how = kind(voice, one)
-        if how:
-            face.line(f"   {how}")
-        for each in one.evidence:
-            face.line("   " + evidence(voice, each))
-        learnt = knows(voice, one)
-        if learnt is not None:
-            face.line(f"   {learnt}")
+        show_evidence(face, one)
+
+
+def show_evidence(face: Face, one: Scanner) -> None:
+    """How a source went about it, the contacts that decided, and what it knows."""
+    from portulan.text.scanners import evidence, kind, knows
+
+    voice = face.voice
+    how = kind(voice, one)
+    if how:
+        face.line(f"   {how}")
+    for each in one.evidence:
+        face.line("   " + evidence(voice, each))
+    learnt = knows(voice, one)
+    if learnt is not None:
+        face.line(f"   {learnt}")

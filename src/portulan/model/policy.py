@@ -158,3 +158,7 @@ class Policy(Record):
     """Log what is refused, at this rate for all together; None: not at all."""
     ping: tuple[Source, ...] = ()
     """Who may ask for an echo by ICMP (IPv4; ICMPv6 echo is always kept: RFC 4890 4.3.1)."""
+    ping_spot: Spot | None = None
+    """Where the line of ping stands; None without one."""
+    never_block: tuple[Source, ...] = ()
+    """Whom `portulan scanners --block` spares, whatever they do."""

@@ -63,6 +63,17 @@ class Tried(Record):
     outcome: Outcome
 
 
+class Block(Record):
+    """What became of the wish to shut a source out."""
+
+    address: str
+    until: datetime | None
+    """When the kernel lets it in again; None: it was not blocked."""
+    spared: str | None = None
+    """Why not: `person` (somebody is logged in from there, or this command was started from there), `own` (an address of this host), `near` (a router or
+    name server that this host uses), `never` (it is on a list), `full` (no room for more)."""
+
+
 class Scanner(Record):
     """One source, or several that work together, with the evidence."""
 
@@ -87,6 +98,8 @@ class Scanner(Record):
     """The contacts that decided it, in order of time."""
     odds: float
     """Of the contacts seen: how many times as likely from a scanner as from a benign source (Jung et al. 2004, equation 3)."""
+    blocks: tuple[Block, ...] = ()
+    """With `--block`: of each source."""
 
 
 class Scanners(Record):

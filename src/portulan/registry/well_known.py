@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from portulan.model.assignment import WellKnown
 from portulan.model.port import Transport
 from portulan.model.portset import parse_portset
@@ -97,6 +99,7 @@ wireguard 51820 udp wireguard
 """
 
 
+@cache
 def well_known() -> tuple[WellKnown, ...]:
     """All of them, by number."""
     return tuple(

@@ -26,8 +26,8 @@ _SKIPPED = frozenset((
 class ConfigFiles:
     """This machine's files, as `host.declared.desk.Files` wants them."""
 
-    def read(self, path: str) -> str:
-        """The text of a regular file, bytes that are not UTF-8 replaced. Raises NotPermitted, CannotTell."""
+    def read(self, path: str, largest: int = LARGEST) -> str:
+        """The text of a regular file of at most `largest` bytes, bytes that are not UTF-8 replaced. Raises NotPermitted, CannotTell."""
         try:
             # O_NONBLOCK: opening a pipe that nobody writes to would wait for ever.
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -41,16 +41,16 @@ class ConfigFiles:
             about = os.fstat(descriptor)
             if not stat.S_ISREG(about.st_mode):
                 raise CannotTell("file.not-regular", file=path)
-            if about.st_size > LARGEST:
+            if about.st_size > largest:
                 raise CannotTell("file.too-large", file=path, size=about.st_size)
             data = b""
-            while len(data) <= LARGEST and (piece := os.read(descriptor, LARGEST)):
+            while len(data) <= largest and (piece := os.read(descriptor, largest)):
                 data += piece
         except OSError as error:
             raise CannotTell("file.failed", file=path, reason=error.strerror or str(error)) from error
         finally:
             os.close(descriptor)
-        return data[:LARGEST].decode("utf-8", "replace").removeprefix("\ufeff")
+        return data[:largest].decode("utf-8", "replace").removeprefix("\ufeff")
 
     def find(self, pattern: str) -> list[str]:
         """Paths that match a shell pattern, sorted."""

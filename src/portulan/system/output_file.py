@@ -23,18 +23,21 @@ class OutputFile:
             raise BadInput("output.cannot-write", path=path, reason=getattr(error, "strerror", None) or str(error)) from error
 
     def _open(self) -> int:
-        mode = None
+        about = None
         with suppress(FileNotFoundError):
-            mode = os.stat(self._place).st_mode
-            if not stat.S_ISREG(mode):
+            about = os.stat(self._place)
+            if not stat.S_ISREG(about.st_mode):
                 return os.open(self._place, os.O_WRONLY | os.O_CLOEXEC)
             os.close(os.open(self._place, os.O_WRONLY | os.O_CLOEXEC))  # whether it may be replaced
         folder, name = os.path.split(self._place)
         fresh = os.path.join(folder, f".{name[:200]}.{os.getpid()}.part")
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
         self._fresh = fresh
-        if mode is not None:  # who may read it stays as it was
-            os.fchmod(descriptor, stat.S_IMODE(mode))
+        if about is not None:  # whose it is and who may read it stays as it was
+            if os.geteuid() != about.st_uid:
+                with suppress(OSError):
+                    os.fchown(descriptor, about.st_uid, about.st_gid)
+            os.fchmod(descriptor, stat.S_IMODE(about.st_mode))
         return descriptor
 
     def write(self, data: bytes | bytearray) -> None:

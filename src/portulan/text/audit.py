@@ -13,13 +13,6 @@ from portulan.text.risks import REASONS
 from portulan.text.voice import Voice, mark
 
 SENTENCES: dict[str, str] = {
-    "toml.syntax": mark("{file}, line {line}: this is not TOML: {reason}."),
-    "policy.no-doors": mark("{file}, line {line}: a table [doors] with a line for each wanted port was expected."),
-    "policy.sources": mark("{file}, line {line}: sources was expected to be a table of names, each with a list of networks."),
-    "policy.port": mark("{file}, line {line}: {text} is no port: a service's name, a number or a range was expected."),
-    "policy.door": mark('{file}, line {line}: {text} was expected to be "everyone", a source, a list of them, or a table with from = ….'),
-    "policy.source": mark("{file}, line {line}: {text} is no source: one of {known}, an address or a network was expected."),
-    "policy.until": mark("{file}, line {line}: {text} is no day: one like 2026-05-31 was expected."),
     "ignores.shape": mark("{file}, line {line}: only tables [[ignore]] were expected, not {text}."),
     "ignores.key": mark("{file}, line {line}: {text} is not known here: one of {known} was expected."),
     "ignores.no-id": mark("{file}, line {line}: this ignore has no id: which finding is meant?"),

@@ -58,29 +58,54 @@ WAYS_OUT: dict[str, str] = {
 
 def sentences(voice: Voice, error: PortulanError) -> tuple[str, ...]:
     """The error as a person should read it: one sentence behind the program's name, and a way out below where there is one."""
+    first, *rest = told(voice, error.code, error.facts, str(error))
+    return (f"portulan: {first}", *rest)
+
+
+def told(voice: Voice, code: str, facts: dict[str, object], unknown: str = "") -> tuple[str, ...]:
+    """The same of a code and its facts, without the program's name. `unknown`: what is said of a code that has no sentence."""
     table, ways = _tables()
-    if error.code == "scan.nothing-left":
+    if code == "scan.nothing-left":
         from portulan.text.scan_asked import LEFT_OUT
 
-        why = str(error.facts["why"])
-        error.facts["why"] = voice.say(LEFT_OUT.get(why, why))
-    text = voice.say(table[error.code], **error.facts) if error.code in table else str(error)
+        why = str(facts["why"])
+        facts["why"] = voice.say(LEFT_OUT.get(why, why))
+    text = voice.say(table[code], **facts) if code in table else unknown
     if (
-        "file" in error.facts and "line" in error.facts and "{line}" not in table.get(error.code, "{line}")
+        "file" in facts and "line" in facts and "{line}" not in table.get(code, "{line}")
     ):  # something that stands in a file, wrong as it would be anywhere
-        text = voice.say("{file}, line {line}: {problem}", file=error.facts["file"], line=error.facts["line"], problem=text)
-    near = str(error.facts.get("near") or "")
+        place = {name: facts[name] for name in ("file", "line", "column") if name in facts}
+        text = (
+            voice.say("{file}, line {line}, column {column}: {problem}", problem=text, **place)
+            if "column" in facts
+            else voice.say("{file}, line {line}: {problem}", problem=text, **place)
+        )
+    near = str(facts.get("near") or "")
     if near:
         text += " " + voice.say("Did you mean {near}?", near=near)
-    lines = [f"portulan: {text}"]
-    if error.code in ways:
-        lines.append(" " + voice.say(ways[error.code], **error.facts))
+    lines = [text, *_quoted(facts)]
+    if code in ways:
+        lines.append(" " + voice.say(ways[code], **facts))
     return tuple(lines)
 
 
+def _quoted(facts: dict[str, object]) -> list[str]:
+    """The line of a file that is wrong, and a mark below the place."""
+    from portulan.text.clean import clean
+
+    line, column = facts.get("quote"), facts.get("column")
+    if not isinstance(line, str) or not isinstance(column, int) or not 0 < column <= len(line) + 1 or not line:
+        return []
+    start = max(0, column - 60) if len(line) > _WIDEST_QUOTE else 0
+    shown, before = clean(line[start : start + _WIDEST_QUOTE]), clean(line[start : column - 1])
+    number = str(facts["line"])
+    return [f" {number} | {shown}", f" {' ' * len(number)} | {' ' * len(before)}^"]
+
+
+_WIDEST_QUOTE = 100
 _ROOMS = (
-    "audit", "captures", "conflicts", "firewall", "free", "lease", "lookup", "map", "path", "ping", "probers", "reach", "sandbox", "scan_asked", "scan_parts", "stop",
-    "traffic", "traffic_live", "why",
+    "audit", "captures", "conflicts", "firewall", "free", "guard_draft", "guard_edit", "guard_export", "guard_life", "guard_plan", "guard_policy", "guard_proof",
+    "lease", "lookup", "map", "path", "ping", "probers", "reach", "sandbox", "scan_asked", "scan_parts", "scanners", "stop", "traffic", "traffic_live", "why",
 )  # fmt: skip
 """Modules of this room that keep the sentences of their errors beside their other words."""
 

@@ -45,6 +45,10 @@ def gap_sentence(voice: Voice, gap: Gap) -> str:  # noqa: C901, PLR0911, PLR0912
             return voice.say("/proc hides the processes of other users (hidepid): their names are not shown.")
         case "reach.forbidden":
             return voice.say("Who can reach these ports is not shown: reading the firewall rules needs {needs}.", **facts)
+        case "reach.supposed-alone":
+            return voice.say(
+                "Only the policy's own rules are told: reading those of other programs, which may refuse more, needs {needs}.", **facts
+            )
         case "reach.linux-only":
             return voice.say("Who can reach these ports is not shown: the rules are read on Linux only, and not with the source psutil.")
         case "reach.group":
@@ -84,6 +88,7 @@ def way_out(voice: Voice, gaps: tuple[Gap, ...], *, root: bool, command: str) ->
         "proc.hidepid",
         "psutil.forbidden",
         "reach.forbidden",
+        "reach.supposed-alone",
     )
     if root or not any(gap.code in helped for gap in gaps):
         return None

@@ -410,6 +410,7 @@ SENTENCES: dict[str, str] = {
     "reach.versions": mark("{sender} and {to} are of two IP versions: no packet goes from one to the other."),
     "reach.transport": mark("{text}: the rules are followed for TCP and UDP only."),
     "reach.one": mark("--from is about one packet: name one port, as in  portulan reach 443 --from 203.0.113.9"),
+    "reach.policy-elsewhere": mark("a policy is for this network namespace only, not for {text}."),
     "reach.needs-from": mark("{option} is about one packet: say who sends it, with --from."),
 }
 """For the table of errors."""

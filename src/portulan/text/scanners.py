@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from portulan.model.scanner import Kind, Outcome, Scanner, Scanners, Tried, Verdict
+from portulan.model.scanner import Block, Kind, Outcome, Scanner, Scanners, Tried, Verdict
 from portulan.text.clean import clean
 from portulan.text.traffic import length_of, origin_lines, span
 from portulan.text.voice import Voice, mark
@@ -148,3 +148,33 @@ def _listed(voice: Voice, ports: Sequence[str], more: int) -> str:
     if len(shown) < 2:
         return "".join(shown)
     return voice.say("{first} and {last}", first=", ".join(shown[:-1]), last=shown[-1])
+
+
+SPARED: dict[str, str] = {
+    "person": mark("somebody is logged in from there"),
+    "own": mark("it is an address of this host"),
+    "near": mark("this host uses it as its router or name server"),
+    "never": mark("it is on the list of those that are never blocked"),
+    "full": mark("there is no room for more blocked addresses"),
+}
+"""Why a source was not blocked, by its code."""
+
+SENTENCES: dict[str, str] = {
+    "blocks.time": mark(
+        "{text} is not a time to block somebody for: from {least} seconds to {most}, as in 90s, 10m, 2h or 1d, was expected."
+    ),
+    "blocks.never": mark("{text} is neither an address nor a network."),
+    "blocks.live": mark("{option} is for what happens now: a capture tells of the past, and addresses change hands."),
+    "blocks.alone": mark("--never says who is not blocked: without --block nobody is."),
+    "blocks.refused": mark("the kernel refused the set of blocked addresses: {reason}."),
+    "blocks.persons": mark("nobody is blocked, since who is logged in cannot be told: {reason}."),
+}
+WAYS_OUT: dict[str, str] = {}
+
+
+def blocked(voice: Voice, one: Block) -> str:
+    """`198.18.0.66 is blocked until 21:45:10`."""
+    address = clean(one.address, _LONGEST)
+    if one.until is not None:
+        return voice.say("{address} is blocked until {time}.", address=address, time=f"{one.until.astimezone():%Y-%m-%d %H:%M:%S}")
+    return voice.say("{address} is not blocked: {why}.", address=address, why=voice.say(SPARED.get(one.spared or "", one.spared or "?")))

@@ -18,6 +18,20 @@ if TYPE_CHECKING:
     from portulan.verbs.diff import compare_host as compare_host
     from portulan.verbs.diff import diff as diff
     from portulan.verbs.free import free as free
+    from portulan.verbs.guard_apply import guard_apply as guard_apply
+    from portulan.verbs.guard_check import guard_check as guard_check
+    from portulan.verbs.guard_confirm import guard_confirm as guard_confirm
+    from portulan.verbs.guard_edit import guard_close as guard_close
+    from portulan.verbs.guard_edit import guard_open as guard_open
+    from portulan.verbs.guard_export import guard_export as guard_export
+    from portulan.verbs.guard_init import guard_draft as guard_draft
+    from portulan.verbs.guard_plan import guard_plan as guard_plan
+    from portulan.verbs.guard_prove import guard_prove as guard_prove
+    from portulan.verbs.guard_rollback import guard_off as guard_off
+    from portulan.verbs.guard_rollback import guard_rollback as guard_rollback
+    from portulan.verbs.guard_status import guard_boot as guard_boot
+    from portulan.verbs.guard_status import guard_history as guard_history
+    from portulan.verbs.guard_status import guard_status as guard_status
     from portulan.verbs.lease import hold as hold
     from portulan.verbs.lease import lease as lease
     from portulan.verbs.lease import lease_for as lease_for
@@ -50,6 +64,20 @@ _HOMES = {
     "conflicts": "conflicts",
     "diff": "diff",
     "free": "free",
+    "guard_check": "guard_check",
+    "guard_close": "guard_edit",
+    "guard_draft": "guard_init",
+    "guard_open": "guard_edit",
+    "guard_apply": "guard_apply",
+    "guard_boot": "guard_status",
+    "guard_confirm": "guard_confirm",
+    "guard_history": "guard_status",
+    "guard_off": "guard_rollback",
+    "guard_rollback": "guard_rollback",
+    "guard_status": "guard_status",
+    "guard_plan": "guard_plan",
+    "guard_export": "guard_export",
+    "guard_prove": "guard_prove",
     "hold": "lease",
     "lease": "lease",
     "lease_for": "lease",
@@ -74,8 +102,10 @@ _HOMES = {
     "why": "why",
 }
 __all__ = [
-    "audit", "chart", "common", "compare_host", "conflicts", "diff", "free", "hold", "lease", "lease_for", "leases", "lookup", "matrix", "note", "passage", "ping", "port_map", "reach", "read_flows", "release", "scanners", "stop", "trace", "traffic", "traffic_of", "update_registry", "wait_open", "who",
-    "why",
+    "audit", "chart", "common", "compare_host", "conflicts", "diff", "free", "guard_apply", "guard_boot", "guard_check", "guard_close", "guard_confirm",
+    "guard_draft", "guard_export", "guard_history", "guard_off", "guard_open", "guard_plan", "guard_prove", "guard_rollback", "guard_status", "hold", "lease",
+    "lease_for", "leases", "lookup", "matrix", "note", "passage", "ping", "port_map", "reach", "read_flows", "release", "scanners", "stop", "trace", "traffic",
+    "traffic_of", "update_registry", "wait_open", "who", "why",
 ]  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from portulan.audit.ignores import apply_ignores, named_ignores, parse_ignores
 from portulan.audit.processes import DELETED
 from portulan.audit.published import published_ports
 from portulan.audit.reverse import useless_rules
-from portulan.audit.wanted import parse_wanted
+from portulan.audit.wanted import wanted_of
 from portulan.errors import BadInput, CannotTell, NotPermitted, ParseError
 from portulan.model.address import MAPPED, Exposure, parse_address
 from portulan.model.chart import State
@@ -27,7 +27,7 @@ from portulan.system.config_files import ConfigFiles, whole_path
 from portulan.system.programs import is_replaced
 from portulan.system.source import open_source
 from portulan.verbs.chart import look
-from portulan.verbs.ports import resolve_ports
+from portulan.verbs.guard_policy import load_policy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def audit(*, policy: str | None = None, ignore: Iterable[str] = (), ignore_file:
 
 def read_wanted(policy: str | None, today: date) -> Wanted | None:
     """The list of wanted ports of a policy file. Raises as `audit`."""
-    return None if policy is None else parse_wanted(_read(policy), policy, resolve_ports, today)
+    return None if policy is None else wanted_of(load_policy(policy), today)
 
 
 def _ignores_of(path: str) -> tuple[Ignore, ...]:

@@ -14,7 +14,7 @@ from portulan.model.standing import Senders
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from portulan.guard.bare import Bare
     from portulan.guard.unread import Readings
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from portulan.model.ruleset import Ruleset
     from portulan.model.standing import Standing
     from portulan.model.survey import Row, Survey
+
+    Suppose = Callable[[Ruleset | None, Network], Ruleset]
     from portulan.system.linux.namespaces import Place
 
 SERVING = (State.LISTENING, State.BOUND)
@@ -88,9 +90,12 @@ class Space:
 class Guard:
     """All namespaces. One look at the machine."""
 
-    def __init__(self, *, every_port: bool = False, whole_sets: bool = False) -> None:
-        """`every_port`: any port will be asked for, not only where somebody listens. `whole_sets`: large sets are read too."""
-        self.every_port, self.whole_sets = every_port, whole_sets
+    def __init__(self, *, every_port: bool = False, whole_sets: bool = False, suppose: Suppose | None = None) -> None:
+        """`every_port`: any port will be asked for, not only where somebody listens. `whole_sets`: large sets are read too.
+
+        `suppose` gives the rules to go by in our own namespace, from those that there are (None: they may not be read).
+        """
+        self.every_port, self.whole_sets, self.suppose = every_port, whole_sets, suppose
         self.spaces: dict[int | None, Space | None] = {}
         self.gaps: list[Gap] = []
 
@@ -128,7 +133,7 @@ class Guard:
         name = "" if own else next((space.name or f"net:[{netns}]" for space in survey.namespaces if space.inode == netns), "")
         place = None if own else Place(netns, survey.ways.get(netns, ""), name)
         try:
-            ruleset = self._rules(place)
+            ruleset = self._rules(place) if self.suppose is None or place is not None else self._supposed()
             network = read_network(place)._replace(inode=netns)
         except NotPermitted as error:
             self._note_gap(Gap("reach.forbidden", {"needs": str(error.facts["needs"])}))
@@ -141,7 +146,17 @@ class Guard:
             self._note_gap(Gap("reach.incomplete", {"why": code, "text": text}))
         if ruleset is not None and any(code in _UNTRUSTED for code, _ in ruleset.incomplete):
             return None
+        if self.suppose is not None and place is None:
+            ruleset = self.suppose(ruleset, network)
         return Space(ruleset, network, None if self.every_port else ports)
+
+    def _supposed(self) -> Ruleset | None:
+        """The rules that there are, as far as they may be read: what is supposed is true without them too, as far as it goes."""
+        try:
+            return self._rules(None)
+        except NotPermitted as error:
+            self._note_gap(Gap("reach.supposed-alone", {"needs": str(error.facts["needs"])}))
+            return None
 
     def _rules(self, place: Place | None) -> Ruleset | None:
         from portulan.system.firewall.present import has_rules

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from portulan.model.standing import Standing
     from portulan.model.survey import Survey
     from portulan.system.source import SocketSource
+    from portulan.verbs.guarding import Suppose
 
 _SERVERS = (Transport.TCP, Transport.UDP)
 EVERYONE, THIS_HOST = "everyone", "this-host"
@@ -40,18 +41,22 @@ _EXAMPLES = (Address(4, 0xCB007109), Address(6, 0x20010DB8 << 96 | 9))
 """203.0.113.9 and 2001:db8::9 (RFC 5737, RFC 3849)."""
 
 
-def reach(ports: Iterable[str | int] = (), *, namespaces: Iterable[str] = (), source: str = "auto") -> ReachAnswer:
+def reach(
+    ports: Iterable[str | int] = (), *, namespaces: Iterable[str] = (), source: str = "auto", policy: str | None = None
+) -> ReachAnswer:
     """Each port on which somebody listens, and each that rules send elsewhere (a container's published port), with who can get to it.
 
     `ports` as words (`80`, `443/tcp`, `8000-8010`, `ssh`), `namespaces` by name or inode (`this` is our own); each empty: all. Every set is read, however large.
-    Raises BadInput for a word that means nothing, CannotTell where the kernel cannot be asked, MachineFailed where it failed.
+    `policy`: a file; what is told of this namespace is what would be true if it were applied.
+    Raises BadInput for a word that means nothing and for a mistake in the policy, CannotTell where the kernel cannot be asked, MachineFailed where it failed.
     """
+    suppose = _suppose(policy)
     wanted = [resolve_ports(str(word)) for word in ports]
     places = list(namespaces)
     machine = open_source(source)
     taken_at = datetime.now(UTC)
     chosen = PortSet.of(part for numbers, _ in wanted for part in numbers.ranges) if wanted else None
-    guard = Guard(every_port=True, whole_sets=True)
+    guard = Guard(every_port=True, whole_sets=True, suppose=suppose)
     items, survey = look(machine, Selection(ports=chosen), guard=guard)
     check_places(places, survey)
     serving = (item for item in items if item.state in SERVING and (not places or _is_in(places, item)))
@@ -69,6 +74,14 @@ def reach(ports: Iterable[str | int] = (), *, namespaces: Iterable[str] = (), so
     order: dict[int | None, int] = {space.inode: at for at, space in enumerate(survey.namespaces)}
     doors.sort(key=lambda door: (order.get(door.netns, 0), door.port, door.transport))
     return ReachAnswer(machine.host_name(), taken_at, tuple(doors), survey.gaps + tuple(guard.gaps), survey.namespaces, survey.source)
+
+
+def _suppose(policy: str | None) -> Suppose | None:
+    if policy is None:
+        return None
+    from portulan.verbs.guard_supposed import suppose
+
+    return suppose(policy)
 
 
 def _is_in(places: Iterable[str], one: Endpoint | Door) -> bool:
@@ -191,16 +204,17 @@ def _has(network: Network, address: Address) -> bool:
     return any(one == address for link in network.links for one, _ in link.addresses)
 
 
-def matrix(*, namespace: str | None = None, most: int | None = None) -> MatrixAnswer:
+def matrix(*, namespace: str | None = None, most: int | None = None, policy: str | None = None) -> MatrixAnswer:
     """All senders x all ports of TCP and UDP from outside, in few lines: ports that fare alike for everybody are one. `most`: so many lines at most.
 
-    Raises BadInput, NotPermitted and CannotTell where the rules cannot be read, MachineFailed.
+    `policy`: a file, as if it were applied. Raises BadInput, NotPermitted and CannotTell where the rules cannot be read, MachineFailed.
     """
     from portulan.guard.reach import simulate
     from portulan.guard.senders import brief
 
+    suppose = _suppose(policy)
     taken_at = datetime.now(UTC)
-    ruleset, network, _ = _read(namespace)
+    ruleset, network, _ = _read(namespace, suppose)
     groups, more = simulate(ruleset, network).matrix(most)
     rows = tuple(
         MatrixRow(
@@ -216,11 +230,13 @@ def _spans_text(spans: Iterable[tuple[int, int]]) -> str:
     return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in spans)
 
 
-def passage(port: str | int, sender: str, *, via: str | None = None, to: str | None = None, namespace: str | None = None) -> Asked:
+def passage(
+    port: str | int, sender: str, *, via: str | None = None, to: str | None = None, namespace: str | None = None, policy: str | None = None
+) -> Asked:
     """One packet's way to a port, rule by rule. `sender`: an address, `everyone` (one for all), `this-host`, or the name of an interface (somebody behind it).
 
     `via`: the interface it comes in by, as a rule the one that leads back to the sender. `to`: the address it is sent to, as a rule that interface's.
-    Raises BadInput, NotPermitted and CannotTell where the rules cannot be read or the packet cannot come, MachineFailed.
+    `policy`: a file, as if it were applied. Raises BadInput, NotPermitted and CannotTell where the rules cannot be read or the packet cannot come, MachineFailed.
     """
     from portulan.guard.trace import trace
 
@@ -231,8 +247,9 @@ def passage(port: str | int, sender: str, *, via: str | None = None, to: str | N
     if not followed:
         raise BadInput("reach.transport", text=str(port))
     number, transport = next(iter(numbers)), followed[0]
+    suppose = _suppose(policy)
     taken_at = datetime.now(UTC)
-    ruleset, network, netns = _read(namespace)
+    ruleset, network, netns = _read(namespace, suppose)
     packet = _packet(ruleset, network, transport, number, sender, via, to)
     way = trace(ruleset, network, packet)
     from portulan.system.registry_file import open_table
@@ -270,8 +287,8 @@ def _takes(item: Endpoint, address: Address) -> bool:
     return bound.version == address.version or (bound.version == 6 and any(socket.v6_only is False for socket in item.sockets))
 
 
-def _read(namespace: str | None) -> tuple[Ruleset, Network, int | None]:
-    """The rules and the network of one namespace, our own unless told."""
+def _read(namespace: str | None, suppose: Suppose | None) -> tuple[Ruleset, Network, int | None]:
+    """The rules, or what is supposed of them, and the network of one namespace, our own unless told."""
     if not sys.platform.startswith("linux"):
         raise CannotTell("reach.no-linux")
     from portulan.system.firewall.read import read_ruleset
@@ -280,12 +297,15 @@ def _read(namespace: str | None) -> tuple[Ruleset, Network, int | None]:
 
     place = None
     if namespace not in (None, "this"):
+        if suppose is not None:
+            raise BadInput("reach.policy-elsewhere", text=str(namespace))
         places, _ = list_places()
         place = next((each for each in places if namespace in (each.name, str(each.inode), f"net:[{each.inode}]")), None)
         if place is None:
             known = ", ".join(["this", *(each.name or f"net:[{each.inode}]" for each in places[1:])])
             raise BadInput("netns.unknown", text=str(namespace), known=known)
-    return read_ruleset(place), read_network(place), None if place is None else place.inode
+    ruleset, network = read_ruleset(place), read_network(place)
+    return ruleset if suppose is None else suppose(ruleset, network), network, None if place is None else place.inode
 
 
 def _packet(ruleset: Ruleset, network: Network, transport: Transport, port: int, sender: str, via: str | None, to: str | None) -> Packet:

@@ -9,6 +9,7 @@ _TABLES = {
     "f2b-table": "fail2ban",
     "libvirt_network": "libvirt",
     "docker-bridges": "docker",
+    "portulan": "portulan",
 }
 _CHAINS = {
     "ufw-": "ufw", "ufw6-": "ufw", "DOCKER": "docker", "f2b-": "fail2ban", "LIBVIRT_": "libvirt", "KUBE-": "kubernetes", "CNI-": "cni", "NETAVARK": "podman",

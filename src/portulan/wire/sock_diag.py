@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import partial
 from operator import itemgetter
 from struct import Struct, pack
+from sys import byteorder
 
 from portulan.errors import ParseError
 from portulan.model.chart import State
@@ -74,6 +75,14 @@ def build_request(family: int, protocol: int, wanted: int, *, extensions: int = 
     if protocol >= 256:
         request += build_attribute(3, protocol)  # INET_DIAG_REQ_PROTOCOL
     return request
+
+
+def build_destroy(row: Row) -> bytes:
+    """The payload of SOCK_DESTROY for one socket, by its addresses, ports and cookie (all of them must still be its own)."""
+    family = AF_INET if len(row.source) == 4 else AF_INET6
+    protocol = UDP if row.transport is Transport.UDP else TCP
+    ports = int.from_bytes(row.port.to_bytes(2), byteorder), int.from_bytes(row.peer_port.to_bytes(2), byteorder)
+    return _REQUEST.pack(family, protocol, 0, 1 << ESTABLISHED, *ports, row.source, row.destination, row.device, row.cookie)
 
 
 def _port_filter(port: int) -> bytes:

@@ -21,24 +21,24 @@ from audit_samples import (
     reached,
     ruleset,
 )
+from policies import policy_of
 from portulan.audit.cleartext import find_cleartext, pairs
 from portulan.audit.doors import find_open, find_ssh, find_unreached
 from portulan.audit.facts import Door, covers, holder_evidence, openness, private_only, reach_evidence
 from portulan.audit.fixes import close_door
 from portulan.audit.ipv6 import find_open_by_ipv6
 from portulan.audit.risks import risk_of, risks
-from portulan.audit.wanted import parse_wanted
+from portulan.audit.wanted import wanted_of
 from portulan.model.chart import Socket
 from portulan.model.finding import Doubt, Level
 from portulan.model.reach import Outcome, Reached, Way
 from portulan.text.risks import REASONS
-from portulan.verbs.ports import resolve_ports
 
 MOST4 = ((2**24, 2**32 - 1 - 2**24),)
 
 
 def wanted(text):
-    return parse_wanted(text, "p.toml", resolve_ports)
+    return wanted_of(policy_of(text))
 
 
 @pytest.mark.parametrize(("found", "word", "doubt"), [
@@ -123,6 +123,7 @@ def test_the_way_out_is_in_the_words_of_who_made_the_rules():
     assert ways(base(name="in put"))[0] == "nft insert rule inet filter 'in put' iifname != lo tcp dport 5432 drop"
     assert ways(base(name="INPUT", family="ip"))[0].startswith("iptables -I INPUT ! -i lo -p tcp --dport 5432 -j DROP && ip6tables")
     assert ways(base(name="INPUT", family="ip", table="legacy:filter"))[0].startswith("iptables-legacy -I INPUT")
+    assert ways(base(table="portulan"))[0].startswith("portulan guard close")
     assert ways() == ["systemctl stop server.service"]
     contained = door(5432, owners=(owner(container="docker:db", unit=None),))
     assert [one.command for one in close_door(contained, facts())] == ["docker run -p 127.0.0.1:5432:…", "docker stop db"]
@@ -130,17 +131,21 @@ def test_the_way_out_is_in_the_words_of_who_made_the_rules():
     assert [one.command for one in close_door(plain, facts(ruleset=ruleset()))] == ["portulan stop 5432/tcp"]
 
 
-@pytest.mark.parametrize("maker", ["none", "ufw", "firewalld", "nft", "iptables", "legacy"])
+@pytest.mark.parametrize("maker", ["none", "ufw", "firewalld", "nft", "iptables", "legacy", "portulan"])
 def test_the_move_of_ssh_opens_the_new_port_before_it_shuts_the_old(maker):
     chains = {
         "none": (), "ufw": (base(name="ufw-x"),), "firewalld": (base(table="firewalld"),), "nft": (base(),), "iptables": (base(name="INPUT", family="ip"),),
-        "legacy": (base(name="INPUT", family="ip", table="legacy:filter"),),
+        "legacy": (base(name="INPUT", family="ip", table="legacy:filter"),), "portulan": (base(table="portulan"),),
     }  # fmt: skip
     (found,) = find_ssh(facts(door(22, name="sshd"), ruleset=ruleset(*chains[maker])))
     codes = [one.code for one in found.fixes]
     steps = ["ssh.choose", "ssh.configure", "ssh.open", "ssh.test", "ssh.leave", "ssh.close"]
     assert codes == [step for step in steps if maker != "none" or step not in ("ssh.open", "ssh.close")]
     assert found.level is Level.INFO
+    if maker == "portulan":  # a rule of its own would be gone when the policy is applied again
+        assert {one.command.partition(" $")[0] for one in found.fixes if one.code in ("ssh.open", "ssh.close")} == {
+            "portulan guard open", "portulan guard close 22/tcp && portulan guard apply",
+        }  # fmt: skip
 
 
 def test_ssh_elsewhere_or_not_for_everyone_or_something_else_is_no_finding():

@@ -3,17 +3,17 @@
 import pytest
 
 from audit_samples import TODAY, door, facts
+from policies import policy_of
 from portulan.audit.catalogue import IDS
 from portulan.audit.doors import find_open
 from portulan.audit.ignores import apply_ignores, is_known, named_ignores, nearest, parse_ignores
 from portulan.audit.risks import risks
 from portulan.audit.toml import parse_toml
-from portulan.audit.wanted import parse_wanted
+from portulan.audit.wanted import wanted_of
 from portulan.errors import BadInput, ParseError
 from portulan.model.finding import Finding, Ignore, Level, Subject
 from portulan.model.port import Transport
 from portulan.text.findings import ABOUT
-from portulan.verbs.ports import resolve_ports
 
 TCP, UDP = Transport.TCP, Transport.UDP
 POLICY = """# what we want
@@ -76,7 +76,7 @@ def test_lines_of_tables_and_keys():
 
 
 def test_wanted_ports():
-    found = parse_wanted(POLICY, "p.toml", resolve_ports, TODAY)
+    found = wanted_of(policy_of(POLICY), TODAY)
     assert [(one.name, one.everyone, one.line) for one in found.wishes] == [
         ("https", True, 7), ("ssh", False, 8), ("5432/tcp", False, 9), ("8000-8010/tcp", False, 10), ("443", True, 11), ("9001", True, 13), ("smtp", True, 15),
     ]  # fmt: skip
@@ -86,28 +86,12 @@ def test_wanted_ports():
     assert found.of(TCP, 8010).sources == "this-host"
     assert found.of(UDP, 8010) is None
     assert found.of(TCP, 9000) is None  # until yesterday
-    assert parse_wanted(POLICY, "p.toml", resolve_ports).of(TCP, 9000) is not None
+    assert wanted_of(policy_of(POLICY)).of(TCP, 9000) is not None
 
 
 def test_of_two_lines_the_wider_counts():
-    found = parse_wanted('[doors]\n22 = "this-host"\nssh = "everyone"\n', "p.toml", resolve_ports)
+    found = wanted_of(policy_of('[doors]\n22 = "this-host"\nssh = "everyone"\n'))
     assert found.of(TCP, 22).everyone
-
-
-@pytest.mark.parametrize(("text", "wanted"), [
-    ("x = 1\n", ("policy.no-doors", 1, None)),
-    ("doors = 1\n", ("policy.no-doors", 1, None)),
-    ("sources = 1\n[doors]\n", ("policy.sources", 1, None)),
-    ('[doors]\nhttps = "everyone"\nhtpps = "everyone"\n', ("policy.port", 3, "htpps")),
-    ('[doors]\n70000 = "everyone"\n', ("policy.port", 2, "70000")),
-    ("[doors]\nhttps = 5\n", ("policy.door", 2, "https")),
-    ("[doors]\nhttps = []\n", ("policy.door", 2, "https")),
-    ("[doors]\nhttps = { to = 5 }\n", ("policy.door", 2, "https")),
-    ('[doors]\nhttps = "evryone"\n', ("policy.source", 2, "evryone")),
-    ('[doors]\nhttps = { from = "everyone", until = "soon" }\n', ("policy.until", 2, "soon")),
-])  # fmt: skip
-def test_a_wrong_policy_has_its_line(text, wanted):
-    assert refused(parse_wanted, text, resolve_ports, TODAY) == wanted
 
 
 # --- ignores ---

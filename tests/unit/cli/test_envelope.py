@@ -42,8 +42,9 @@ def test_what_is_missing_makes_it_incomplete():
 def test_every_schema_is_the_first_so_far():
     # A changed field is a new number: then this test changes too.
     assert set(VERSIONS) == {
-        "ls", "who", "why", "conflicts", "lookup", "map", "registry", "lease", "release", "stop", "free", "reach", "reach-packet", "reach-matrix", "audit", "scan", "scan-host", "diff", "ping", "trace",
-        "traffic", "traffic-hosts", "traffic-flows", "traffic-time", "scanners",
+        "ls", "who", "why", "conflicts", "lookup", "map", "registry", "lease", "release", "stop", "free", "reach", "reach-packet", "reach-matrix", "audit", "scan",
+        "scan-host", "diff", "ping", "trace", "traffic", "traffic-hosts", "traffic-flows", "traffic-time", "scanners", "guard-apply", "guard-confirm",
+        "guard-rollback", "guard-status", "guard-history", "guard-boot", "guard-plan", "guard-prove", "guard-export", "guard-check", "guard-edit", "guard-init",
     }  # fmt: skip
     assert set(VERSIONS.values()) == {1}
 

@@ -10,7 +10,7 @@ import errno
 import os
 import time
 from contextlib import suppress
-from socket import AF_INET, AF_INET6, AF_PACKET, IPPROTO_IPV6, IPPROTO_RAW, SOCK_DGRAM, SOCK_RAW, SOL_SOCKET, htons, socket
+from socket import AF_INET, AF_INET6, AF_PACKET, IPPROTO_IPV6, IPPROTO_RAW, SO_BINDTODEVICE, SOCK_DGRAM, SOCK_RAW, SOL_SOCKET, htons, socket
 from struct import pack
 
 import numpy as np
@@ -36,16 +36,20 @@ _SEND_BUFFER = 4 << 20
 class Outlet:
     """Sends the first rows of a frame matrix, which must stay where it is in memory."""
 
-    def __init__(self, rows: NDArray[np.uint8], length: int, *, version: int, link: str = "", raw: bool = False) -> None:
-        """By a packet socket, or with `raw` by a raw IP socket. `link` is named in errors. Raises NotPermitted, MachineFailed."""
+    def __init__(
+        self, rows: NDArray[np.uint8], length: int, *, version: int, link: str = "", raw: bool = False, bound: bool = False
+    ) -> None:
+        """By a packet socket, or with `raw` by a raw IP socket, `bound` to the link or not. `link` is named in errors. Raises NotPermitted, MachineFailed."""
         import ctypes
 
-        self._link, self._raw, self._version = link, raw, version
+        self._link, self._raw, self._bound, self._version = link, raw, bound, version
         try:
             if raw:
                 self._socket = socket(AF_INET if version == 4 else AF_INET6, SOCK_RAW, IPPROTO_RAW)
                 if version == 6:
                     self._socket.setsockopt(IPPROTO_IPV6, _IPV6_HDRINCL, 1)
+                if bound:
+                    self._socket.setsockopt(SOL_SOCKET, SO_BINDTODEVICE, link.encode())
             else:
                 self._socket = socket(AF_PACKET, SOCK_DGRAM, 0)
                 self._socket.setsockopt(_SOL_PACKET, _QDISC_BYPASS, 1)
@@ -107,6 +111,9 @@ class Outlet:
                 done, since = done + sent, 0.0
                 continue
             code = self._errno()
+            if code == errno.EPERM and self._bound:
+                done += 1
+                continue
             if code not in _BUSY:
                 raise self._failure(code)
             # A full queue of the link: it drains while we look away for a moment.

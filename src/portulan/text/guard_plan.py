@@ -1,0 +1,95 @@
+"""What a policy would change, in words."""
+
+from __future__ import annotations
+
+from portulan.model.standing import Standing
+from portulan.text.clean import clean
+from portulan.text.reach import who
+from portulan.text.voice import Voice, mark
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from portulan.model.guard_plan import Plan, PlanRow
+    from portulan.model.standing import Senders
+
+_LONGEST = 200
+_MOST_PORTS = 40
+_FEW_PEERS = 3
+
+REMARKS: dict[str, str] = {
+    "zones": mark("Between zones only this goes through: {subject}."),
+    "strangers": mark("Nothing that comes in by {subject} goes through to other machines, but for published ports that a line opens."),
+    "outgoing": mark("From this host only this goes out: {subject}."),
+    "others": mark("{subject} belongs to another program and stays as it is: what it refuses stays refused."),
+}
+
+
+def line_of(voice: Voice, row: PlanRow) -> tuple[str, str, str, str]:
+    """(ports, name, now, then) of a row, for a table."""
+    ports = voice.count("{n} other", "{n} others", row.number) if row.others else row.ports
+    if len(ports) > _MOST_PORTS:
+        ports = voice.count("{n} port", "{n} ports", row.number)
+    now = _who(voice, row.before, row.before_perhaps)
+    then = _who(voice, row.after, row.after_perhaps)
+    if row.senders and (row.after or row.after_perhaps):
+        then = voice.say("everyone") if "everyone" in row.senders else ", ".join(clean(name, _LONGEST) for name in row.senders)
+        if not row.after:
+            then = voice.say("{who}, to a limit", who=then)
+        if not row.changes:
+            now = then
+    return ports, clean(row.name or "-", _LONGEST), now, then
+
+
+def _who(voice: Voice, sure: Sequence[Senders], perhaps: Sequence[Senders]) -> str:
+    return who(voice, Standing("", tuple(sure), tuple(perhaps)))
+
+
+def sessions(voice: Voice, plan: Plan) -> list[str]:
+    """The connections that run where others are shut out, door by door; and our own."""
+    doors: dict[str, list[str]] = {}
+    for each in plan.sessions:
+        doors.setdefault(f"{each.port}/{each.transport.value}", []).append(clean(each.peer, _LONGEST))
+    found = []
+    for door, peers in doors.items():
+        several = list(dict.fromkeys(peers))
+        shown = ", ".join(several[:_FEW_PEERS]) + (" …" if len(several) > _FEW_PEERS else "")
+        found.append(
+            voice.count(
+                "{door}: {n} session open now ({peers}). It stays, unless you end it with  confirm --cut",
+                "{door}: {n} sessions open now ({peers}). They stay, unless you end them with  confirm --cut",
+                len(peers),
+                door=door,
+                peers=shown,
+            )
+        )
+    if plan.peer is not None:
+        found.append(voice.say("{door}: you are connected from {address}.", door=f"{plan.peer.own_port}/tcp", address=plan.peer.address))
+    return found
+
+
+def remarks(voice: Voice, plan: Plan) -> list[str]:
+    """What it does besides."""
+    return [voice.say(REMARKS[each.code], subject=each.subject or voice.say("nothing")) for each in plan.remarks]
+
+
+def headline(voice: Voice, plan: Plan) -> str:
+    """The answer in one line."""
+    changed = sum(row.changes for row in plan.rows)
+    if not plan.changes:
+        return voice.say("Nothing would change: these rules are in force.")
+    if plan.trial:
+        return voice.say("A trial has left its rules in the kernel: this is the plan beside them.")
+    if not changed:
+        return voice.say("Nobody gets to other ports than now, but the rules themselves would be others.")
+    return voice.say("{host}: what {file} would change", host=plan.host, file=plan.file)
+
+
+SENTENCES: dict[str, str] = {
+    "guard.interface": mark("{text} cannot be the name of an interface in a rule."),
+    "guard.history": mark("rules that were kept cannot be read: the file is damaged, or of another version of Portulan."),
+}
+"""For the table of errors."""
+
+WAYS_OUT: dict[str, str] = {}

@@ -1,0 +1,124 @@
+"""What applying a policy would change: who gets to which port, now and then, and which connections run that could not be made anew."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import suppress
+from datetime import UTC, datetime
+
+from portulan.errors import CannotTell
+from portulan.guard.policy.compile import compile_policy, compiled_rules, terrain_of
+from portulan.guard.policy.compile_text import seals
+from portulan.guard.policy.plan import Simulations, plan_rows
+from portulan.guard.policy.supposed import with_ours, without_ours
+from portulan.guard.published import translated_ports
+from portulan.guard.reach import simulate
+from portulan.guard.trace import Tracer
+from portulan.model.chart import Gap
+from portulan.model.guard_plan import Plan, PlanRemark
+from portulan.model.network import Address
+from portulan.model.port import Transport
+from portulan.model.reach import Outcome, Packet
+from portulan.system.registry_file import open_table
+from portulan.system.source import open_source
+from portulan.verbs.guard_policy import load_policy
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from portulan.model.guard_compiled import Terrain
+    from portulan.model.guard_life import Session
+    from portulan.model.network import Network
+    from portulan.model.policy import Policy
+    from portulan.model.ruleset import Ruleset
+    from portulan.wire.ctnetlink import Tuple
+
+    Doors = Collection[tuple[Transport, int]]
+
+_REFUSED = (Outcome.DROP, Outcome.REJECT)
+
+
+def guard_plan(policy: str | None = None) -> Plan:
+    """What applying the policy of a file (`guard_policy.find_policy`) would change here, in this network namespace. Nothing is changed.
+
+    Raises BadInput and ParseError for mistakes in the policy, NotPermitted and CannotTell where rules or sockets cannot be read, MachineFailed.
+    """
+    if not sys.platform.startswith("linux"):
+        raise CannotTell("reach.no-linux")
+    from portulan.system.firewall.read import read_ruleset
+    from portulan.system.linux.login import read_peer
+    from portulan.system.linux.network import read_network
+    from portulan.verbs.guard_surroundings import listeners
+    from portulan.verbs.guard_ways_in import other_tables
+
+    wanted = load_policy(policy)
+    now = datetime.now(UTC)
+    today = now.astimezone().date()
+    ruleset, network = read_ruleset(), read_network()
+    terrain = terrain_of(network)
+    new = compile_policy(wanted, today, terrain)
+    ours = compiled_rules(wanted, today, terrain)
+    then = with_ours(ruleset, ours)
+    heard = {(item.transport, item.port) for item in listeners()}
+    published = {(transport, port) for port in translated_ports(ruleset) for transport in (Transport.TCP, Transport.UDP)}
+    running, trial = seals(ruleset)
+    after = simulate(then, network)
+    before = after if running == new.hash and trial is None else simulate(ruleset, network)
+    alone = after if not without_ours(ruleset).chains else simulate(ours, network)
+    simulations = Simulations(before, after, alone)
+    return Plan(
+        open_source("auto").host_name(),
+        now,
+        wanted.file,
+        new.hash,
+        running,
+        plan_rows(simulations, wanted, today, heard | published, open_table().usual),
+        tuple(_sessions(then, network, heard)),
+        (*_remarks(wanted, terrain, network), *(PlanRemark("others", concern.subject) for concern in other_tables(ruleset))),
+        read_peer(),
+        trial is not None,
+        tuple(Gap("reach.incomplete", {"why": code, "text": text}) for code, text in ruleset.incomplete),
+    )
+
+
+def _remarks(policy: Policy, terrain: Terrain, network: Network) -> Iterator[PlanRemark]:
+    """What the rules do beside letting in."""
+    if policy.zones:
+        yield PlanRemark("zones", ", ".join(crossing.text for crossing in policy.crossings))
+    elif terrain.uplinks and any(link.forwards4 or link.forwards6 for link in network.links):
+        yield PlanRemark("strangers", ", ".join(terrain.uplinks))
+    if policy.outgoing is not None:
+        yield PlanRemark("outgoing", ", ".join(line.text for line in policy.outgoing))
+
+
+def _sessions(rules: Ruleset, network: Network, heard: Doors) -> Iterator[Session]:
+    """Connections that came in, and that these rules would not let in."""
+    from portulan.verbs.guard_cut import session_of
+    from portulan.verbs.guard_ways_in import link_to
+    from portulan.wire.ctnetlink import TCP, UDP
+
+    transports = {TCP: Transport.TCP, UDP: Transport.UDP}
+    tracer = Tracer(rules, network)
+    own = {address for link in network.links for address, _ in link.addresses}
+    for first in sorted(_first_packets(heard)):
+        transport, source, target = transports.get(first.protocol), _address(first.source), _address(first.target)
+        if transport is None or source in own or target not in own:
+            continue
+        packet = Packet(transport, source, target, first.target_port, first.source_port, link_to(source, target, network))
+        if tracer.trace(packet).outcome in _REFUSED:
+            yield session_of(first)
+
+
+def _first_packets(heard: Doors) -> set[Tuple]:
+    """Of all connections: those that the kernel's table knows, and those of sockets, since a kernel that no rule has asked knows none."""
+    from portulan.system.linux.tracked import own_connections, read_tracked
+
+    found = {connection.turned for connection, row in own_connections() if (row.transport, row.port) in heard}
+    with suppress(CannotTell):
+        found.update(entry.original for entry in read_tracked() if entry.established)
+    return found
+
+
+def _address(packed: bytes) -> Address:
+    return Address(4 if len(packed) == 4 else 6, int.from_bytes(packed))

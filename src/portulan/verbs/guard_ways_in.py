@@ -1,0 +1,183 @@
+"""Whether new rules would shut us out: the ssh login that the command is typed in, and the last way in. And what other tables say against them."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from ipaddress import ip_address
+
+from portulan.errors import CannotTell, PortulanError
+from portulan.guard.trace import trace
+from portulan.model.guard_compiled import FAMILY, TABLE
+from portulan.model.guard_life import Concern, Peer, Shut
+from portulan.model.network import Address
+from portulan.model.port import Transport
+from portulan.model.reach import Outcome, Packet
+from portulan.model.rule import Opaque, Reject, Verdict, VerdictKind
+from portulan.model.survey import Selection
+from portulan.system.firewall import blocks
+from portulan.system.firewall.running import WARM
+from portulan.system.linux.login import read_peer
+from portulan.wire.nft_authors import author_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from portulan.model.network import Network
+    from portulan.model.ruleset import Chain, Ruleset
+
+SSH = "ssh"
+"""Its port by the registry: systemd may hold it in the server's place."""
+SSH_SERVERS = ("sshd", "sshd-session", "dropbear", "tinysshd")
+_ADMITTED = (Outcome.ACCEPT, Outcome.MAYBE)
+_FROM_OUTSIDE = ("everyone", "networks", "maybe")
+_OURS = ((FAMILY, TABLE), (FAMILY, WARM), (blocks.FAMILY, blocks.TABLE))
+_TUNNELS = (
+    "wireguard",
+    "tun",
+    "gre",
+    "gretap",
+    "ip6gre",
+    "ipip",
+    "sit",
+    "ip6tnl",
+    "vti",
+    "vti6",
+    "xfrm",
+    "vxlan",
+    "geneve",
+    "ovpn",
+    "l2tp",
+    "ppp",
+)
+_NO_ADDRESSES = 65534
+"""ARPHRD_NONE: what a tun device has."""
+_FILTERING = ("prerouting", "input", "forward", "ingress")
+
+
+def find_shut(new: Ruleset, network: Network) -> tuple[Shut, ...]:
+    """The ways in that are used, or are the last ones, and that new rules of ours, by themselves, would shut."""
+    peer = read_peer()
+    found = []
+    ports = ssh_ports()
+    if peer is not None:
+        ports.add(peer.own_port)
+        shut = _peer_shut(new, network, peer)
+        if shut is not None:
+            found.append(shut)
+    if ports and not any(_open_outside(new, network, port) for port in ports):
+        found.append(Shut("guard.last-way-in", ", ".join(f"{port}/tcp" for port in sorted(ports))))
+    return tuple(found)
+
+
+def _peer_shut(new: Ruleset, network: Network, peer: Peer) -> Shut | None:
+    """Whether another connection from where this login comes from would be refused."""
+    source, target = _address(peer.address), _address(peer.own_address)
+    link = link_to(source, target, network)
+    packet = Packet(Transport.TCP, source, target, peer.own_port, None, link)
+    if trace(new, network, packet).outcome in _ADMITTED:
+        return None
+    return Shut("guard.peer-shut-out", f"{peer.own_port}/tcp", peer.address, link)
+
+
+def through_tunnel(network: Network) -> tuple[Concern, ...]:
+    """Where this ssh login comes in through a tunnel: that one runs on although its own port is shut, and cannot be built anew when it ends."""
+    peer = read_peer()
+    if peer is None:
+        return ()
+    link = network.link(link_to(_address(peer.address), _address(peer.own_address), network))
+    tunnel = link is not None and (link.kind in _TUNNELS or link.type == _NO_ADDRESSES)
+    return (Concern("guard.through-tunnel", link.name, link.kind),) if link is not None and tunnel else ()
+
+
+def _address(text: str) -> Address:
+    found = ip_address(text)
+    found = getattr(found, "ipv4_mapped", None) or found
+    return Address(found.version, int(found))
+
+
+def link_to(source: Address, target: Address, network: Network) -> str:
+    """The interface that packets from an address come in by, as far as the way back tells; `lo` for this host's own."""
+    from portulan.system.linux.route import find_way
+
+    own = {address: link for link in network.links for address, _ in link.addresses}
+    if source in own:
+        return "lo"
+    with suppress(PortulanError):
+        number = find_way(source.number.to_bytes(4 if source.version == 4 else 16)).link
+        found = next((link.name for link in network.links if link.number == number), None)
+        if found is not None:
+            return found
+    return own[target].name if target in own else "lo"
+
+
+def ssh_ports() -> set[int]:
+    """Ports on which an ssh server listens here, as far as we may see."""
+    from portulan.model.chart import State
+    from portulan.system.source import open_source
+    from portulan.verbs.chart import look
+
+    try:
+        items, survey = look(open_source("auto"), Selection(transports=(Transport.TCP,)))
+    except PortulanError:
+        return set()
+    here: set[int | None] = {space.inode for space in survey.namespaces if space.own} or {None}
+    return {
+        item.port
+        for item in items
+        if item.netns in here and item.state is State.LISTENING and not _only_local(item.address)
+        and (item.service == SSH or any(owner.name in SSH_SERVERS for owner in item.owners or ()))
+    }  # fmt: skip
+
+
+def _only_local(address: object) -> bool:
+    return ip_address(str(address).partition("%")[0]).is_loopback
+
+
+def _open_outside(new: Ruleset, network: Network, port: int) -> bool:
+    from portulan.verbs.guarding import Space
+
+    standing = Space(new, network, {Transport.TCP: {port}}).door(Transport.TCP, port, None, v4=True, v6=True)
+    return standing.wide in _FROM_OUTSIDE
+
+
+# Others
+
+
+def other_tables(ruleset: Ruleset) -> tuple[Concern, ...]:
+    """Tables of others that refuse something on the way in: what ours lets in still has to pass them."""
+    found: dict[tuple[str, str], Concern] = {}
+    for chain in ruleset.chains:
+        if (chain.family, chain.table) in _OURS or chain.base is None or chain.base.hook not in _FILTERING:
+            continue
+        if chain.base.policy is VerdictKind.DROP or _refuses(chain, _reached(chain, ruleset)):
+            key = chain.family, chain.table
+            author = next(
+                (who for each in ruleset.chains if (each.family, each.table) == key and (who := author_of(each.table, each.name))), None
+            )
+            found.setdefault(key, Concern("guard.other-table", f"{chain.family} {chain.table}", author or ""))
+    return tuple(found.values())
+
+
+def _reached(base: Chain, ruleset: Ruleset) -> list[Chain]:
+    """The chains of the same table: those that it may come to."""
+    return [chain for chain in ruleset.chains if (chain.family, chain.table) == (base.family, base.table) and chain.base is None]
+
+
+def _refuses(base: Chain, others: Iterable[Chain]) -> bool:
+    for chain in (base, *others):
+        for rule in chain.rules:
+            for each in rule.statements:
+                if isinstance(each, Reject | Opaque) or (isinstance(each, Verdict) and each.kind is VerdictKind.DROP):
+                    return True
+    return False
+
+
+def read_others() -> tuple[Concern, ...]:
+    """The same of the rules that are in force in this namespace now; nothing where they may not be read."""
+    from portulan.system.firewall.read import read_ruleset
+
+    try:
+        return other_tables(read_ruleset(wanted=lambda _: ()))
+    except CannotTell:
+        return ()

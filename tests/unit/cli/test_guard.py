@@ -1,0 +1,121 @@
+"""`portulan guard`: one parser for each thing it does."""
+
+import json
+import re
+
+import jsonschema
+import pytest
+
+from portulan.cli import guard
+from portulan.cli.commands import COMMANDS
+from portulan.cli.contract import schema_of
+from portulan.cli.main import main, teach_argparse
+from portulan.cli.parser import build_parser
+from portulan.errors import BadInput
+from portulan.text.voice import LANGUAGES, Voice
+
+PARTS = guard.parts()
+PART = pytest.mark.parametrize("name", PARTS)
+COMMAND = COMMANDS["guard"]
+WORDS = {"open": ["ssh"], "close": ["ssh"], "export": ["--to", "ufw"]}
+
+
+@pytest.fixture(autouse=True)
+def _argparse_forgets(monkeypatch):
+    import gettext
+
+    monkeypatch.setenv("LANGUAGE", "")
+    yield
+    gettext.textdomain("messages")
+
+
+def parse(*words):
+    return build_parser(COMMAND, Voice()).parse_args(words)
+
+
+def test_there_are_parts():
+    assert {"init", "check", "open", "close"} <= set(PARTS)
+
+
+@PART
+def test_each_part_says_what_it_does_and_runs(name):
+    module = PARTS[name]
+    assert callable(module.arguments)
+    assert callable(module.run)
+    assert module.EXAMPLES
+    assert not module.SUMMARY.endswith(".")
+    assert not module.SUMMARY[0].isupper()
+    assert all(f"portulan guard {name}" in line for line, _ in module.EXAMPLES)
+
+
+@PART
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_help_of_a_part(name, language, capsys):
+    teach_argparse(language)
+    with pytest.raises(SystemExit):
+        build_parser(COMMAND, Voice(language), 100).parse_args([name, "--help"])
+    said = capsys.readouterr().out
+    voice = Voice(language)
+    for line, meaning in PARTS[name].EXAMPLES:
+        assert line in said
+        assert voice.say(meaning) in said
+    assert "--json" in said
+    if language == "ja":
+        assert re.search("[ぁ-ん]", said)
+        assert "show this help" not in said
+
+
+@PART
+def test_output_options_stand_before_or_behind(name):
+    words = WORDS.get(name, [])
+    assert parse("--json", name, *words).json is True
+    assert parse(name, *words, "--json").json is True
+    assert (parse(name, *words).json, parse(name, *words).color) == (False, "auto")
+
+
+def test_a_word_that_is_no_part():
+    with pytest.raises(BadInput) as raised:
+        parse("chekc")
+    assert raised.value.facts["command"] == "portulan guard"
+    with pytest.raises(BadInput) as raised:
+        parse("check", "--polciy", "x")
+    assert raised.value.code == "usage"
+
+
+def test_no_word_at_all_is_status(monkeypatch):
+    seen = {}
+    monkeypatch.setattr(PARTS["status"], "run", lambda options, _: seen.update(vars(options)) or 0)
+    assert main(["guard", "--json"]) == 0
+    assert seen["json"] is True
+    assert seen.keys() >= {"policy", "root"} - ({"policy"} - set(vars(parse("status"))))
+
+
+def test_a_policy_from_the_command_line(tmp_path, capsys):
+    file = tmp_path / "p.toml"
+    file.write_text('[doors]\nssh = "evryone"\n')
+    assert main(["guard", "check", "--file-only", "--policy", str(file)]) == 2
+    assert f"{file}, line 2, column 7: evryone is no source" in capsys.readouterr().err
+    file.write_text('[doors]\nssh = "everyone"\n')
+    assert main(["guard", "check", "--file-only", "--policy", str(file)]) == 0
+    assert "22/tcp" in capsys.readouterr().out
+    assert main(["guard", "open", "22/tcp", "--until", "soon", "--policy", str(file)]) == 2
+    assert main(["guard", "check", "--policy", str(tmp_path / "gone.toml")]) == 2
+    assert "portulan guard init" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [('[doors]\nssh = "evryone"\n', 2), ('[doors]\nssh = "everyone"\n22 = "this-host"\n', 1), ('[doors]\nssh = "everyone"\n', 0)],
+)
+def test_the_answer_as_json(tmp_path, capsysbinary, text, status):
+    file = tmp_path / "p.toml"
+    file.write_text(text)
+    assert main(["guard", "check", "--file-only", "--json", "--policy", str(file)]) == status
+    answer = json.loads(capsysbinary.readouterr().out)
+    jsonschema.validate(answer, schema_of("guard-check"))
+    assert (bool(answer["mistakes"]), bool(answer["doubts"])) == (status == 2, status == 1)
+    assert main(["guard", "open", "https", "--dry-run", "--json", "--policy", str(file)]) == (2 if status == 2 else 0)
+    if status != 2:
+        answer = json.loads(capsysbinary.readouterr().out)
+        jsonschema.validate(answer, schema_of("guard-edit"))
+        assert answer["items"][0]["added"] == ['https = "everyone"']
