@@ -79,7 +79,7 @@ def sentences(voice: Voice, error: PortulanError) -> tuple[str, ...]:
 
 
 _ROOMS = (
-    "audit", "captures", "conflicts", "firewall", "free", "lease", "lookup", "map", "path", "ping", "probers", "reach", "sandbox", "scan_asked", "scan_parts", "stop",
+    "audit", "captures", "conflicts", "explain", "firewall", "free", "lease", "lookup", "map", "path", "ping", "probers", "reach", "sandbox", "scan_asked", "scan_parts", "stop",
     "traffic", "traffic_live", "why",
 )  # fmt: skip
 """Modules of this room that keep the sentences of their errors beside their other words."""

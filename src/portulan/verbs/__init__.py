@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from portulan.verbs.conflicts import conflicts as conflicts
     from portulan.verbs.diff import compare_host as compare_host
     from portulan.verbs.diff import diff as diff
+    from portulan.verbs.explain import explain as explain
+    from portulan.verbs.explain import explain_packet as explain_packet
     from portulan.verbs.free import free as free
     from portulan.verbs.lease import hold as hold
     from portulan.verbs.lease import lease as lease
@@ -49,6 +51,8 @@ _HOMES = {
     "compare_host": "diff",
     "conflicts": "conflicts",
     "diff": "diff",
+    "explain": "explain",
+    "explain_packet": "explain",
     "free": "free",
     "hold": "lease",
     "lease": "lease",
@@ -74,7 +78,7 @@ _HOMES = {
     "why": "why",
 }
 __all__ = [
-    "audit", "chart", "common", "compare_host", "conflicts", "diff", "free", "hold", "lease", "lease_for", "leases", "lookup", "matrix", "note", "passage", "ping", "port_map", "reach", "read_flows", "release", "scanners", "stop", "trace", "traffic", "traffic_of", "update_registry", "wait_open", "who",
+    "audit", "chart", "common", "compare_host", "conflicts", "diff", "explain", "explain_packet", "free", "hold", "lease", "lease_for", "leases", "lookup", "matrix", "note", "passage", "ping", "port_map", "reach", "read_flows", "release", "scanners", "stop", "trace", "traffic", "traffic_of", "update_registry", "wait_open", "who",
     "why",
 ]  # fmt: skip
 
