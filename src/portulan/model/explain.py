@@ -48,7 +48,7 @@ class Layer(Record):
     """One header of a packet, or what it carries. The layers of a packet cover its bytes without gap or overlap."""
 
     code: str
-    """`ethernet`, `vlan`, `cooked`, `loopback`, `ipv4`, `ipv6`, `extension`, `tcp`, `udp`, `sctp`, `dccp`, `udplite`, `icmp`, `icmpv6`, `arp`, `data` (what the program behind the
+    """`ethernet`, `vlan`, `pppoe`, `cooked`, `loopback`, `ipv4`, `ipv6`, `extension`, `tcp`, `udp`, `sctp`, `dccp`, `udplite`, `icmp`, `icmpv6`, `arp`, `data` (what the program behind the
     port gets), `fragment` (a later piece, without ports), `padding`, `cut` (the capture ends inside this header), `unknown`."""
     at: int
     size: int

@@ -21,6 +21,7 @@ WAYS_OUT: dict[str, str] = {
 _LAYERS: dict[str, tuple[str, str]] = {
     "ethernet": (mark("Ethernet"), mark("from one network card to the next; no port")),
     "vlan": (mark("VLAN tag"), mark("which virtual network; no port")),
+    "pppoe": ("PPPoE", mark("the session with the internet provider; no port")),
     "cooked": (mark("link header"), mark("made by the capture of all interfaces; no port")),
     "loopback": (mark("link header"), mark("of the loopback; no port")),
     "ipv4": ("IPv4", mark("from machine to machine: addresses, and no port anywhere")),
@@ -38,7 +39,7 @@ _LAYERS: dict[str, tuple[str, str]] = {
     "fragment": (mark("later piece"), mark("of a packet in pieces: the ports stand in its first piece")),
     "padding": (mark("padding"), mark("behind the packet, to fill the frame")),
     "cut": (mark("cut off"), mark("the capture ends inside this header")),
-    "unknown": (mark("not known"), mark("what this is, Portulan does not know")),
+    "unknown": (mark("not known"), mark("explain does not take this apart")),
 }
 FIELDS: dict[str, str] = {
     "source-mac": mark("sender's link address"),

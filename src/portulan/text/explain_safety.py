@@ -37,7 +37,7 @@ PAGES: dict[str, Page] = {
         short=mark("the doors that answer, tried by programs day and night"),
         body=(
             mark(
-                "Whoever wants to get in first asks which ports answer: a port scan. It takes seconds and no right at all. Every address of the internet is tried like that, many times a day, by programs that do not care who you are."
+                "Whoever wants to get in first asks which ports answer: a port scan. It takes seconds and no right at all. Every public IPv4 address is tried like that, day after day, by programs that do not care who you are."
             ),
             mark(
                 "An open port tells more than that it is open: which program answers, often in which version. Then known holes and stolen passwords are tried. A closed port gives nothing away, and one that a firewall drops not even that a machine is there."

@@ -20,11 +20,12 @@ _RAW = (12, 14, 101)
 _RAW4, _RAW6 = 228, 229
 IPV4, IPV6, ARP = 0x0800, 0x86DD, 0x0806
 _TAGS = (0x8100, 0x88A8, 0x9100)
+_PPPOE = 0x8864
 _MOST_TAGS, _MOST_EXTENSIONS = 8, 16
 _PORTED = {6: ("tcp", 20), 17: ("udp", 8), 33: ("dccp", 12), 132: ("sctp", 12), 136: ("udplite", 8)}
-_ICMP, _ICMP6, _FRAGMENT = 1, 58, 44
-_EXTENSIONS = (0, 43, _FRAGMENT, 60, 135, 139, 140)
-"""Hop-by-hop, routing, fragment, destination options, mobility, HIP, shim6: each says what stands next in its first byte."""
+_ICMP, _ICMP6, _FRAGMENT, _AUTHENTICATION = 1, 58, 44, 51
+_EXTENSIONS = (0, 43, _FRAGMENT, _AUTHENTICATION, 60, 135, 139, 140)
+"""Hop-by-hop, routing, fragment, authentication, destination options, mobility, HIP, shim6: each says what stands next in its first byte."""
 _TCP_FLAGS = ("fin", "syn", "rst", "psh", "ack", "urg", "ece", "cwr")
 
 
@@ -117,8 +118,11 @@ def _ethernet(reader: _Reader) -> int | None:
 
 
 def _tags(reader: _Reader, kind: int) -> int | None:
-    """Past VLAN tags (IEEE 802.1Q)."""
+    """Past VLAN tags (IEEE 802.1Q) and PPPoE (RFC 2516)."""
     for _ in range(_MOST_TAGS):
+        if kind == _PPPOE and reader.left >= 8:
+            kind = {0x21: IPV4, 0x57: IPV6}.get(reader.number(6, 2), 0)
+            reader.take("pppoe", 8)
         if kind not in _TAGS:
             return kind
         if reader.left < 4:
@@ -167,7 +171,12 @@ def _ipv6(reader: _Reader) -> None:
     for _ in range(_MOST_EXTENSIONS):
         if protocol not in _EXTENSIONS:
             break
-        size = 8 if protocol == _FRAGMENT or reader.left < 2 else 8 + 8 * reader.number(1, 1)
+        if reader.left < 2:
+            reader.rest("cut")
+            return
+        # An authentication header counts in four bytes, less two (RFC 4302, section 2.2); a fragment header is as long as it is.
+        length = reader.number(1, 1)
+        size = 8 if protocol == _FRAGMENT else 4 * (length + 2) if protocol == _AUTHENTICATION else 8 + 8 * length
         if reader.left < size:
             reader.rest("cut")
             return
