@@ -110,7 +110,7 @@ FACTS: dict[str, str] = {
     "number.nameless": mark("{port} has no name in the registry."),
     "number.plain": mark("{service}: {sentence}"),
     "number.class": mark("{port}: {class_line}."),
-    "number.risk": mark("Why it is attacked ({name}): {reason}"),
+    "number.risk": mark("Why {name} is attacked: {reason}"),
     "number.clear": mark("{name} can be read on the way; {twin_name} on {twin} does the same work encrypted."),
     "number.open": mark("Open here: {door}, held by {holder}, at {addresses}; reached by {who}."),
     "number.closed": mark("Closed here: nobody listens on {port}, as far as may be seen."),

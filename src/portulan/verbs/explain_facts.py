@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from portulan.errors import NotPermitted, PortulanError, Refused
+from portulan.errors import MachineFailed, NotPermitted, PortulanError, Refused
+from portulan.model.chart import Gap
 from portulan.model.explain import Dissected, Fact
 from portulan.model.port import LAST_SYSTEM, LAST_USER, PORTS, Transport, port_class
 from portulan.verbs.explain_here import SERVING, firewall_rules
@@ -18,8 +19,14 @@ _PING_WAIT_S = 0.5
 
 
 def gather(topic: str, here: Here) -> tuple[Fact, ...]:
-    """The facts of a topic (its `name`). Raises CannotTell, MachineFailed."""
-    return tuple(_FACTS[topic](here))
+    """The facts of a topic (its `name`). What could not be made to happen is missing, and said to be. Raises CannotTell."""
+    found = []
+    try:
+        for fact in _FACTS[topic](here):
+            found.append(fact)  # noqa: PERF402 - what came before a failure is kept
+    except MachineFailed as error:
+        here.missing([Gap("explain.failed", {name: str(error.facts.get(name, "?")) for name in ("operation", "subject", "reason")})])
+    return tuple(found)
 
 
 def _port(here: Here) -> Iterator[Fact]:
