@@ -34,6 +34,7 @@ FACTS: dict[str, dict[str, str | int]] = {
     "private.shared": {"first": 32768, "last": 60999, "next": 61000, "end": 65535}, "private.all-shared": {"first": 1024, "last": 65535, "next": 65536, "end": 65535},
     "private.lease": {}, "firewall.some": {}, "firewall.none": {}, "firewall.forbidden": {}, "firewall.unknown": {}, "firewall.doors": {"count": 12, "everyone": 3},
     "firewall.doors-unseen": {"count": 12, "everyone": 0}, "firewall.begin": {}, "firewall.look": {}, "firewall.try": {},
+    "firewall.confirm": {},
     **{f"access.{wide}": {"count": 2, "ports": "80/tcp, 443/tcp"} for wide in ("everyone", "maybe", "networks", "unknown", "this-host", "nobody")},
     "access.ask": {}, "attacker.sees": {"count": 2, "ports": "80/tcp, 3389/tcp"}, "attacker.nothing": {"count": 0, "ports": ""},
     "attacker.risk": {"port": "3389/tcp", "name": "Remote Desktop (RDP)", "key": "rdp"}, "attacker.audit": {}, "attacker.scanners": {}, "ssh.here": SSH,

@@ -91,7 +91,9 @@ def _tell(face: Face, lesson: Lesson, *, json: bool) -> None:
     if lesson.topic is not None:
         _page(face, lesson.topic)
     elif lesson.port is not None:
-        face.line(face.style(face.voice.say("Port {port}", port=str(lesson.port)), "bold"))
+        is_open = any(fact.code == "number.open" for fact in lesson.items)
+        heading = face.voice.say(text.OPEN_HERE if is_open else text.CLOSED_HERE, port=str(lesson.port))
+        face.line(face.style(heading, "bold"))
         face.line()
     _show_packets(face, lesson)
     _show_picture(face, lesson)

@@ -66,6 +66,8 @@ _ECHOES = {
     ("icmpv6", "128"): mark("echo request"),
     ("icmpv6", "129"): mark("echo reply"),
 }
+OPEN_HERE = mark("Port {port}: open here")
+CLOSED_HERE = mark("Port {port}: closed here")
 NOW = mark("On this machine now")
 LIKE = mark("like")
 MORE = (mark("one of these:  portulan explain TOPIC"), mark("one port:      portulan explain 3389"))

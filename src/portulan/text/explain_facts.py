@@ -10,7 +10,7 @@ from portulan.text.voice import Voice, mark
 from portulan.text.well_known import WELL_KNOWN
 
 FACTS: dict[str, str] = {
-    "port.count": mark("Open here: ports of TCP {tcp}, of UDP {udp}."),
+    "port.count": mark("Ports open here: {tcp} of TCP, {udp} of UDP."),
     "port.example": mark("One of them: {door}, held by {holder}."),
     "address.own": mark("Addresses of this machine besides the loopback: {count}, one of them {example}."),
     "address.loopback-only": mark("This machine has no addresses but those of the loopback."),
@@ -74,6 +74,7 @@ FACTS: dict[str, str] = {
     "firewall.begin": mark("A policy, begun from what is open now:"),
     "firewall.look": mark("What it would change, before anything is changed:"),
     "firewall.try": mark("On trial: unless you confirm, the old rules come back:"),
+    "firewall.confirm": mark("If you still get in, keep them:"),
     "access.everyone": mark("Open to everyone: {ports}."),
     "access.maybe": mark("Open to some, as it happens (a rate, the clock, an unknown rule): {ports}."),
     "access.networks": mark("Open to certain networks: {ports}."),
@@ -103,7 +104,7 @@ FACTS: dict[str, str] = {
     "containers.unpublished": mark("No published port is found here."),
     "map.cells": mark("Open: {open}; used by connections: {in_use}; given away by IANA: {assigned:,}."),
     "map.file": mark("As a file, larger and in colour:"),
-    "number.named": mark("By the registry: {service} ({description})."),
+    "number.named": mark("By the registry: {named}."),
     "number.usual": mark("Often found there, by our word and not IANA's: {services}."),
     "number.zero": mark("0 is no port that can be reached: who asks for it gets any free one."),
     "number.reserved": mark("IANA keeps {port} back: nobody gets it."),
@@ -149,6 +150,8 @@ def _words(voice: Voice, fact: Fact, lesson: Lesson) -> dict[str, object]:
         words["holder"] = words["holder"] or voice.say("a program that may not be looked into")
     if "service" in words:
         words["door"] = f"{words.get('port')} ({words['service']})" if words["service"] else words.get("port")
+    if "description" in words:
+        words["named"] = f"{words['service']} ({words['description']})" if words["description"] else words["service"]
     if "wide" in words:
         wide = str(words["wide"])
         words["who"] = words["networks"] if wide == "networks-named" else voice.say(_WHO[wide])

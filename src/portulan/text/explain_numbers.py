@@ -37,7 +37,7 @@ PAGES: dict[str, Page] = {
         short=mark("two programs want one number: here it really happens"),
         body=(
             mark(
-                "For one address, transport and port there is one listener. Whoever comes second is refused by the kernel: the address is already in use (EADDRINUSE). Web servers meet on 80 and 8080, development servers on 3000, 5000 and 8000."
+                "For one address, transport and port there is as a rule one listener. Whoever comes second is refused by the kernel: the address is already in use (EADDRINUSE). Web servers meet on 80 and 8080, development servers on 3000, 5000 and 8000."
             ),
             mark(
                 "The second program just does not start, and its message seldom says who was first. The way out: find the holder, then stop it, or give one of the two another number. At times nobody holds the port any more and only old connections are still closing (TIME_WAIT): that passes within a minute."

@@ -221,6 +221,7 @@ def _firewall(here: Here) -> Iterator[Fact]:
     yield Fact("firewall.begin", {}, "portulan guard init")
     yield Fact("firewall.look", {}, "portulan guard plan")
     yield Fact("firewall.try", {}, "portulan guard apply")
+    yield Fact("firewall.confirm", {}, "portulan guard confirm")
 
 
 def _who_gets_in(here: Here) -> Iterator[Fact]:

@@ -38,7 +38,7 @@ def _purpose(port: Port, answer: Answer) -> Iterator[Fact]:
     look = f"portulan lookup {port}"
     named = {entry.service: entry for entry in reversed(answer.entries) if entry.service and not entry.ours}
     for name, entry in [*reversed(named.items())][:2]:
-        yield Fact("number.named", {"port": str(port), "service": name, "description": entry.description or "-"}, look)
+        yield Fact("number.named", {"port": str(port), "service": name, "description": entry.description or ""}, look)
     ours = ", ".join(dict.fromkeys(entry.service or "" for entry in answer.entries if entry.ours and entry.service))
     if ours:
         yield Fact("number.usual", {"port": str(port), "services": ours}, look)

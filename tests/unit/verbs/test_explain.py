@@ -25,7 +25,7 @@ from portulan.verbs.ports import resolve_ports
 from portulan.wire.sample_frames import build_udp_frame
 
 NAMES = [topic.name for topic in TOPICS]
-GUARD = ("init", "plan", "apply", "open", "close")
+GUARD = ("init", "plan", "apply", "confirm", "open", "close")
 """What the topics name of `guard`, where it is not at hand."""
 PORTS = ("22", "ssh", "3389", "53/udp", "80/tcp", "23", "0", "60001", "40000", "1023", "2375")
 
