@@ -34,7 +34,7 @@ def arguments(parser: argparse.ArgumentParser, voice: Voice) -> None:
         "topic", nargs="*", metavar="TOPIC", help=voice.say("a topic, or a port (3389, 53/udp, ssh); none: the list of topics")
     )
     parser.add_argument(
-        "--packet", metavar="FILE:N", help=voice.say("take a packet of a capture apart; the first is 1, - is standard input")
+        "--packet", metavar="FILE:N", help=voice.say("take a packet of a capture apart; the first is 1; of standard input: --packet=-:1")
     )
     parser.add_argument("--source", default="auto", metavar="SOURCE", help=voice.say("how to look: auto, bpf, proc, psutil"))
 

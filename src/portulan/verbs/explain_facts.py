@@ -81,7 +81,7 @@ def _ranges(here: Here) -> Iterator[Fact]:
     yield Fact(
         "ranges.privileged" if start else "ranges.unprivileged",
         {"start": start},
-        f"portulan why {min(start, LAST_SYSTEM + 1) - 1}" if start else None,
+        f"portulan why {min(start, LAST_SYSTEM + 1) - 1 if start else 80}",
     )
     if here.everywhere.ephemeral is not None:
         first, last = here.everywhere.ephemeral
@@ -129,7 +129,7 @@ def _layers(here: Here) -> Iterator[Fact]:
                 "source": ports[0],
                 "destination": ports[1],
             }
-            yield Fact("layers.ports", facts)
+            yield Fact("layers.ports", facts, "portulan explain telling-apart")
         else:
             yield Fact("layers.no-ports", {}, "portulan explain ping")
 
@@ -143,9 +143,9 @@ def _ping(_: Here) -> Iterator[Fact]:
             (told,) = ping([f"127.0.0.1:{number}"], count=1, wait_s=_PING_WAIT_S)
             if told.state.value == ("open" if number == opened else "closed"):
                 facts: dict[str, str | int] = {"port": f"{number}/tcp", "ms": _ms(told.times and told.times.average)}
-                yield Fact(code, facts, "portulan ping HOST:443" if number == opened else None)
+                yield Fact(code, facts, "portulan ping HOST:443")
             else:
-                yield Fact("ping.other", {"port": f"{number}/tcp", "state": told.state.value})
+                yield Fact("ping.other", {"port": f"{number}/tcp", "state": told.state.value}, "portulan reach")
     try:
         (told,) = ping(["127.0.0.1"], count=1, wait_s=_PING_WAIT_S, icmp=True)
     except NotPermitted:
@@ -190,7 +190,7 @@ def _conflict(here: Here) -> Iterator[Fact]:
 
     with conflict() as (number, error):
         here.why = why(str(number), address="127.0.0.1", reuse_address=False, source=here.source)
-    yield Fact("conflict.made" if error else "conflict.none", {"port": f"{number}/tcp", "error": error})
+    yield Fact("conflict.made" if error else "conflict.none", {"port": f"{number}/tcp", "error": error}, "portulan 80")
     yield Fact(
         "conflict.cause", {"port": f"{number}/tcp", "cause": here.why.cause.value, "answer": here.why.answer.value}, "portulan why 80"
     )

@@ -47,7 +47,7 @@ def _purpose(port: Port, answer: Answer) -> Iterator[Fact]:
         code = "number.zero" if not port.number else "number.reserved" if status is Status.RESERVED else "number.nameless"
         yield Fact(code, {"port": str(port)}, look)
     for known in answer.well_known:
-        yield Fact("number.plain", {"service": known.service, "key": known.key})
+        yield Fact("number.plain", {"service": known.service, "key": known.key}, look)
     if port.number:
         yield Fact("number.class", {"port": str(port), "class": port_class(port.number).value}, "portulan explain ranges")
 
