@@ -41,7 +41,8 @@ FACTS: dict[str, dict[str, str | int]] = {
     "ssh.moved": {**SSH, "port": "62769/tcp", "service": ""}, "ssh.none": {}, "ssh.number": {"port": 62769}, "ssh.open": {"port": 62769},
     "ssh.check": {"port": 62769}, "ssh.close": {}, "ephemeral.given": {"server": 47029, "numbers": "40078, 40088, 40102"},
     "ephemeral.range": {"first": 32768, "last": 60999, "count": 28232}, "ephemeral.used": {"count": 41}, "containers.spaces": {"spaces": 2, "doors": 5},
-    "containers.none": {}, "containers.published": {"port": "8080/tcp", "target": "172.17.0.2:80"}, "containers.unpublished": {},
+    "containers.none": {},
+    "containers.unseen": {}, "containers.published": {"port": "8080/tcp", "target": "172.17.0.2:80"}, "containers.unpublished": {},
     "map.cells": {"open": 12, "in_use": 41, "assigned": 6358}, "map.file": {},
 }  # fmt: skip
 OF_A_PORT: dict[str, dict[str, str | int]] = {
@@ -49,6 +50,8 @@ OF_A_PORT: dict[str, dict[str, str | int]] = {
     "number.zero": {"port": "0"}, "number.reserved": {"port": "1023"}, "number.nameless": {"port": "60001"}, "number.plain": {"service": "rdp", "key": "rdp"},
     "number.class": {"port": "3389", "class": "user"}, "number.risk": {"port": "3389", "name": "a printer", "key": "rdp", "level": "error"},
     "number.clear": {"name": "telnet", "twin": 22, "twin_name": "ssh"}, "number.open": ODD, "number.closed": {"port": "3389"},
+    "number.unsure": {"port": "8080"},
+    "number.published": {**WEB, "port": "8080/tcp", "service": "http-alt", "published": "172.17.0.2:80"},
     "number.elsewhere": {"port": "3389", "count": 2}, "number.ephemeral": {"port": "40000", "first": 32768, "last": 60999}, "type.free": {},
     "type.reach": {"port": "3389"}, "type.close": {"port": "3389"}, "type.stop": {"port": "3389"}, "type.ping": {"port": "3389"},
 }  # fmt: skip

@@ -142,6 +142,30 @@ def test_facts_are_those_of_the_host(host):
         assert "5432/tcp" in fact(told(host, "who-gets-in"), "access.this-host")["ports"]
 
 
+@pytest.mark.peer
+def test_a_published_port_is_open_though_nobody_here_holds_it(sandbox, peers):
+    host, outside = sandbox.host("shop", root=peers), sandbox.host("outside")
+    sandbox.link(host, outside)
+    inhabit(host)
+    assert "number.closed" in codes(told(host, "8080"))
+    rules = "table ip shop { chain arrivals { type nat hook prerouting priority dstnat; policy accept; tcp dport 8080 dnat to 198.18.0.2:80; }\n}\n"
+    done = host.run(["nft", "-f", "-"], text=rules)
+    assert done.returncode == 0, done.stderr
+    host.set("net.ipv4.ip_forward", 1)
+    answer = portulan(host, "explain", "8080", "--json")
+    lesson = json.loads(answer.stdout)
+    (published,) = [item["facts"] for item in lesson["items"] if item["code"] == "number.published"]
+    assert published["published"] == "198.18.0.2:80"
+    assert "number.closed" not in [item["code"] for item in lesson["items"]]
+    text = portulan(host, "explain", "containers").stdout
+    assert "8080/tcp is published" in text
+    # Whoever may not read the rules is not told that the port is closed.
+    unsure = call_as(host, explain, "8080", uid=ORDINARY)
+    assert "number.unsure" in codes(unsure)
+    assert "reach.forbidden" in [gap.code for gap in unsure.gaps]
+    assert "containers.unseen" in codes(call_as(host, explain, "containers", uid=ORDINARY))
+
+
 def test_numbers_that_the_kernel_lends(host):
     host.set("net.ipv4.ip_local_port_range", "50000 50099")
     with listen(host, "127.0.0.1", 1234), connect(host, "127.0.0.1", 1234) as client:

@@ -1,6 +1,6 @@
 """Any bytes can be taken apart."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from portulan.cli.explain_packet import packet_lines
@@ -27,6 +27,7 @@ def test_layers_cover_every_byte_once(head, rest, link):
     assert at == len(data)
 
 
+@settings(max_examples=50)
 @given(HEADS, st.binary(max_size=120), LINKS, st.sampled_from(["en", "ja"]), st.integers(40, 130))
 def test_the_picture_shows_each_header_byte_once(head, rest, link, language, width):
     data = head + rest

@@ -91,8 +91,15 @@ def _tell(face: Face, lesson: Lesson, *, json: bool) -> None:
     if lesson.topic is not None:
         _page(face, lesson.topic)
     elif lesson.port is not None:
-        is_open = any(fact.code == "number.open" for fact in lesson.items)
-        heading = face.voice.say(text.OPEN_HERE if is_open else text.CLOSED_HERE, port=str(lesson.port))
+        codes = {fact.code for fact in lesson.items}
+        state = (
+            text.OPEN_HERE
+            if codes & {"number.open", "number.published"}
+            else text.NOT_SEEN
+            if "number.unsure" in codes
+            else text.CLOSED_HERE
+        )
+        heading = face.voice.say(state, port=str(lesson.port))
         face.line(face.style(heading, "bold"))
         face.line()
     _show_packets(face, lesson)

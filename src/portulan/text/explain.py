@@ -67,6 +67,7 @@ _ECHOES = {
     ("icmpv6", "129"): mark("echo reply"),
 }
 OPEN_HERE = mark("Port {port}: open here")
+NOT_SEEN = mark("Port {port}: not seen to be open here")
 CLOSED_HERE = mark("Port {port}: closed here")
 NOW = mark("On this machine now")
 LIKE = mark("like")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from portulan.errors import MachineFailed, NotPermitted, PortulanError, Refused
+from portulan.errors import MachineFailed, NotPermitted, Refused
 from portulan.model.chart import Gap
 from portulan.model.explain import Dissected, Fact
 from portulan.model.port import LAST_SYSTEM, LAST_USER, PORTS, Transport, port_class
@@ -48,7 +48,9 @@ def _address(here: Here) -> Iterator[Fact]:
     elif own:
         yield Fact("address.loopback-only", {}, "portulan ls")
     wild = next((one for one in here.opened if {"0.0.0.0", "::"} & set(one.addresses)), None)  # noqa: S104 - compared, not bound
-    inner = next((one for one in here.opened if all(each.startswith("127.") or each == "::1" for each in one.addresses)), None)
+    inner = next(
+        (one for one in here.opened if one.addresses and all(each.startswith("127.") or each == "::1" for each in one.addresses)), None
+    )
     if wild is not None:
         yield Fact("address.every", wild.facts(), f"portulan {wild.name}")
     if inner is not None:
@@ -294,19 +296,11 @@ def _containers(here: Here) -> Iterator[Fact]:
         yield Fact("containers.spaces", facts, "portulan ls")
     else:
         yield Fact("containers.none", {}, "portulan ls")
-    from portulan.verbs.reach import reach
-
-    try:
-        answer = reach(namespaces=["this"], source=here.source)
-    except PortulanError:
-        return
-    published = [door for door in answer.doors if door.published]
-    for door in published[:_FEW]:
-        name = f"{door.port}/{door.transport.value}"
-        yield Fact("containers.published", {"port": name, "target": door.published or ""}, f"portulan reach {name}")
+    published = [one for one in here.opened if one.published]
+    for one in published[:_FEW]:
+        yield Fact("containers.published", {"port": one.name, "target": one.published}, f"portulan reach {one.name}")
     if not published:
-        here.missing(gap for gap in answer.gaps if gap.code == "reach.forbidden")
-        yield Fact("containers.unpublished", {}, "portulan reach")
+        yield Fact("containers.unseen" if here.rules_unread else "containers.unpublished", {}, "portulan reach")
 
 
 def _map(here: Here) -> Iterator[Fact]:

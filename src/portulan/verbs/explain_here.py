@@ -6,17 +6,19 @@ from datetime import UTC, datetime
 from functools import cached_property
 
 from portulan.errors import PortulanError
-from portulan.model.chart import Endpoint, State
+from portulan.model.address import Exposure, exposure_of, pack_address
+from portulan.model.chart import State
 from portulan.model.record import Record
 from portulan.system.source import open_source
 from portulan.verbs.chart import chart
-from portulan.verbs.reach import holder_of
+from portulan.verbs.reach import reach
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from portulan.model.chart import Chart, Gap
+    from portulan.model.doors import Door
     from portulan.model.explain import Dissected, Fact
     from portulan.model.picture import PortMap
     from portulan.model.why import Why
@@ -25,6 +27,8 @@ SERVING = (State.LISTENING, State.BOUND)
 WIDEST = ("everyone", "maybe", "networks", "unknown", "this-host", "nobody")
 """How far doors can be reached, the farthest first."""
 _FEW = 3
+_OF_OTHERS = ("processes.closed", "namespaces.unknown")
+"""Gaps that hide nothing of this network namespace."""
 
 
 class Open(Record):
@@ -41,6 +45,8 @@ class Open(Record):
     """One of WIDEST."""
     networks: tuple[str, ...]
     """Who gets in, where that is not everyone."""
+    published: str = ""
+    """Where rules send what comes for it, if elsewhere: `172.17.0.2:80`."""
 
     @property
     def name(self) -> str:
@@ -54,6 +60,7 @@ class Open(Record):
         return {
             "port": self.name, "service": self.service, "holder": self.holder, "addresses": " ".join(self.addresses),
             "wide": "networks-named" if self.wide == "networks" and named else self.wide, "networks": named,
+            **({"published": self.published} if self.published else {}),
         }  # fmt: skip
 
 
@@ -77,27 +84,37 @@ class Here:
     @cached_property
     def everywhere(self) -> Chart:
         """The chart, of all network namespaces. Raises CannotTell, MachineFailed."""
-        found = chart(source=self.source, reach=True)
+        found = chart(source=self.source)
         # What is missing of other namespaces is missing from no sentence here.
-        self._looked += [
-            gap for gap in found.gaps if not gap.facts.get("name") and gap.code not in ("processes.closed", "namespaces.unknown")
-        ]
+        self.missing(gap for gap in found.gaps if not gap.facts.get("name") and gap.code not in _OF_OTHERS)
         return found
+
+    @cached_property
+    def doors(self) -> tuple[Door, ...]:
+        """Each port of this namespace on which somebody listens, or that rules send elsewhere, and who gets to it. Raises CannotTell, MachineFailed."""
+        found = reach(namespaces=["this"], source=self.source)
+        self.missing(gap for gap in found.gaps if not gap.facts.get("name") and gap.code not in _OF_OTHERS)
+        return found.doors
 
     @cached_property
     def opened(self) -> tuple[Open, ...]:
         """The open ports of this namespace: those that the most can reach first, then by number."""
-        found: dict[tuple[str, int], list[Endpoint]] = {}
-        for item in self.everywhere.items:
-            if item.netns_name is None and item.state in SERVING:
-                found.setdefault((item.transport.value, item.port), []).append(item)
-        made = [_open(items) for items in found.values()]
-        return tuple(sorted(made, key=lambda one: (WIDEST.index(one.wide), one.port, one.transport)))
+        found: dict[tuple[str, int], list[Door]] = {}
+        for door in self.doors:
+            found.setdefault((door.transport.value, door.port), []).append(door)
+        return tuple(sorted(map(_open, found.values()), key=lambda one: (WIDEST.index(one.wide), one.port, one.transport)))
+
+    @property
+    def rules_unread(self) -> bool:
+        """Whether the firewall's rules, as far as they were asked for, may not be read: what they open is not known then."""
+        return any(gap.code.startswith("reach.") and gap.code != "reach.group" for gap in self._looked)
 
     def gaps_of(self, facts: Iterable[Fact]) -> tuple[Gap, ...]:
         """What could not be seen of what these facts tell: who holds a port matters only to those that say so."""
         holders = any("holder" in fact.facts for fact in facts)
-        reached = any("wide" in fact.facts or fact.code.startswith(("access.", "attacker.", "firewall.")) for fact in facts)
+        reached = any(
+            "wide" in fact.facts or fact.code.startswith(("access.", "attacker.", "firewall.", "number.", "containers.")) for fact in facts
+        )
         return tuple(
             gap
             for gap in self._looked
@@ -109,15 +126,17 @@ class Here:
         self._looked += [gap for gap in gaps if gap not in self._looked]
 
 
-def _open(items: list[Endpoint]) -> Open:
-    first = items[0]
-    known = [item.reach for item in items]
-    wide = min(("unknown" if reach is None else reach.wide for reach in known), key=WIDEST.index)
-    networks = dict.fromkeys(name for reach in known if reach is not None for senders in reach.sure for name in senders.networks)
-    return Open(
-        first.transport.value, first.port, first.service or "", holder_of(items) or "", tuple(dict.fromkeys(item.address for item in items)), wide,
-        tuple(networks),
-    )  # fmt: skip
+def _open(doors: list[Door]) -> Open:
+    first = doors[0]
+    known = [door.standing for door in doors]
+    addresses = tuple(dict.fromkeys(address for door in doors for address in door.addresses))
+    wide = min(("unknown" if standing is None else standing.wide for standing in known), key=WIDEST.index)
+    if wide == "unknown" and addresses and all(exposure_of(pack_address(address)) is Exposure.LOOPBACK for address in addresses):
+        wide = "this-host"  # whatever the rules are
+    published = next((door.published for door in doors if door.published), None) or ""
+    holder = next((name for door in doors for name in (door.holder, door.behind) if name), None) or (published and f"-> {published}")
+    networks = dict.fromkeys(name for standing in known if standing is not None for senders in standing.sure for name in senders.networks)
+    return Open(first.transport.value, first.port, first.service or "", holder, addresses, wide, tuple(networks), published)
 
 
 def firewall_rules() -> str:

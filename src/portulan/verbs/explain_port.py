@@ -36,9 +36,12 @@ def explain_port(port: Port, *, source: str = "auto") -> Lesson:
 def _purpose(port: Port, answer: Answer) -> Iterator[Fact]:
     """What the number is for."""
     look = f"portulan lookup {port}"
-    named = {entry.service: entry for entry in reversed(answer.entries) if entry.service and not entry.ours}
-    for name, entry in [*reversed(named.items())][:2]:
-        yield Fact("number.named", {"port": str(port), "service": name, "description": entry.description or ""}, look)
+    named: dict[str, str] = {}
+    for entry in answer.entries:
+        if entry.service and not entry.ours and (entry.description or "") not in named.values():
+            named.setdefault(entry.service, entry.description or "")
+    for name, description in [*named.items()][:2]:
+        yield Fact("number.named", {"port": str(port), "service": name, "description": description}, look)
     ours = ", ".join(dict.fromkeys(entry.service or "" for entry in answer.entries if entry.ours and entry.service))
     if ours:
         yield Fact("number.usual", {"port": str(port), "services": ours}, look)
@@ -68,9 +71,13 @@ def _dangers(port: Port) -> Iterator[Fact]:
 def _standing(port: Port, here: Here, mine: tuple[Open, ...]) -> Iterator[Fact]:
     """Whether it is open here, and to whom."""
     for one in mine:
-        yield Fact("number.open", one.facts(), f"portulan {one.name}")
+        if one.addresses:
+            yield Fact("number.open", one.facts(), f"portulan {one.name}")
+        if one.published:
+            yield Fact("number.published", one.facts(), f"portulan reach {one.name}")
     if not mine and port.number:
-        yield Fact("number.closed", {"port": str(port)}, f"portulan why {port}")
+        # A port that nobody holds may be published all the same: only the rules tell.
+        yield Fact("number.unsure" if here.rules_unread else "number.closed", {"port": str(port)}, f"portulan why {port}")
     elsewhere = {item.netns for item in here.everywhere.items if item.netns_name is not None and item.port == port.number}
     if elsewhere:
         yield Fact("number.elsewhere", {"port": str(port), "count": len(elsewhere)}, f"portulan ls {port}")
@@ -89,5 +96,6 @@ def _orders(port: Port, mine: tuple[Open, ...]) -> Iterator[Fact]:
         yield Fact("type.reach", {"port": str(port)}, f"portulan reach {port}")
         if any(one.wide in ("everyone", "maybe", "networks", "unknown") for one in mine):
             yield Fact("type.close", {"port": str(port)}, f"portulan guard close {port}")
+    if any(one.addresses for one in mine):
         yield Fact("type.stop", {"port": str(port)}, f"portulan stop {port}")
     yield Fact("type.ping", {"port": str(port)}, f"portulan ping HOST:{port.number}" + ("/udp" if port.transport is Transport.UDP else ""))

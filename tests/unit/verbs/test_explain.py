@@ -43,7 +43,8 @@ def doors():
     holders = ("nginx nginx.service", "sshd", "", "", "postgres", "sshd")
     places = (("0.0.0.0", "::"), ("0.0.0.0",), ("::",), ("10.0.0.5",), ("127.0.0.1", "::1"), ("192.0.2.7",))
     networks = ((), (), ("10.0.0.0/8",) * 5, (), (), ())
-    return [
+    published = Open("tcp", 8080, "http-alt", "", (), "everyone", (), "172.17.0.2:80")
+    return [published] + [
         Open("tcp", port, "any", holder, addresses, wide, nets)
         for port, holder, addresses, wide, nets in zip(numbers, holders, places, WIDEST, networks, strict=True)
     ]
