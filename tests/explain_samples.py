@@ -15,7 +15,7 @@ from why_samples import samples as why_samples
 
 CLIENT, SERVER = b"\xc0\0\2\7", b"\xcb\0\x71\x09"
 WEB = {"port": "80/tcp", "service": "http", "holder": "nginx nginx.service", "addresses": "0.0.0.0 ::", "wide": "everyone", "networks": ""}
-SSH = {**WEB, "port": "22/tcp", "service": "ssh", "holder": "sshd", "wide": "networks-named", "networks": "198.51.100.0/24, 2001:db8::/32"}
+SSH = {**WEB, "port": "22/tcp", "service": "ssh", "holder": "sshd", "wide": "networks", "networks": "198.51.100.0/24, 2001:db8::/32"}
 DATABASE = {**WEB, "port": "5432/tcp", "service": "postgresql", "holder": "", "addresses": "127.0.0.1 ::1", "wide": "this-host"}
 ODD = {**WEB, "port": "9999/udp", "service": "", "wide": "unknown"}
 

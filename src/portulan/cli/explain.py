@@ -67,7 +67,7 @@ def _topics(face: Face, *, json: bool) -> None:
     size = max(len(topic.name) for topic in TOPICS)
     for topic in TOPICS:
         page = pages[topic.name]
-        first, *rest = wrap(f"{voice.say(page.title)}: {voice.say(page.short)}", max(24, min(face.width, 120) - size - 4))
+        first, *rest = wrap(f"{voice.say(page.title)} · {voice.say(page.short)}", max(24, min(face.width, 120) - size - 4))
         face.line(" " + face.style(topic.name, "bold") + " " * (size - len(topic.name)) + "   " + first)
         for line in rest:
             face.line(" " * (size + 4) + line)

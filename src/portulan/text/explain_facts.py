@@ -157,7 +157,7 @@ def _words(voice: Voice, fact: Fact, lesson: Lesson) -> dict[str, object]:
         words["named"] = f"{words['service']} ({words['description']})" if words["description"] else words["service"]
     if "wide" in words:
         wide = str(words["wide"])
-        words["who"] = words["networks"] if wide == "networks-named" else voice.say(_WHO[wide])
+        words["who"] = words["networks"] if wide == "networks" and words["networks"] else voice.say(_WHO[wide])
     if fact.code in ("number.risk", "attacker.risk"):
         words["name"], words["reason"] = voice.say(str(words["name"])), voice.say(REASONS[str(words["key"])])
     elif fact.code == "number.plain":

@@ -59,7 +59,7 @@ class Open(Record):
         named = ", ".join(self.networks[:_FEW]) + (f" +{more}" if more > 0 else "")
         return {
             "port": self.name, "service": self.service, "holder": self.holder, "addresses": " ".join(self.addresses),
-            "wide": "networks-named" if self.wide == "networks" and named else self.wide, "networks": named,
+            "wide": self.wide, "networks": named,
             **({"published": self.published} if self.published else {}),
         }  # fmt: skip
 
