@@ -22,6 +22,8 @@ NO = (
 def normal(text):
     """Without what differs from run to run: pids, ports that the kernel chose, inodes, times, widths of columns."""
     text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d", "DATE", text)
+    text = re.sub(r"^ [0-9a-f]{4} [\[ ][0-9a-f]{2}[0-9a-f\[\]| ]*$", "BYTES", text, flags=re.MULTILINE)
+    text = re.sub(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}", "MAC", text)
     text = re.sub(r"\b[0-9a-f]{12,16}\b", "HASH", text)
     text = re.sub(r"kernel  .*nft v.*,", "kernel KERNEL,", text)
     text = re.sub(r"\d+", "N", text)

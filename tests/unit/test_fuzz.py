@@ -50,7 +50,7 @@ def test_every_target_runs(target):
 
 def test_there_is_a_target_for_each_format():
     assert {path.stem.removeprefix("fuzz_") for path in TARGETS} == {
-        "netlink", "sock_diag", "btf", "procfs", "cgroup", "runtimes", "systemd", "links", "declared", "nftjson", "scans", "path", "probes", "captures", "policy",
+        "netlink", "sock_diag", "btf", "procfs", "cgroup", "runtimes", "systemd", "links", "declared", "nftjson", "scans", "path", "probes", "captures", "policy", "dissect",
     }  # fmt: skip
 
 

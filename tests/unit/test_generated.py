@@ -37,6 +37,7 @@ def test_every_sentence_has_its_japanese():
     [
         ["ls"], ["ls", "--all"], ["ls", "--connections"], ["who", "1"], ["lookup", "80"], ["lookup", "6000-6063"], ["lookup", "http"],
         ["lookup", "remote", "desktop"], ["lookup", "0"], ["map"], ["map", "--transport", "udp"], ["ls", "--source", "psutil"], ["lease", "--list"], ["scan", "127.0.0.1", "-p", "1-60"],
+        ["explain", "layers"], ["explain", "conflict"], ["explain", "80"],
         ["scan", "127.0.0.1", "::1", "-p", "2-5", "--method", "connect"],
     ],
 )  # fmt: skip

@@ -15,6 +15,7 @@ from portulan.model.binding import Answer
 from portulan.model.chart import Endpoint, Namespace
 from portulan.model.declared import Declared, Finding, Problem
 from portulan.model.doors import MatrixRow, ReachRow, StepRow
+from portulan.model.explain import Dissected, Fact, TopicRow
 from portulan.model.finding import Finding as AuditFinding
 from portulan.model.finding import Ignore, Unjudged
 from portulan.model.free import FreePort
@@ -132,6 +133,11 @@ ENVELOPES: dict[str, tuple[type, dict[str, Any]]] = {
             "origins": tuple[Origin, ...],
         },
     ),
+    "explain": (
+        Fact,
+        {"host": str, "topic": str | None, "port": Port | None, "title": str | None, "words": tuple[str, ...], "packets": tuple[Dissected, ...]},
+    ),
+    "explain-topics": (TopicRow, {}),
     "lookup": (Entry, {"unknown": tuple[str, ...]}),
     "map": (Stretch, {"host": str, "transport": Transport | None, "ephemeral": tuple[int, int] | None, "counts": dict[str, int]}),
     "lease": (Lease, {}),

@@ -194,7 +194,7 @@ def _behind_options(words: list[str]) -> tuple[str, list[str]]:
         "--lang", "--color", "--user", "--name", "--service", "--netns", "--source", "--pid", "--watch", "--address", "--uid", "--device", "--kind", "--transport",
         "--port", "--range", "--for", "--except", "--wait", "-n", "-c", "--count", "-i", "--interval", "-w", "--patience", "-m", "--max-hops",
         "--compare", "--as-file", "--read", "-r", "--interface", "--filter", "-f", "--write", "--duration", "--sample", "--by", "--top", "--bucket", "--cap", "--plot",
-        "--workers", "--cluster",
+        "--workers", "--cluster", "--packet",
     )  # fmt: skip
     common = ("--lang", "--color", "--json")
     before: list[str] = []

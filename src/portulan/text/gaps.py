@@ -39,6 +39,8 @@ def gap_sentence(voice: Voice, gap: Gap) -> str:  # noqa: C901, PLR0911, PLR0912
                 "{n} processes may not be looked into: they may share these ports, or hold others in network namespaces of their own.",
                 count,
             )
+        case "explain.failed":
+            return voice.say("Not all of it could be shown: could not {operation} {subject}: {reason}.", **facts)
         case "proc.unreadable":
             return voice.say("/proc cannot be read: nothing is known of processes.")
         case "proc.hidepid":

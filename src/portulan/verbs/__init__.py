@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from portulan.verbs.conflicts import conflicts as conflicts
     from portulan.verbs.diff import compare_host as compare_host
     from portulan.verbs.diff import diff as diff
+    from portulan.verbs.explain import explain as explain
+    from portulan.verbs.explain import explain_packet as explain_packet
     from portulan.verbs.free import free as free
     from portulan.verbs.guard_apply import guard_apply as guard_apply
     from portulan.verbs.guard_check import guard_check as guard_check
@@ -63,6 +65,8 @@ _HOMES = {
     "compare_host": "diff",
     "conflicts": "conflicts",
     "diff": "diff",
+    "explain": "explain",
+    "explain_packet": "explain",
     "free": "free",
     "guard_check": "guard_check",
     "guard_close": "guard_edit",
@@ -102,7 +106,7 @@ _HOMES = {
     "why": "why",
 }
 __all__ = [
-    "audit", "chart", "common", "compare_host", "conflicts", "diff", "free", "guard_apply", "guard_boot", "guard_check", "guard_close", "guard_confirm",
+    "audit", "chart", "common", "compare_host", "conflicts", "diff", "explain", "explain_packet", "free", "guard_apply", "guard_boot", "guard_check", "guard_close", "guard_confirm",
     "guard_draft", "guard_export", "guard_history", "guard_off", "guard_open", "guard_plan", "guard_prove", "guard_rollback", "guard_status", "hold", "lease",
     "lease_for", "leases", "lookup", "matrix", "note", "passage", "ping", "port_map", "reach", "read_flows", "release", "scanners", "stop", "trace", "traffic",
     "traffic_of", "update_registry", "wait_open", "who", "why",
