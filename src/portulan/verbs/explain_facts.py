@@ -25,7 +25,8 @@ def gather(topic: str, here: Here) -> tuple[Fact, ...]:
         for fact in _FACTS[topic](here):
             found.append(fact)  # noqa: PERF402 - what came before a failure is kept
     except MachineFailed as error:
-        here.missing([Gap("explain.failed", {name: str(error.facts.get(name, "?")) for name in ("operation", "subject", "reason")})])
+        operation, subject, reason = (str(error.facts.get(name, "?")) for name in ("operation", "subject", "reason"))
+        here.missing([Gap("explain.failed", {"operation": operation, "subject": subject, "reason": reason})])
     return tuple(found)
 
 
