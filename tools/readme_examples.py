@@ -137,7 +137,9 @@ def outputs(lines: list[str], root: PrivateRoot, language: str = "en") -> list[t
         me = [sys.executable, str(Path(__file__).resolve()), "--inside"]
         # Its own PID namespace and /proc: the examples see this server's processes and nothing of the machine around it.
         command = ["unshare", "--pid", "--fork", "--mount-proc", *me]
-        done = server.run(["sh", "-c", OUTSIDE.format(netns=gateways[0].netns_path), "sh", *command], text=json.dumps([language, lines]), timeout_s=150)
+        done = server.run(
+            ["sh", "-c", OUTSIDE.format(netns=gateways[0].netns_path), "sh", *command], text=json.dumps([language, lines]), timeout_s=150
+        )
     if done.returncode:
         raise RuntimeError(done.stderr[-2000:])
     return [(text, status) for text, status in json.loads(done.stdout)]
@@ -155,7 +157,14 @@ def inside() -> None:
     for line in lines:
         if line == CLOSING:  # only now: such a connection is gone after a minute
             subprocess.run(["/usr/bin/python3", "-c", ENDED], check=True, timeout=30)
-        environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LANG": "C.UTF-8", "LANGUAGE": language, "TERM": "dumb", "COLUMNS": "80"}
+        environment = {
+            "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+            "HOME": "/root",
+            "LANG": "C.UTF-8",
+            "LANGUAGE": language,
+            "TERM": "dumb",
+            "COLUMNS": "80",
+        }
         words = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if line.endswith(ORDINARY) else []
         # An ordinary user may not be able to read this environment: a copy of the source and Debian's own Python serve as well.
         shell = re.sub(r"\bportulan\b", "/usr/bin/python3 -m portulan" if words else str(program), line, count=1)

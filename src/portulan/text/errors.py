@@ -58,7 +58,7 @@ WAYS_OUT: dict[str, str] = {
 
 def sentences(voice: Voice, error: PortulanError) -> tuple[str, ...]:
     """The error as a person should read it: one sentence behind the program's name, and a way out below where there is one."""
-    table, ways = _tables()
+    table, ways = tables()
     if error.code == "scan.nothing-left":
         from portulan.text.scan_asked import LEFT_OUT
 
@@ -85,7 +85,7 @@ _ROOMS = (
 """Modules of this room that keep the sentences of their errors beside their other words."""
 
 
-def _tables() -> tuple[dict[str, str], dict[str, str]]:
+def tables() -> tuple[dict[str, str], dict[str, str]]:
     """Our own sentences, and those of the rooms. Imported only when something went wrong."""
     from importlib import import_module
 
