@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.lab, pytest.mark.peer]
 ASK = {
     "fish": ["fish", "-N", "-c", "source /tmp/portulan; for begin in $argv; complete -C $begin; end"],
     # zsh completes only at a keyboard: whether it takes the script as the completion of this command can be asked.
-    "zsh": ["zsh", "-f", "-c", "autoload -Uz compinit; compinit -u; eval \"$(cat /tmp/portulan)\"; whence -w $_comps[portulan]; functions | grep -oE -- 'lookup|--reuseport'"],
+    "zsh": ["zsh", "-f", "-c", "autoload -Uz compinit; compinit -u; eval \"$(cat /tmp/portulan)\"; whence -w $_comps[portulan]; { functions; typeset; } | grep -oE -- 'lookup|--reuseport'"],
     "tcsh": ["tcsh", "-f", "-c", "source /tmp/portulan; complete"],
 }  # fmt: skip
 SAY = {
