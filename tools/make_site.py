@@ -63,6 +63,7 @@ def pages(language: str) -> list[Page]:
     """All pages of a language, in the order of the list."""
     readme = READMES[language]
     head, parts = sections(readme.read_text("utf-8"))
+    head = re.sub(r"^\[.*\]\(README.*\.md\)\n\n", "", head, flags=re.MULTILINE)  # every page leads to the other language
     made = [Page(source=readme.name, place=f"{language}/index.html", group="", name=_word("home", language), text=head)]
     for slug, (heading, text) in zip(slugs(), parts, strict=True):
         if slug != LAST:
@@ -86,6 +87,8 @@ def _of_file(source: str, group: str, name: str, language: str = "") -> Page:
     )
     if language:  # one text for both languages
         place = f"{language}/more/{place.lower()}"
+    elif group == "commands":
+        place = place.replace("/", "/commands/", 1)
     text = re.sub(r"^<!-- .* -->\n", "", (ROOT / source).read_text("utf-8"), flags=re.MULTILINE)
     return Page(source=source, place=place, group=group, name=name, text=text)
 

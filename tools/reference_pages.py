@@ -133,7 +133,11 @@ def _meanings(voice: Voice, names: tuple[str, ...]) -> list[str]:
     lines = []
     for name in names:
         rows = [[f"`{code}`", voice.say(text)] for code, text in getattr(meanings, name).items()]
-        lines += [f"## {voice.say(meanings.TITLES[name])}", "", *table([word("code", voice.language), word("means", voice.language)], rows)]
+        lines += [
+            f"## {voice.say(meanings.TITLES[name]).rstrip('.。')}",
+            "",
+            *table([word("code", voice.language), word("means", voice.language)], rows),
+        ]
     return lines
 
 

@@ -6,6 +6,8 @@ from posixpath import dirname, normpath
 import pytest
 
 import make_site
+from portulan.scan.estimate import rounds_needed
+from portulan.scan.stopping import Rules
 from portulan.text.voice import LANGUAGES
 from proof_quotes import quoted
 
@@ -56,10 +58,31 @@ def test_both_languages_have_the_same_pages(site):
     assert english == japanese
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_page_takes_the_place_of_another(language):
+    made = make_site.pages(language)
+    assert len({page.place for page in made}) == len(made)
+    assert [page.source for page in made if page.place == f"{language}/index.html"] == [make_site.READMES[language].name]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_rounds_that_the_page_tells_are_those_that_a_scan_makes(language):
+    text = (make_site.DOCS / language / "how" / "exact-under-loss.md").read_text("utf-8")
+    rows = re.findall(r"^\| (\d+) %.* \| ([\d,]+) \| (\d+) \|$", text, re.MULTILINE)
+    assert len(rows) == 3
+    for loss, ports, rounds in rows:
+        assert rounds_needed(int(ports.replace(",", "")), int(loss) / 100, Rules().goal) == int(rounds)
+
+
 def test_every_file_of_the_manual_is_in_it(site):
     for language in LANGUAGES:
         for path in (make_site.DOCS / language).rglob("*.md"):
-            place = str(path.relative_to(make_site.DOCS)).replace("README.md", "index.html").replace(".md", ".html")
+            name = path.relative_to(make_site.DOCS / language)
+            place = (
+                str(f"{language}/{name if name.parent.name else f'commands/{name}'}")
+                .replace("README.md", "index.html")
+                .replace(".md", ".html")
+            )
             assert place in site, path
     for path in make_site.DOCS.glob("*.md"):
         assert f"en/more/{path.stem}.html" in site or path.name == "README.md", path
