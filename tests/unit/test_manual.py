@@ -1,13 +1,15 @@
 """The manual leaves nothing out: whatever an answer can name has its place in the reference, in both languages."""
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 
+import catalogues
 from portulan.cli.commands import COMMANDS
 from portulan.cli.contract import ENVELOPES, schema_of
-from portulan.cli.parser import build_parser
+from portulan.cli.parser import build_parser, module_of
 from portulan.host import collisions
 from portulan.model import chart, lease, path, port, reach, scan, scanner, stop, why
 from portulan.model.traffic import PROTOCOLS
@@ -15,7 +17,8 @@ from portulan.registry.well_known import well_known
 from portulan.text import errors, findings, meanings
 from portulan.text.voice import LANGUAGES, Voice
 
-DOCS = Path(__file__).resolve().parents[2] / "docs"
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
 CODES = {
     "CAUSES": why.Cause, "PORT_STATES": scan.State, "REASONS": scan.Reason, "SOCKET_STATES": chart.State, "OWNERSHIPS": chart.Ownership, "OUTCOMES": reach.Outcome,
     "PATHS": path.Finding, "GUARANTEES": lease.Guarantee, "STOPS": stop.Verdict, "SCANNERS": scanner.Verdict, "KINDS": scanner.Kind, "CLASSES": port.PortClass,
@@ -82,3 +85,45 @@ def test_every_field_has_its_place(language):
         properties = [schema["properties"], *(kind.get("properties", {}) for kind in schema["$defs"].values())]
         fields = {field for fields in properties for field in fields} - {"schema", "taken_at", "complete", "missing", "items"}
         assert [field for field in fields if f"| `{field}` |" not in text] == []
+
+
+def written():
+    """(where, command line) of every command of ours that a text shows: in the READMEs, the docs, and the sentences of the catalogue."""
+    pages = [ROOT / "README.md", ROOT / "README.ja.md", ROOT / "CONTRIBUTING.md", *DOCS.glob("*.md"), *DOCS.glob("*/how/*.md")]
+    for one in pages:
+        text = one.read_text("utf-8")
+        for span in [*re.findall(r"`([^`\n]*)`", text), *re.findall(r"^\$ (.*)$", text, re.MULTILINE)]:
+            yield from ((one.name, line) for line in re.findall(r"(?<![\w./-])portulan [^;&|)#…]*", span))
+    [catalogue] = catalogues.po_files(ROOT)
+    for message in catalogues.load(catalogue):
+        for text in (message.id, message.string) if isinstance(message.id, str) and message.id else ():
+            yield from (("catalogue", line) for line in re.findall(r"(?:: {2}|\(|`|^|sudo )(portulan [^ ,;)`。][^,;)`。]*)", text))
+
+
+def test_every_command_that_a_text_shows_is_one():
+    parsers = {name: build_parser(command, Voice()) for name, command in COMMANDS.items()}
+    lines = list(dict.fromkeys(written()))
+    wrong = []
+    for where, line in lines:
+        words = line.partition(" -- ")[0].split()[1:]
+        known = {"--help", "--version", "--lang", "--json", "--color", "--source"}
+        if not words:
+            continue
+        if words[0] in parsers:
+            known |= {option for action in parsers[words[0]]._actions for option in action.option_strings}
+            words = words[1:]
+        elif not re.fullmatch(r"\d+|ssh|help|COMMAND|PORT|\{\w+\}|-.*", words[0]):
+            wrong.append((where, line))
+        options = [re.split(r"[=\[{]", word)[0].rstrip(".:") for word in words if word.startswith("--") and word != "--"]
+        wrong += [(where, line) for option in options if option and option not in known]
+    assert wrong == []
+    assert len(lines) > 150
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_every_example_of_a_help_is_understood(name):
+    parser = build_parser(COMMANDS[name], Voice())
+    for example, _ in module_of(COMMANDS[name]).EXAMPLES:
+        _, _, words = re.search(r"\bportulan\b[^>|)&]*", example)[0].partition("portulan")
+        words = shlex.split(words.partition(" -- ")[0])
+        parser.parse_args(words[1:] if words[:1] == [name] else words)
