@@ -65,6 +65,9 @@ def pages(language: str) -> list[Page]:
     head, parts = sections(readme.read_text("utf-8"))
     head = re.sub(r"^\[.*\]\(README.*\.md\)\n\n", "", head, flags=re.MULTILINE)  # every page leads to the other language
     made = [Page(source=readme.name, place=f"{language}/index.html", group="", name=_word("home", language), text=head)]
+    if len(parts) != len(slugs()):
+        problem = f"{readme.name} has {len(parts)} sections, {READMES['en'].name} has {len(slugs())}: the same questions, in the same order, were expected"
+        raise ValueError(problem)
     for slug, (heading, text) in zip(slugs(), parts, strict=True):
         if slug != LAST:
             group = "start" if slug in START else "questions"

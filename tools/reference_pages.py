@@ -266,5 +266,6 @@ def _messages(voice: Voice) -> list[str]:
 
 
 def _shown(text: str) -> str:
-    """Nothing of a message is Markdown."""
-    return re.sub(r"([*_`<\[\]])", r"\\\1", text)
+    """A message as Markdown: a command in it as what is typed, nothing else of it anything but itself."""
+    parts = re.split(r"(?<=:) {2}((?:portulan|sudo|chmod|pip|ip|cat|-)[ -~]*?)(?= *$| [^ -~]|[^ -~]| {2}|, or | for )", text)
+    return "".join(re.sub(r"([*_`<\[\]])", r"\\\1", part) if at % 2 == 0 else f" `{part}`" for at, part in enumerate(parts))

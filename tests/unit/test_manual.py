@@ -127,3 +127,10 @@ def test_every_example_of_a_help_is_understood(name):
         _, _, words = re.search(r"\bportulan\b[^>|)&]*", example)[0].partition("portulan")
         words = shlex.split(words.partition(" -- ")[0])
         parser.parse_args(words[1:] if words[:1] == [name] else words)
+
+
+def test_every_link_of_a_text_leads_to_a_file():
+    pages = [ROOT / "README.md", ROOT / "README.ja.md", ROOT / "CONTRIBUTING.md", *DOCS.rglob("*.md")]
+    links = [(one, target) for one in pages for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", one.read_text("utf-8"))]
+    assert len(links) > 100
+    assert [(one.name, target) for one, target in links if not (one.parent / target).exists()] == []
