@@ -93,6 +93,11 @@ def test_no_form_to_avoid_is_used(form, whole):
     assert [line for line in LINES if form in line and wrong.search(line)] == []
 
 
+def test_parentheses_are_narrow_ones():
+    """In what a terminal shows; a text that people wrote may have wide ones."""
+    assert [japanese for _, japanese in MESSAGES if "（" in japanese or "）" in japanese] == []
+
+
 def test_what_is_japanese_is_in_japanese():
     """A translation that is the English itself stands only where nothing is to be translated."""
     same = [one for one, japanese in MESSAGES if one == japanese and re.search(r"[a-z]{4,} [a-z]{3,}", spoken(one))]
