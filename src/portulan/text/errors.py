@@ -71,7 +71,7 @@ def sentences(voice: Voice, error: PortulanError) -> tuple[str, ...]:
         text = voice.say("{file}, line {line}: {problem}", file=error.facts["file"], line=error.facts["line"], problem=text)
     near = str(error.facts.get("near") or "")
     if near:
-        text += " " + voice.say("Did you mean {near}?", near=near)
+        text = voice.together(text, voice.say("Did you mean {near}?", near=near))
     lines = [f"portulan: {text}"]
     if error.code in ways:
         lines.append(" " + voice.say(ways[error.code], **error.facts))

@@ -52,6 +52,10 @@ class Voice:
         cleaned: dict[str, object] = {"n": f"{n:,}", **_cleaned(facts)}
         return (message if self._catalogue is None else _spaced(message, cleaned)).format_map(cleaned)
 
+    def together(self, *sentences: str) -> str:
+        """Whole sentences, one behind the other: with a blank between them, in Japanese without."""
+        return ("" if self.language == "ja" else " ").join(filter(None, sentences))
+
 
 def _cleaned(facts: Mapping[str, object]) -> dict[str, object]:
     return {name: clean(value) if isinstance(value, str) else value for name, value in facts.items()}

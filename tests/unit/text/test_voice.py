@@ -124,3 +124,8 @@ def test_blanks_beside_facts_as_japanese_is_set(message, fact, said):
 
 def test_english_stands_as_it_is_written():
     assert Voice("en").say("on{x} の", x="すべて") == "onすべて の"
+
+
+def test_sentences_stand_one_behind_the_other():
+    assert Voice("en").together("One.", "", "Two.") == "One. Two."
+    assert Voice("ja").together("一つ。", "二つ。") == "一つ。二つ。"
