@@ -43,7 +43,7 @@ MESSAGES = list(messages())
 
 def spoken(text):
     """The words of a message, without commands, options, fields and the names of products."""
-    text = re.sub(r":  .*", "", text)
+    text = re.sub(r":  .*|\bas a rule\b|\"[^\"]*\"|\b\w+ = …", "", text)
     text = re.sub(r"`[^`]*`|\{\w+\}|(?<!\w)--?[\w-]+|\([a-z]+ [^)]*\)|\b(portulan|sudo|go back {2}).*", " ", text)
     return re.sub(r"(?<=[a-zA-Z] )[A-Z]\w+|\b[A-Z]{2,}\b|(?<=\w)/\w+", " ", text)
 
