@@ -6,12 +6,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from portulan.audit.risks import risks
 from portulan.cli.commands import COMMANDS
 from portulan.cli.contract import ENVELOPES, schema_of
 from portulan.cli.parser import module_of
+from portulan.model.record import Record
 from portulan.model.traffic import PROTOCOLS
 from portulan.registry.well_known import well_known
 from portulan.text import errors, findings, meanings
@@ -190,65 +193,94 @@ def _services(voice: Voice) -> list[str]:
 
 def _json(voice: Voice) -> list[str]:
     language = voice.language
+    types = _types()
+    places = {(one.name, user): one.heading for one in types for user in one.users}
     lines = [word("envelope", language), ""]
+    headers = [word("field", language), word("type", language)]
     for name in ENVELOPES:
         schema = schema_of(name)
         facts = {
             key: value for key, value in schema["properties"].items() if key not in ("schema", "taken_at", "complete", "missing", "items")
         }
         lines += [f"## {schema['$id']}", "", f"`{schema['title']}` · [{word('schema', language)}](../../schema/{name}.json)", ""]
-        headers = [word("field", language), word("type", language)]
         if facts:
-            lines += table(headers, _fields(facts))
+            lines += table(headers, _fields(facts, name, places))
         item = schema["properties"]["items"]["items"]
         rows = schema["$defs"][item["$ref"].rpartition("/")[2]]["properties"]
-        lines += [word("items", language), "", *table(headers, _fields(rows))]
-    return [*lines, *_types(voice)]
-
-
-def _types(voice: Voice) -> list[str]:
-    """Every type that a field names, once."""
-    language = voice.language
-    headers = [word("field", language), word("type", language)]
-    named: dict[str, list[tuple[dict[str, Any], list[str]]]] = {}
-    for envelope in ENVELOPES:
-        for name, kind in schema_of(envelope)["$defs"].items():
-            shapes = named.setdefault(name, [])
-            users = next((users for known, users in shapes if known == kind), None)
-            if users is None:
-                shapes.append((kind, users := []))
-            users.append(envelope)
-    lines = [f"## {word('types', language)}", ""]
-    for name, shapes in sorted(named.items()):
-        for kind, users in shapes:  # one name may be several types, each of other commands
-            heading = f"### {name}" + (f" ({', '.join(users)})" if len(shapes) > 1 else "")
-            lines += [heading, "", *(table(headers, _fields(kind["properties"])) if "properties" in kind else [kind_of(kind), ""])]
+        lines += [word("items", language), "", *table(headers, _fields(rows, name, places))]
+    lines += [f"## {word('types', language)}", ""]
+    for one in types:
+        fields = one.schema.get("properties")
+        shown = table(headers, _fields(fields, one.users[0], places)) if fields else [kind_of(one.schema), ""]
+        lines += [f"### {one.heading}", "", *shown]
     return lines
 
 
-def _fields(properties: dict[str, Any]) -> list[list[str]]:
-    return [[f"`{name}`", kind_of(value)] for name, value in properties.items()]
+class _Type(Record):
+    """A type that fields name."""
+
+    name: str
+    schema: dict[str, Any]
+    users: list[str]
+    """The envelopes in which this name is this type."""
+    alone: bool
+    """Whether it is this type in all of them."""
+
+    @property
+    def heading(self) -> str:
+        """Of its place on the page."""
+        return self.name if self.alone else f"{self.name} ({', '.join(self.users)})"
 
 
-def kind_of(schema: dict[str, Any]) -> str:  # noqa: PLR0911 - one line for each form of a schema
-    """The type of a field in few words: `string or null`, `list of Owner`."""
+def _types() -> list[_Type]:
+    """Every type that a field names: one name may be several types, each of other commands."""
+    shapes: dict[str, dict[str, tuple[dict[str, Any], list[str]]]] = {}
+    for envelope in ENVELOPES:
+        known = schema_of(envelope)["$defs"]
+        for name, schema in known.items():
+            _, users = shapes.setdefault(name, {}).setdefault(_whole(schema, known, ()), (schema, []))
+            users.append(envelope)
+    return [_Type(name, schema, users, len(of_name) == 1) for name, of_name in sorted(shapes.items()) for schema, users in of_name.values()]
+
+
+def _whole(schema: Any, known: dict[str, Any], inside: tuple[str, ...]) -> str:
+    """A type with all that it is made of, as text to compare."""
+    if isinstance(schema, dict):
+        name = str(schema.get("$ref", "")).rpartition("/")[2]
+        if name in known and name not in inside:
+            return _whole(known[name], known, (*inside, name))
+        return "{" + ",".join(f"{key}:{_whole(value, known, inside)}" for key, value in schema.items()) + "}"
+    if isinstance(schema, list):
+        return "[" + ",".join(_whole(one, known, inside) for one in schema) + "]"
+    return repr(schema)
+
+
+def _fields(properties: dict[str, Any], envelope: str, places: dict[tuple[str, str], str]) -> list[list[str]]:
+    def link(name: str) -> str:
+        return f"[{name}](#{re.sub(r'[^a-z0-9]+', '-', places[name, envelope].lower()).strip('-')})"
+
+    return [[f"`{name}`", kind_of(value, link)] for name, value in properties.items()]
+
+
+def kind_of(schema: dict[str, Any], link: Callable[[str], str] = str) -> str:  # noqa: PLR0911 - one line for each form of a schema
+    """The type of a field in few words: `string or null`, `list of Owner`; `link` says how a type's name is written."""
+    inner = partial(kind_of, link=link)
     if "$ref" in schema:
-        return str(schema["$ref"].rpartition("/")[2])
+        return link(schema["$ref"].rpartition("/")[2])
     if "anyOf" in schema:
-        return " or ".join(dict.fromkeys(map(kind_of, schema["anyOf"])))
+        return " or ".join(dict.fromkeys(map(inner, schema["anyOf"])))
     if "enum" in schema:
         return " or ".join(f"`{value}`" for value in schema["enum"])
     if "const" in schema:
         return f"`{schema['const']}`"
     kind = schema.get("type", "any")
     if kind == "array":
-        inner = schema.get("items")
-        parts = schema.get("prefixItems")
+        items, parts = schema.get("items"), schema.get("prefixItems")
         if parts:
-            return "[" + ", ".join(map(kind_of, parts)) + "]"
-        return f"list of {kind_of(inner)}" if isinstance(inner, dict) else "list"
+            return "[" + ", ".join(map(inner, parts)) + "]"
+        return f"list of {inner(items)}" if isinstance(items, dict) else "list"
     if kind == "object" and isinstance(schema.get("additionalProperties"), dict):
-        return f"object of {kind_of(schema['additionalProperties'])}"
+        return f"object of {inner(schema['additionalProperties'])}"
     if kind == "string" and schema.get("format") == "date-time":
         return "time"
     return str(kind)
