@@ -13,6 +13,9 @@ TALKERS_ROOT := .cache/roots/talkers
 # What reads packets, and what makes those that somebody who tries doors sends.
 WATCHERS := iproute2 libndpi-bin masscan nfdump nftables nmap tcpdump tshark zmap
 WATCHERS_ROOT := .cache/roots/watchers
+# The shells that completions are tried in.
+SHELLS := fish tcsh zsh
+SHELLS_ROOT := .cache/roots/shells
 # What scans are measured against.
 BENCH_PEERS := gcc iproute2 iptables libc6-dev masscan nftables nmap zmap
 BENCH_ROOT := .cache/roots/bench
@@ -28,6 +31,7 @@ test:           ## everything, sampled
 	@$(PY) tools/private_root.py --into $(SERVERS_ROOT) $(SERVERS)
 	@$(PY) tools/private_root.py --into $(TALKERS_ROOT) $(TALKERS)
 	@$(PY) tools/private_root.py --into $(WATCHERS_ROOT) $(WATCHERS)
+	@$(PY) tools/private_root.py --into $(SHELLS_ROOT) $(SHELLS)
 	@$(PY) -m pytest -n 2 --dist worksteal
 
 prove:          ## the full counts; takes up where it was interrupted
@@ -47,6 +51,7 @@ check:          ## format, lint, types, contracts, catalogues, generated files
 	$(PY) tools/catalogues.py check
 	$(PY) tools/make_docs.py --check
 	$(PY) tools/make_schemas.py --check
+	$(PY) tools/make_site.py --check
 
 bench:          ## answers checked first, then ratios to the peers
 	@tools/environment dev
@@ -64,15 +69,16 @@ fuzz:           ## each target for ten seconds; SECONDS=600 for longer
 	@tools/environment dev
 	@for target in fuzz/fuzz_*.py; do $(PY) $$target --seconds $${SECONDS:-10} || exit 1; done
 
-docs:           ## the manual from the text the commands show
+docs:           ## the manual: what the code makes of it, and the whole as a site in site/
 	@tools/environment dev
 	$(PY) tools/catalogues.py compile
 	$(PY) tools/make_docs.py
 	$(PY) tools/make_schemas.py
+	$(PY) tools/make_site.py
 
 lock:           ## compile the locks anew, without addresses (needs uv)
 	uv pip compile -q --universal --no-emit-index-url --no-annotate --no-header --python-version 3.11 pyproject.toml -o requirements/run.txt
 	uv pip compile -q --universal --no-emit-index-url --no-annotate --no-header --python-version 3.11 --group dev pyproject.toml -o requirements/dev.txt
 
 clean:
-	rm -rf .venv .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .cache site build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

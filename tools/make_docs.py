@@ -1,4 +1,4 @@
-"""The manual, from the text that the commands themselves show: `docs/en/` and `docs/ja/`. With --check, whether the committed pages are up to date.
+"""The manual's pages that the code makes, commands and reference, and what others quote of the proof: `docs/en/` and `docs/ja/`. With --check, whether the committed pages are up to date.
 
 python tools/make_docs.py [--check]
 """
@@ -12,6 +12,8 @@ from portulan.cli.commands import COMMANDS
 from portulan.cli.main import teach_argparse
 from portulan.cli.parser import build_parser, overview
 from portulan.text.voice import LANGUAGES, Voice
+from proof_quotes import PROOF, quoted
+from reference_pages import reference
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs"
 
@@ -23,7 +25,11 @@ def pages(language: str) -> dict[str, str]:
     made = {"README.md": _page("portulan", overview(voice), voice, links=True)}
     for name, command in COMMANDS.items():
         made[f"{name}.md"] = _page(f"portulan {name}", build_parser(command, voice, 90).format_help(), voice, links=False)
-    return made
+    proof = PROOF.read_text("utf-8")
+    how = {
+        f"how/{path.name}": quoted(path.read_text("utf-8"), language, proof) for path in sorted((FOLDER / language / "how").glob("*.md"))
+    }
+    return made | how | {f"reference/{name}": text for name, text in reference(language).items()}
 
 
 def _page(title: str, text: str, voice: Voice, *, links: bool) -> str:

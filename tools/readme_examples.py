@@ -1,6 +1,7 @@
-"""The README's examples: every `$ portulan …` line in it is run on a small server in a closed sandbox, and its output stands below it.
+"""The READMEs' examples: every `$ portulan …` line in them is run on a small server in a closed sandbox, and its output stands below it.
 
-python tools/readme_examples.py           bring the README's outputs up to date (needs root and the private root of the tests)
+python tools/readme_examples.py [LANG]    bring the READMEs' outputs up to date (needs root and the private root of the tests)
+python tools/readme_examples.py --pictures  draw the map of that server anew: docs/images/map.png and map.ja.png
 python tools/readme_examples.py --inside  run what comes as JSON on stdin: used by itself, inside the sandbox
 """
 
@@ -14,6 +15,7 @@ import signal
 import subprocess
 import sys
 import time
+from base64 import b64decode
 from itertools import pairwise
 from pathlib import Path
 
@@ -21,10 +23,15 @@ from portulan.system.sandbox import Sandbox
 from portulan.system.sandbox.root import PrivateRoot, open_root
 
 ROOT = Path(__file__).resolve().parent.parent
-README = ROOT / "README.md"
+READMES = {"en": ROOT / "README.md", "ja": ROOT / "README.ja.md"}
+"""Language -> the README whose examples are run in it."""
 BLOCK = re.compile(r"^```\n(\$ .*?)^```$", re.MULTILINE | re.DOTALL)
+PICTURES = {"en": ROOT / "docs" / "images" / "map.png", "ja": ROOT / "docs" / "images" / "map.ja.png"}
+FONTS = ROOT / ".cache" / "roots" / "fonts" / "layers" / "usr" / "share" / "fonts" / "truetype" / "vlgothic"
+"""A private root with a font for Japanese: tools/private_root.py --into .cache/roots/fonts fonts-vlgothic."""
+DRAW = "portulan map -o /tmp/map.png 2>/dev/null && base64 /tmp/map.png"
 COPY = "/opt/example"
-ORDINARY = "# as an ordinary user"
+ORDINARY = ("# as an ordinary user", "# 一般ユーザーで")
 NGINX = """daemon on; pid /run/example-nginx.pid; worker_processes 2; error_log /dev/null; events {}
 http { access_log off; server { listen 80; listen [::]:80; root /var/www/html; } }
 """
@@ -123,17 +130,21 @@ def commands(text: str) -> list[str]:
     return [line[2:] for block in BLOCK.findall(text) for line in block.splitlines() if line.startswith("$ ")]
 
 
-def outputs(lines: list[str], root: PrivateRoot) -> list[tuple[str, int]]:
-    """(output, exit status) of each command line: those of `guard` on a fresh server, all others on the example server."""
+def outputs(lines: list[str], root: PrivateRoot, language: str = "en") -> list[tuple[str, int]]:
+    """(output, exit status) of each command line, run by somebody who reads that language: those of `guard` on a fresh server, all others on the example server."""
     guarded = [GUARD.search(line) is not None for line in lines]
     answers = {
-        fresh: iter((_on_fresh if fresh else _on_example)([line for line, here in zip(lines, guarded, strict=True) if here == fresh], root))
+        fresh: iter(
+            (_on_fresh if fresh else _on_example)(
+                [line for line, here in zip(lines, guarded, strict=True) if here == fresh], root, language
+            )
+        )
         for fresh in (False, True)
     }
     return [next(answers[fresh]) for fresh in guarded]
 
 
-def _on_fresh(lines: list[str], root: PrivateRoot) -> list[tuple[str, int]]:
+def _on_fresh(lines: list[str], root: PrivateRoot, language: str) -> list[tuple[str, int]]:
     """A server with three listeners and no firewall, one step from the world."""
     with Sandbox() as sandbox:
         server, world = sandbox.host("web-02", root=root), sandbox.router("world", root=root)
@@ -141,13 +152,13 @@ def _on_fresh(lines: list[str], root: PrivateRoot) -> list[tuple[str, int]]:
         for words in ("route add default via 198.18.0.2", "-6 route add default via fd00::2"):
             server.run(["ip", *words.split()])
         me = [sys.executable, str(Path(__file__).resolve()), "--inside", "--fresh"]
-        done = server.run(["unshare", "--pid", "--fork", "--mount-proc", *me], text=json.dumps(lines), timeout_s=400)
+        done = server.run(["unshare", "--pid", "--fork", "--mount-proc", *me], text=json.dumps([language, lines]), timeout_s=400)
     if done.returncode:
         raise RuntimeError(done.stderr[-2000:])
     return [(text, status) for text, status in json.loads(done.stdout)]
 
 
-def _on_example(lines: list[str], root: PrivateRoot) -> list[tuple[str, int]]:
+def _on_example(lines: list[str], root: PrivateRoot, language: str) -> list[tuple[str, int]]:
     with Sandbox() as sandbox:
         server, gateways = sandbox.host("web-01", root=root), [sandbox.router(f"gw-{at}", root=root) for at in (1, 2, 3)]
         database = sandbox.host("db-01", root=root)
@@ -160,7 +171,9 @@ def _on_example(lines: list[str], root: PrivateRoot) -> list[tuple[str, int]]:
         me = [sys.executable, str(Path(__file__).resolve()), "--inside"]
         # Its own PID namespace and /proc: the examples see this server's processes and nothing of the machine around it.
         command = ["unshare", "--pid", "--fork", "--mount-proc", *me]
-        done = server.run(["sh", "-c", OUTSIDE.format(netns=gateways[0].netns_path), "sh", *command], text=json.dumps(lines), timeout_s=150)
+        done = server.run(
+            ["sh", "-c", OUTSIDE.format(netns=gateways[0].netns_path), "sh", *command], text=json.dumps([language, lines]), timeout_s=150
+        )
     if done.returncode:
         raise RuntimeError(done.stderr[-2000:])
     return [(text, status) for text, status in json.loads(done.stdout)]
@@ -168,7 +181,7 @@ def _on_example(lines: list[str], root: PrivateRoot) -> list[tuple[str, int]]:
 
 def inside() -> None:
     """Start the server's programs, run the commands, print what they said."""
-    lines = json.load(sys.stdin)
+    language, lines = json.load(sys.stdin)
     fresh = "--fresh" in sys.argv
     if fresh:
         _start_listeners()
@@ -176,6 +189,8 @@ def inside() -> None:
     else:
         _start_programs()
     shutil.copytree(ROOT / "src", COPY, dirs_exist_ok=True)
+    if FONTS.exists():
+        shutil.copytree(FONTS, "/root/.local/share/fonts", dirs_exist_ok=True)
     answers = []
     program = Path(sys.executable).parent / "portulan"
     for line in lines:
@@ -185,6 +200,7 @@ def inside() -> None:
             "PATH": "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             "HOME": "/root",
             "LANG": "C.UTF-8",
+            "LANGUAGE": language,
             "TERM": "dumb",
             "COLUMNS": "80",
         }
@@ -299,13 +315,21 @@ def with_outputs(text: str, answers: list[tuple[str, int]]) -> str:
 
 
 def main() -> int:
-    """Update the README."""
+    """Update the READMEs."""
     if "--inside" in sys.argv:
         inside()
         return 0
-    text = README.read_text("utf-8")
     root = open_root(ROOT / ".cache" / "roots" / "peers")
-    README.write_text(with_outputs(text, outputs(commands(text), root)), "utf-8")
+    if "--pictures" in sys.argv:
+        for language, path in PICTURES.items():
+            [(text, _)] = outputs([DRAW], root, language)
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(b64decode(text))
+        return 0
+    for language in sys.argv[1:] or READMES:
+        readme = READMES[language]
+        text = readme.read_text("utf-8")
+        readme.write_text(with_outputs(text, outputs(commands(text), root, language)), "utf-8")
     return 0
 
 

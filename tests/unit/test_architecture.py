@@ -11,7 +11,7 @@ from string import Formatter
 import pytest
 
 from portulan.model.chart import Gap
-from portulan.text.errors import _tables
+from portulan.text.errors import tables
 from portulan.text.gaps import gap_sentence
 from portulan.text.voice import Voice
 
@@ -72,7 +72,7 @@ def raised():
 
 
 RAISED = list(raised())
-KNOWN, WAYS_OUT = _tables()
+KNOWN, WAYS_OUT = tables()
 
 
 def fields(message):

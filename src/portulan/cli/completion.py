@@ -8,16 +8,17 @@ from portulan.cli.face import Face
 from portulan.errors import BadInput
 from portulan.text.voice import Voice, mark
 
-SHELLS = ("bash", "zsh", "tcsh")
+SHELLS = ("bash", "zsh", "fish", "tcsh")
 EXAMPLES = (
     ('eval "$(portulan completion bash)"', mark("completions in this bash, now")),
     ("portulan completion zsh > ~/.zfunc/_portulan", mark("for every zsh to come")),
+    ("portulan completion fish > ~/.config/fish/completions/portulan.fish", mark("for every fish to come")),
 )
 
 
 def arguments(parser: argparse.ArgumentParser, voice: Voice) -> None:
     """The command's arguments."""
-    parser.add_argument("shell", metavar="SHELL", help=voice.say("bash, zsh or tcsh"))
+    parser.add_argument("shell", metavar="SHELL", help=voice.say("bash, zsh, fish or tcsh"))
 
 
 def run(options: argparse.Namespace, face: Face) -> int:

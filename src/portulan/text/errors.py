@@ -64,7 +64,7 @@ def sentences(voice: Voice, error: PortulanError) -> tuple[str, ...]:
 
 def told(voice: Voice, code: str, facts: dict[str, object], unknown: str = "") -> tuple[str, ...]:
     """The same of a code and its facts, without the program's name. `unknown`: what is said of a code that has no sentence."""
-    table, ways = _tables()
+    table, ways = tables()
     if code == "scan.nothing-left":
         from portulan.text.scan_asked import LEFT_OUT
 
@@ -82,7 +82,7 @@ def told(voice: Voice, code: str, facts: dict[str, object], unknown: str = "") -
         )
     near = str(facts.get("near") or "")
     if near:
-        text += " " + voice.say("Did you mean {near}?", near=near)
+        text = voice.together(text, voice.say("Did you mean {near}?", near=near))
     lines = [text, *_quoted(facts)]
     if code in ways:
         lines.append(" " + voice.say(ways[code], **facts))
@@ -110,7 +110,7 @@ _ROOMS = (
 """Modules of this room that keep the sentences of their errors beside their other words."""
 
 
-def _tables() -> tuple[dict[str, str], dict[str, str]]:
+def tables() -> tuple[dict[str, str], dict[str, str]]:
     """Our own sentences, and those of the rooms. Imported only when something went wrong."""
     from importlib import import_module
 

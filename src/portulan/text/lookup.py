@@ -80,7 +80,7 @@ def unknown(answer: Answer, voice: Voice) -> str:
     """That nothing was found, and what may have been meant."""
     text = voice.say("Nobody knows “{words}”: no service name, no word of a description.", words=answer.query)
     if answer.suggestions:
-        text += " " + voice.say("Did you mean {near}?", near=", ".join(answer.suggestions))
+        text = voice.together(text, voice.say("Did you mean {near}?", near=", ".join(answer.suggestions)))
     return text
 
 

@@ -167,7 +167,7 @@ def _port_filtered(voice: Voice, trace: Trace, facts: dict[str, object]) -> str:
     if other is None:
         return first
     name = other.transport.value if other.port is None else f"{other.port}/{other.transport.value}"
-    return first + " " + voice.say("{port} of the same host answers at hop {hop}.", port=name, hop=other.hop)
+    return voice.together(first, voice.say("{port} of the same host answers at hop {hop}.", port=name, hop=other.hop))
 
 
 def blame(voice: Voice, trace: Trace) -> str:

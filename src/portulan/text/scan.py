@@ -125,7 +125,7 @@ def silent_line(voice: Voice, report: ScanReport, shown: int) -> str | None:
         parts.append(voice.count("{n} address is nobody's.", "{n} addresses are nobody's.", down))
     if rest > 0:
         parts.append(voice.count("{n} more address has nothing to show.", "{n} more addresses have nothing to show.", rest))
-    return " ".join(parts) or None
+    return voice.together(*parts) or None
 
 
 def certainty_line(voice: Voice, one: Pass, *, several: bool) -> str:
@@ -176,7 +176,7 @@ def doubts(voice: Voice, one: Pass) -> list[str]:
     for doubt in sure.doubts:
         text = voice.say(DOUBTS[doubt], **facts.get(doubt, {}))
         if sure.undecided_s is not None and doubt in _MORE:
-            text += " " + voice.say(_MORE[doubt], time=duration(voice, sure.undecided_s))
+            text = voice.together(text, voice.say(_MORE[doubt], time=duration(voice, sure.undecided_s)))
         found.append(text)
     return found
 

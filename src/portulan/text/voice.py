@@ -38,7 +38,10 @@ class Voice:
         """The message in this language, its {fields} filled with the cleaned facts."""
         if self._catalogue is not None and message:
             message = self._catalogue.gettext(message)
-        return message.format_map(_cleaned(facts)) if facts else message
+        if not facts:
+            return message
+        cleaned = _cleaned(facts)
+        return (message if self._catalogue is None else _spaced(message, cleaned)).format_map(cleaned)
 
     def count(self, one: str, many: str, n: int, /, **facts: object) -> str:
         """The message for `n` things, in the plural form of this language; `n` is also the field {n}, with thousands commas."""
@@ -46,11 +49,46 @@ class Voice:
             message = self._catalogue.ngettext(one, many, n)
         else:
             message = one if n == 1 else many
-        return message.format_map({"n": f"{n:,}", **_cleaned(facts)})
+        cleaned: dict[str, object] = {"n": f"{n:,}", **_cleaned(facts)}
+        return (message if self._catalogue is None else _spaced(message, cleaned)).format_map(cleaned)
+
+    def together(self, *sentences: str) -> str:
+        """Whole sentences, one behind the other: with a blank between them, in Japanese without."""
+        return ("" if self.language == "ja" else " ").join(filter(None, sentences))
 
 
 def _cleaned(facts: Mapping[str, object]) -> dict[str, object]:
     return {name: clean(value) if isinstance(value, str) else value for name, value in facts.items()}
+
+
+def _spaced(message: str, facts: Mapping[str, object]) -> str:
+    """The message with blanks beside its {fields} as Japanese is set: between Japanese and Latin letters one, between Japanese and Japanese none.
+
+    A field may be filled with either (`all addresses`, `127.0.0.1`), so the translation cannot say it.
+    """
+    import re
+
+    def before(place: re.Match[str]) -> str:
+        fact = str(facts.get(place[2], ""))[:1]
+        return place[1] + _between(fact, place[0][1 : -len(place[2]) - 2]) + "{" + place[2] + "}"
+
+    def behind(place: re.Match[str]) -> str:
+        fact = str(facts.get(place[1], ""))[-1:]
+        return "{" + place[1] + "}" + _between(fact, place[0][len(place[1]) + 2 : -1]) + place[2]
+
+    message = re.sub(rf"({_LETTER}) ?\{{(\w+)\}}", before, message)
+    return re.sub(rf"\{{(\w+)\}} ?({_LETTER})", behind, message)
+
+
+_LETTER = "[\u3041-\u30fa\u30fc\u4e00-\u9fff]"
+"""Kana and kanji; no punctuation."""
+
+
+def _between(fact: str, blank: str) -> str:
+    """What stands between Japanese and a fact that borders on it."""
+    if "\u3041" <= fact <= "\u9fff":
+        return ""
+    return " " if fact.isascii() and fact.isalnum() else blank
 
 
 def choose_language(asked: str | None, environment: Mapping[str, str]) -> str:

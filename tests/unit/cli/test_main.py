@@ -120,7 +120,7 @@ WRONG = [
     (["[::1]:8080"], "portulan: [::1]:8080 is neither a command nor a port nor a service. Did you mean 8080?"),
     ([":8080"], "portulan: :8080 is neither a command nor a port nor a service. Did you mean 8080?"),
     (["http://localhost:8080/"], "portulan: http://localhost:8080/ is neither a command nor a port nor a service. Did you mean 8080?"),
-    (["completion", "fish"], "portulan: fish is not a shell with completions here: one of bash, zsh, tcsh was expected."),
+    (["completion", "csh"], "portulan: csh is not a shell with completions here: one of bash, zsh, fish, tcsh was expected."),
     (["map", "--transport", "xyz"], "portulan: argument --transport: invalid choice: 'xyz'"),
     (["lookup"], "portulan: nothing was asked: a number, a range, a name or words were expected."),
     (["lookup", "70000"], "portulan: 70000 is not a port: ports run from 0 to 65535."),

@@ -17,7 +17,7 @@ def fields(message):
 
 
 def all_sentences():
-    return table._tables()
+    return table.tables()
 
 
 @pytest.mark.parametrize(

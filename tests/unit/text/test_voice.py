@@ -100,3 +100,32 @@ def test_mark_only_marks():
 )
 def test_the_language_to_speak(asked, environment, language):
     assert choose_language(asked, environment) == language
+
+
+@pytest.mark.parametrize(
+    ("message", "fact", "said"),
+    [
+        ("{x} が待ち受け", "nginx", "nginx が待ち受け"),
+        ("{x}が待ち受け", "nginx", "nginx が待ち受け"),
+        ("{x} で使えます", "すべてのアドレス", "すべてのアドレスで使えます"),
+        ("おそらく{x}", "fe80::/10", "おそらく fe80::/10"),
+        ("おそらく {x}", "誰でも", "おそらく誰でも"),
+        ("残り{x}秒", 41, "残り 41 秒"),
+        ("{x}、{x}。", "80", "80、80。"),
+        ("名前({x})です", "a", "名前(a)です"),
+        ("届く相手  {x}", "誰でも", "届く相手  誰でも"),
+        ("{x} です", "(例)", "(例) です"),
+        ("{x} です", "", " です"),
+    ],
+)
+def test_blanks_beside_facts_as_japanese_is_set(message, fact, said):
+    assert Voice("ja").say(message, x=fact) == said
+
+
+def test_english_stands_as_it_is_written():
+    assert Voice("en").say("on{x} の", x="すべて") == "onすべて の"
+
+
+def test_sentences_stand_one_behind_the_other():
+    assert Voice("en").together("One.", "", "Two.") == "One. Two."
+    assert Voice("ja").together("一つ。", "二つ。") == "一つ。二つ。"

@@ -1,0 +1,104 @@
+"""The site: all pages, no dead link, nothing from outside, both languages side by side."""
+
+import re
+from posixpath import dirname, normpath
+
+import pytest
+
+import make_site
+from portulan.scan.estimate import rounds_needed
+from portulan.scan.stopping import Rules
+from portulan.text.voice import LANGUAGES
+from proof_quotes import quoted
+
+
+@pytest.fixture(scope="module")
+def site():
+    return make_site.whole_site()
+
+
+def links(text):
+    return [target for target in re.findall(r'(?:href|src)="([^"]*)"', text) if not re.match(r"[a-z]+:", target)]
+
+
+def test_every_link_leads_to_a_page_and_a_place_on_it(site):
+    dead = []
+    for place, text in site.items():
+        for target in links(text):
+            path, _, anchor = target.partition("#")
+            there = normpath(f"{dirname(place) or '.'}/{path}") if path else place
+            if there.startswith(("schema/", "images/")) and (make_site.DOCS / there).exists():
+                continue
+            if there not in site or (anchor and f'id="{anchor}"' not in site[there]):
+                dead.append((place, target))
+    assert dead == []
+
+
+def test_nothing_is_loaded_from_outside(site):
+    for place, text in site.items():
+        assert "<script" not in text, place
+        assert not re.search(r'(?:src|<link[^>]*href)="[a-z]+:', text), place
+        assert "url(" not in text, place
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_question_of_the_readme_has_its_page(site, language):
+    _, parts = make_site.sections(make_site.READMES[language].read_text("utf-8"))
+    titles = {
+        re.search(r"<h1[^>]*>(.*?)</h1>", text)[1]
+        for place, text in site.items()
+        if place.startswith((f"{language}/q", f"{language}/start"))
+    }
+    assert len(titles) == len(parts) - 1
+    assert len([place for place in site if place.startswith(f"{language}/questions/")]) > 12
+
+
+def test_both_languages_have_the_same_pages(site):
+    english, japanese = ({place.partition("/")[2] for place in site if place.startswith(f"{language}/")} for language in LANGUAGES)
+    assert english == japanese
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_page_takes_the_place_of_another(language):
+    made = make_site.pages(language)
+    assert len({page.place for page in made}) == len(made)
+    assert [page.source for page in made if page.place == f"{language}/index.html"] == [make_site.READMES[language].name]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_rounds_that_the_page_tells_are_those_that_a_scan_makes(language):
+    text = (make_site.DOCS / language / "how" / "exact-under-loss.md").read_text("utf-8")
+    rows = re.findall(r"^\| (\d+) %.* \| ([\d,]+) \| (\d+) \|$", text, re.MULTILINE)
+    assert len(rows) == 3
+    for loss, ports, rounds in rows:
+        assert rounds_needed(int(ports.replace(",", "")), int(loss) / 100, Rules().goal) == int(rounds)
+
+
+def test_every_file_of_the_manual_is_in_it(site):
+    for language in LANGUAGES:
+        for path in (make_site.DOCS / language).rglob("*.md"):
+            name = path.relative_to(make_site.DOCS / language)
+            place = (
+                str(f"{language}/{name if name.parent.name else f'commands/{name}'}")
+                .replace("README.md", "index.html")
+                .replace(".md", ".html")
+            )
+            assert place in site, path
+    for path in make_site.DOCS.glob("*.md"):
+        assert f"en/more/{path.stem}.html" in site or path.name == "README.md", path
+
+
+def test_a_link_that_leads_nowhere_is_found():
+    page = make_site.Page(source="docs/x.md", place="en/x.html", group="", name="x", text="[a](gone.md)")
+    with pytest.raises(ValueError, match=r"docs/x.md: the link to gone.md leads nowhere"):
+        make_site.build("en", [page], set())
+
+
+def test_what_a_page_quotes_of_the_proof_is_what_it_says():
+    proof = "| proof | seeds |\n|---|---|\n| scan | 1 to 4 | 0 | 5 s | Linux | abc, today |\n| slow | not run | | | | |\n\n## scan\n\nFinds all.\n\nCounted: 9.\n\n## slow\n\nNever.\n"
+    text = quoted("a\n<!-- proof scan slow -->\nold\n<!-- end -->\nb", "en", proof)
+    assert text == (
+        "a\n<!-- proof scan slow -->\n> **scan**: seeds 1 to 4; differences: **0** (version abc, today).\n>\n> Finds all.\n>\n> Counted: 9.\n\n"
+        "> **slow**: Not run yet.\n>\n> Never.\n\n<!-- end -->\nb"
+    )
+    assert quoted(text, "en", proof) == text
