@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from portulan.model.traffic import Traffic
+    from portulan.system.workers import ClusterWorkers, LocalWorkers
 
 EXAMPLES = (
     ("portulan traffic --read office.pcap", mark("what went through which port")),
@@ -112,19 +113,16 @@ def _read(options: argparse.Namespace, face: Face) -> Traffic:
     from portulan.system.columns import expect_columns
     from portulan.text.traffic import reading_line
 
-    expect_columns()
-    from portulan.traffic.table import CAP
-    from portulan.verbs.traffic import traffic
-
     workers = None if options.workers is None else whole(options.workers, "--workers")
     bucket_s, top = seconds(options.bucket), whole(options.top, "--top")
-    cap = CAP if options.cap is None else whole(options.cap, "--cap")
-    crew, stop = None, Stop()
-    if options.cluster is not None:
-        from portulan.system.workers import ClusterWorkers
-
-        crew = ClusterWorkers(options.cluster)
+    asked_cap = None if options.cap is None else whole(options.cap, "--cap")
+    crew, stop = _crew(options, workers), Stop()
     try:
+        expect_columns()
+        from portulan.traffic.table import CAP
+        from portulan.verbs.traffic import traffic
+
+        cap = CAP if asked_cap is None else asked_cap
         with stop, Patience(face, lambda passed_s: reading_line(face.voice, passed_s)):
             return traffic(
                 options.read, ports=options.ports, resync=options.resync, inner=options.inner, workers=workers if crew is None else crew,
@@ -133,6 +131,17 @@ def _read(options: argparse.Namespace, face: Face) -> Traffic:
     finally:
         if crew is not None:
             crew.close()
+
+
+def _crew(options: argparse.Namespace, workers: int | None) -> LocalWorkers | ClusterWorkers | None:
+    """Who helps, begun at once. Raises CannotTell for a cluster that cannot be had."""
+    if options.cluster is not None:
+        from portulan.system.workers import ClusterWorkers
+
+        return ClusterWorkers(options.cluster)
+    from portulan.verbs.traffic_hands import begin_early
+
+    return begin_early(options.read, workers)
 
 
 def whole(text: str, option: str) -> int:

@@ -13,6 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Executor, Future
+    from threading import Thread
     from typing import Any, TypeVar
 
     A = TypeVar("A")
@@ -29,12 +30,16 @@ _stop: Any = None
 class LocalWorkers:
     """Processes of this host, in the network namespace of the thread that hands them work. They end with this process, whatever ends it."""
 
-    def __init__(self, count: int, *, afresh: bool = False) -> None:
-        """`afresh`: a new process for each piece of work, so that one that has given up its rights need not have them again."""
+    def __init__(self, count: int, *, afresh: bool = False, once: bool = False) -> None:
+        """`afresh`: a new process for each piece of work, so that one that has given up its rights need not have them again.
+
+        `once`: whoever has used them may let them go.
+        """
         import multiprocessing
 
         self.at_once = count
-        self.remote = False
+        self.remote, self.once = False, once
+        self._closing: Thread | None = None
         # Never by fork: other threads may hold locks. Nor from a fork server: it would stay in the namespace in which it was begun.
         self._context = multiprocessing.get_context("spawn")
         self._stop = self._context.Event()
@@ -61,15 +66,26 @@ class LocalWorkers:
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
+    def prepare(self, module: str) -> None:
+        """Let the processes begin now, and load what they will need."""
+        for _ in range(self.at_once):
+            self.submit(_load, module)
+
     def renew(self) -> None:
         """After a worker died, which takes the others of its pool with it: a new pool."""
         self._executor.shutdown(wait=False, cancel_futures=True)
         self._executor = self._open()
 
     def close(self, *, wait: bool = True) -> None:
-        """End all of it, what is under way too. `wait`: until the processes have ended; this one does not end before them in any case."""
+        """End all of it, what is under way too. `wait`: until the processes have ended; else that is waited for when it is closed once more, or at the end."""
+        from threading import Thread
+
         self._stop.set()
-        self._executor.shutdown(wait=wait, cancel_futures=True)
+        if self._closing is None:
+            self._closing = Thread(target=self._executor.shutdown, kwargs={"wait": True, "cancel_futures": True})
+            self._closing.start()
+        if wait:
+            self._closing.join()
 
 
 class ClusterWorkers:
@@ -85,7 +101,7 @@ class ClusterWorkers:
         import warnings
 
         logging.getLogger("distributed").setLevel(logging.CRITICAL)
-        self.remote, self.afresh = True, False
+        self.remote, self.afresh, self.once = True, False, False
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of versions that differ a little: ours are compared where the work is done
@@ -114,6 +130,10 @@ class ClusterWorkers:
             self._executor.shutdown(wait=False)
         with suppress(Exception):
             self._client.close(timeout=2)
+
+
+def _load(module: str) -> None:
+    import_module(module)
 
 
 def _begin(stop: Any, parent: int) -> None:

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 _NAMES = {number: transport for transport, number in PROTOCOL_NUMBERS.items()}
 _MOST_APART = 12
 """Doors whose traffic is told apart in stretches of time; the others are added up by transport."""
+_MANY = 1 << 16
+"""Flows from which on hosts are summed up in a thread of their own, beside the rest."""
 _MOST_MARKS = 8
 """Of one port: the protocols with the most bytes."""
 
@@ -105,13 +107,25 @@ def traffic_of(
         flows, times = picked(flows, chosen), None if times is None else _times_of(times, chosen, len(flows.place))
     if began_ns is None and len(flows.place):
         began_ns, ended_ns = int(flows.forward.first_ns.min()), int(max(flows.forward.last_ns.max(), flows.reverse.last_ns.max()))
+    found_hosts = _beside(_hosts, flows, top) if len(flows.place) >= _MANY else None
     services, table = Services(), doors(flows)
     return Traffic(
         origins=origins, packets=packets, bytes=bytes_, flows=len(flows.place), began_at=_at(began_ns), ended_at=_at(ended_ns),
-        ports=_ports(flows, table, services, words, bytes_), hosts=_hosts(flows, top),
+        ports=_ports(flows, table, services, words, bytes_),
         rows=tuple(_row(flows, flow, table, services, words) for flow in largest(flows, top).tolist()),
         buckets=() if times is None else _buckets(times, table, services), aside=aside, cap=cap,
+        hosts=_hosts(flows, top) if found_hosts is None else found_hosts(),
     )  # fmt: skip
+
+
+def _beside(work: Callable[[Flows, int], tuple[HostTraffic, ...]], flows: Flows, top: int) -> Callable[[], tuple[HostTraffic, ...]]:
+    """Begin it in a thread; what gives its answer."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    pool = ThreadPoolExecutor(1)
+    future = pool.submit(work, flows, top)
+    pool.shutdown(wait=False)
+    return future.result
 
 
 def wanted_ports(ports: Iterable[str]) -> tuple[tuple[int | None, int, int], ...]:

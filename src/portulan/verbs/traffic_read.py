@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from portulan.model.traffic import Ended, Origin
 from portulan.traffic.reading import Capture, PieceEnd, open_capture
+from portulan.verbs.traffic_hands import WORTH_A_WORKER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from portulan.verbs.traffic_piece import Asked
 
     Workers = LocalWorkers | ClusterWorkers
-
-WORTH_A_WORKER = 192 << 20
-"""Bytes of captures below which one process is done before another one has begun: that takes a third of a second."""
 
 
 def read_captures(
@@ -50,6 +48,8 @@ def read_captures(
                     origins.append(_origin(capture.name, capture.format, endings))
     finally:
         if crew is not None and crew is not workers:
+            crew.close()
+        elif crew is not None and crew.once:
             crew.close(wait=False)
     return table, tuple(origins)
 
