@@ -11,6 +11,10 @@ HOW: dict[str, tuple[str, str]] = {
 }
 MORE: dict[str, tuple[str, str]] = {
     "docs/glossary.md": ("Glossary", "用語集"),
+    "docs/guard.md": ("The policy file", "ポリシーファイル（英語）"),
+    "docs/guard-rules.md": ("How a policy becomes rules", "ポリシーが規則になるまで（英語）"),
+    "docs/guard-life.md": ("The life of a policy", "ポリシーの一生（英語）"),
+    "docs/guard-prove.md": ("Proof by packets, and export", "パケットによる証明と書き出し（英語）"),
     "docs/json.md": ("JSON", "JSON（英語）"),
     "docs/design.md": ("Design", "設計（英語）"),
     "docs/proof.md": ("Proof", "証明（英語）"),

@@ -281,7 +281,12 @@ def without_stretch(keys: Keys) -> Keys:
     return (*keys[:-1], keys[-1] & KEY_BITS)
 
 
-def chosen(rows: Rows, index: I8 | NDArray[np.bool_]) -> Rows:
-    """Some of them."""
-    columns: list[Any] = [column[index] for column in rows[1:]]
-    return Rows(tuple(word[index] for word in rows.keys), *columns)
+def chosen(held: list[Rows], index: I8 | NDArray[np.bool_]) -> Rows:
+    """Some rows of the one table in the list. The list is emptied, as by `fold_rows`: of each column only one is there twice at a time."""
+    rows = held.pop()
+    words = len(rows.keys)
+    columns: list[Any] = [*rows.keys, *rows[1:]]
+    del rows
+    for at in range(len(columns)):
+        columns[at] = columns[at][index]
+    return Rows(tuple(columns[:words]), *columns[words:])

@@ -193,18 +193,25 @@ class FlowTable:
         place = np.concatenate([rows.place[pair.forward] for rows, pair in zip(self._rows, pairs, strict=True)])
         keep = np.zeros(len(when), bool)
         keep[np.lexsort((place, when))[: self.cap]] = True
+        del when, place
         begin = 0
-        for family, (rows, pair) in enumerate(zip(self._rows, pairs, strict=True)):
+        for family, pair in enumerate(pairs):
             mine = keep[begin : begin + len(pair.forward)]
             begin += len(pair.forward)
             ends = np.concatenate((pair.forward[mine], pair.reverse[mine]))
-            kept = np.zeros(len(rows.place), bool)
-            kept[ends[ends >= 0]] = True
-            self._aside[PAST_THE_CAP] += int(rows.packets[~kept].sum())
-            self._aside_bytes[PAST_THE_CAP] += int(rows.bytes[~kept].sum())
-            self._rows[family] = chosen(rows, kept)
-            self._spread[family] = _spread_of(self._rows[family], self._spread[family])[0]
+            self._keep(family, ends[ends >= 0])
         return [paired(rows) for rows in self._rows]
+
+    def _keep(self, family: int, index: I8) -> None:
+        """These rows; what the others counted is past the cap."""
+        held = [self._rows[family]]
+        kept = np.zeros(len(held[0].place), bool)
+        kept[index] = True
+        self._aside[PAST_THE_CAP] += int(held[0].packets[~kept].sum())
+        self._aside_bytes[PAST_THE_CAP] += int(held[0].bytes[~kept].sum())
+        self._rows[family] = no_rows(WIDTHS[family])
+        self._rows[family] = chosen(held, kept)
+        self._spread[family] = _spread_of(self._rows[family], self._spread[family])[0]
 
     def rows(self) -> tuple[Rows, ...]:
         """Directions of flows, of IPv4 and of IPv6, as few as may be."""
