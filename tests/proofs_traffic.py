@@ -151,7 +151,7 @@ def pieces(seed):
 class Here:
     """Workers that do it at once, in this process, some of them never."""
 
-    remote = False
+    remote = once = False
 
     def __init__(self, dice, fails):
         self.dice, self.fails, self.at_once = dice, fails, dice.randrange(1, 4)
