@@ -138,12 +138,12 @@ class TrafficWatch:
                 self.missing.append(THINNED)
 
     def _take(self, batch: Batch) -> None:
+        self.table.add(batch)  # first: what was heard is told, also when it cannot be kept
         if self.file is not None and batch.interface is not None:
             for number in np.unique(batch.interface).tolist():
                 one = self.listening.heard[number]
                 self.file.interface(number, one.name, one.link)
             self.file.write(batch.buffer, batch.interface, batch.time_ns, batch.start, batch.captured, batch.length)
-        self.table.add(batch)
 
     def finish(self) -> Traffic:
         """Count what is there already, and tell all of it."""
