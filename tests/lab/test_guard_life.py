@@ -13,6 +13,7 @@ import pytest
 import proofs_guard_life
 from guard_life_lab import MANAGEMENT, OTHER, Lab
 from labs import PORTULAN, connect, listen, portulan
+from logins import start_sshd
 
 DUAL = (socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
 pytestmark = [pytest.mark.lab, pytest.mark.peer]
@@ -95,17 +96,6 @@ def test_earlier_rules_are_tried_again_and_the_history_tells_ten(lab):
 
 # Who may confirm
 
-SETTINGS = (
-    "Port 2222\nHostKey {folder}/host\nPidFile none\nUsePAM no\nStrictModes no\nPermitRootLogin yes\nPasswordAuthentication no\n"
-    "AuthorizedKeysFile {folder}/me.pub\n"
-)
-PREPARE = """
-mkdir -p /run/sshd
-ssh-keygen -q -t ed25519 -N "" -f {folder}/host
-ssh-keygen -q -t ed25519 -N "" -f {folder}/me
-printf %s "$1" > {folder}/config
-exec /usr/sbin/sshd -D -e -f {folder}/config
-"""
 LOGIN = "ssh -q -i {folder}/me -p 2222 -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null {more} -o ControlPath={folder}/master root@{address} {line}"
 POLICY = '[doors]\n2222 = "{who}"\n'
 
@@ -115,7 +105,7 @@ def typed(lab, peers, tmp_path):
     """typed(line, more="", family=4): what somebody logged in over ssh types; the answer."""
     if "openssh-server" not in peers.packages:
         pytest.skip("no private root with peer programs: openssh-server is not in it")
-    lab.host.start(["sh", "-ec", PREPARE.format(folder=tmp_path), "sh", SETTINGS.format(folder=tmp_path)], stderr=subprocess.DEVNULL)
+    start_sshd(lab.host, tmp_path, 2222, stderr=subprocess.DEVNULL)
     lab.host.wait_for_port(2222)
     for name, who in (("open", "everyone"), ("mine", lab.client.address), ("strange", "203.0.113.7")):
         Path(tmp_path, f"{name}.toml").write_text(POLICY.format(who=who))
@@ -430,3 +420,11 @@ def test_streams_survive(day_seed):
 @pytest.mark.timeout(300)
 def test_a_disk_after_a_power_cut_is_whole(day_seed, samples):
     assert proofs_guard_life.power_cuts(day_seed, commands=samples(5, 9))[0] == []
+
+
+def test_without_rules_nothing_needs_nft(sandbox):
+    """A host without nft, as the machine of a beginner is: where no rule is there, that is told."""
+    host = sandbox.host("bare")
+    done = host.run(["env", "PATH=/nowhere", PORTULAN, "guard", "--lang", "en"])
+    assert (done.returncode, done.stderr) == (1, "")
+    assert done.stdout.startswith("No policy is in force")

@@ -77,3 +77,9 @@ def test_it_is_for_this_namespace_only(host, tmp_path):
     done = host.run([*PORTULAN, "reach", "--matrix", "--policy", str(tmp_path / "portulan.toml"), "--netns", "net:[1]"])
     assert done.returncode == 2
     assert "this network namespace only" in done.stderr
+
+
+def test_a_policy_that_is_not_there_is_all_that_is_said(sandbox):
+    done = sandbox.host("bare").run([*PORTULAN, "reach", "--policy", "/nowhere.toml", "--lang", "en"])
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("portulan: there is no policy file /nowhere.toml.")

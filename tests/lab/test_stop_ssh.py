@@ -9,19 +9,9 @@ import pytest
 
 from daemons import has_ended
 from labs import PORTULAN
+from logins import start_sshd
 
 pytestmark = [pytest.mark.lab, pytest.mark.peer]
-SETTINGS = (
-    "Port 22\nHostKey {folder}/host\nPidFile none\nUsePAM no\nStrictModes no\nPermitRootLogin yes\nPasswordAuthentication no\n"
-    "AuthorizedKeysFile {folder}/me.pub\nAllowTcpForwarding yes\n"
-)
-PREPARE = """
-mkdir -p /run/sshd
-ssh-keygen -q -t ed25519 -N "" -f {folder}/host
-ssh-keygen -q -t ed25519 -N "" -f {folder}/me
-printf %s "$1" > {folder}/config
-exec /usr/sbin/sshd -D -e -f {folder}/config
-"""
 LOGIN = "ssh -q -i {folder}/me -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null"
 
 
@@ -31,7 +21,7 @@ def machine(sandbox, peers, tmp_path):
     if "openssh-server" not in peers.packages:
         pytest.skip("no private root with peer programs: openssh-server is not in it")
     host = sandbox.host("a", root=peers)
-    sshd = host.start(["sh", "-ec", PREPARE.format(folder=tmp_path), "sh", SETTINGS.format(folder=tmp_path)], stderr=subprocess.DEVNULL)
+    sshd = start_sshd(host, tmp_path, 22, stderr=subprocess.DEVNULL)
     host.wait_for_port(22)
     watched = os.pidfd_open(sshd.pid)
     yield host, sshd, watched, tmp_path

@@ -58,14 +58,18 @@ def arguments(parser: argparse.ArgumentParser, voice: Voice) -> None:
 
 def run(options: argparse.Namespace, face: Face) -> int:
     """Tell. With --from 0: it gets in; 1: it does not; 3: that cannot be known. Else 0, or 3 where nothing is known."""
-    if options.policy is not None and not options.json:
-        face.note(face.voice.say("As it would be if {file} were applied:", file=options.policy))
     if options.sender is not None:
         return _packet(options, face)
     for option, value in (("--via", options.via), ("--to", options.to)):
         if value is not None:
             raise BadInput("reach.needs-from", option=option)
     return _matrix(options, face) if options.matrix else _doors(options, face)
+
+
+def _announce(options: argparse.Namespace, face: Face) -> None:
+    """Say whose rules these are, where it is not the live ones."""
+    if options.policy is not None:
+        face.note(face.voice.say("As it would be if {file} were applied:", file=options.policy))
 
 
 def _doors(options: argparse.Namespace, face: Face) -> int:
@@ -79,6 +83,7 @@ def _doors(options: argparse.Namespace, face: Face) -> int:
         rows = [row for door in answer.doors for row in rows_of(door)]
         face.envelope("reach", rows, taken_at=answer.taken_at, missing=missing, extra={"host": answer.host})
     else:
+        _announce(options, face)
         _show(face, answer, missing, each=bool(options.ports))
     unknown = bool(answer.doors) and all(door.standing is None for door in answer.doors)
     return 3 if unknown or (not answer.doors and any(gap.code.startswith("reach.") for gap in answer.gaps)) else 0
@@ -185,6 +190,7 @@ def _packet(options: argparse.Namespace, face: Face) -> int:
         }
         face.envelope("reach-packet", steps, taken_at=asked.taken_at, extra=extra)
     else:
+        _announce(options, face)
         _tell(face, asked, whole=options.every_step)
     outcomes = [part.outcome.value for part in (asked.passage, asked.beyond) if part is not None]
     return max(_STATUS[outcome] for outcome in outcomes) if "drop" not in outcomes and "reject" not in outcomes else 1
@@ -244,6 +250,7 @@ def _matrix(options: argparse.Namespace, face: Face) -> int:
     from portulan.text.reach import matrix_lines
 
     voice = face.voice
+    _announce(options, face)
     rows = matrix_lines(voice, answer)
     if not rows:
         face.line(voice.say("Nobody gets to any port from outside."))

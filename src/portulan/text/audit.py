@@ -194,9 +194,8 @@ class Block(Record):
     ignored: str | None
 
 
-def headline(voice: Voice, answer: Audit) -> str:
-    """`web-01   1 error · 2 warnings   (14 ports, rules of ufw)`, or that nothing was found."""
-    counts = {level: sum(one.level is level and one.ignored is None for one in answer.items) for level in LEVELS}
+def levels(voice: Voice, counts: dict[Level, int]) -> list[str]:
+    """`1 error`, `2 warnings`, …: of each level that there is something of."""
     parts = []
     if counts[Level.ERROR]:
         parts.append(voice.count("{n} error", "{n} errors", counts[Level.ERROR]))
@@ -204,6 +203,13 @@ def headline(voice: Voice, answer: Audit) -> str:
         parts.append(voice.count("{n} warning", "{n} warnings", counts[Level.WARNING]))
     if counts[Level.INFO]:
         parts.append(voice.count("{n} for your information", "{n} for your information", counts[Level.INFO]))
+    return parts
+
+
+def headline(voice: Voice, answer: Audit) -> str:
+    """`web-01   1 error · 2 warnings   (14 ports, rules of ufw)`, or that nothing was found."""
+    counts = {level: sum(one.level is level and one.ignored is None for one in answer.items) for level in LEVELS}
+    parts = levels(voice, counts)
     ignored = sum(one.ignored is not None for one in answer.items)
     if ignored:
         parts.append(voice.count("{n} ignored", "{n} ignored", ignored))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from portulan.text.voice import Voice, mark
 
 SENTENCES: dict[str, str] = {
+    "nft.needed": mark("this is done by the program nft, which is not installed."),
     "nft.missing": mark("there are firewall rules here, and the program nft that lists them is not installed."),
     "nft.no-json": mark("this nft cannot list rules as JSON ({version}): 0.9.1 or newer, built with JSON, was expected."),
     "nft.failed": mark("nft could not list the rules: {reason}."),
@@ -24,11 +25,12 @@ SENTENCES: dict[str, str] = {
 """For the table of errors."""
 
 WAYS_OUT: dict[str, str] = {
+    "nft.needed": mark("install it:  apt install nftables, or dnf install nftables"),
     "nft.missing": mark("install it:  apt install nftables, or dnf install nftables"),
     "nft.no-json": mark("install a newer one:  apt install nftables, or dnf install nftables"),
     "nft.garbled": mark("install a newer one:  apt install nftables, or dnf install nftables"),
-    "nft.forbidden": mark("to allow it:  sudo"),
-    "network.forbidden": mark("to allow it:  sudo"),
+    "nft.forbidden": mark("to allow it:  the same command with sudo before it"),
+    "network.forbidden": mark("to allow it:  the same command with sudo before it"),
 }
 """What to do about it."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from portulan.model.finding import Level
-from portulan.text.audit import LEVEL_NAMES
+from portulan.text.audit import LEVEL_NAMES, levels
 from portulan.text.clean import clean
 from portulan.text.voice import Voice, mark
 
@@ -70,12 +70,7 @@ def headline(voice: Voice, answer: Checked) -> str:
     """`portulan.toml   5 lines · 1 warning`."""
     parts = [voice.count("{n} line", "{n} lines", len(answer.lines))]
     counts = {level: sum(one.level is level for one in answer.doubts) for level in Level}
-    if counts[Level.ERROR]:
-        parts.append(voice.count("{n} error", "{n} errors", counts[Level.ERROR]))
-    if counts[Level.WARNING]:
-        parts.append(voice.count("{n} warning", "{n} warnings", counts[Level.WARNING]))
-    if counts[Level.INFO]:
-        parts.append(voice.count("{n} for your information", "{n} for your information", counts[Level.INFO]))
+    parts += levels(voice, counts)
     if not answer.doubts:
         parts.append(voice.say("nothing doubtful"))
     return clean(answer.file) + "   " + " · ".join(parts)

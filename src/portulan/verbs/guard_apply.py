@@ -31,8 +31,8 @@ def guard_apply(
     """
     if not SHORTEST_S <= seconds <= LONGEST_S:
         raise BadInput("guard.seconds", text=seconds, least=SHORTEST_S, most=LONGEST_S)
-    find_nft()
     wanted = load_policy(policy)
+    find_nft()
     network, today = read_network(), datetime.now().astimezone().date()
     terrain = terrain_of(network)
     new = compile_policy(wanted, today, terrain)

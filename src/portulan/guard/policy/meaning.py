@@ -75,6 +75,15 @@ _INVALID = Judged(Outcome.DROP, Why.INVALID)
 ANSWERS = ("established", "related")
 
 
+def _before_lines(state: str, link: str) -> Judged | None:
+    """What connection tracking and the loopback decide before any line is asked."""
+    if state in ANSWERS:
+        return _ESTABLISHED
+    if link == LOOPBACK:
+        return _LOOPBACK
+    return _INVALID if state == "invalid" else None
+
+
 def decide(
     policy: Policy,
     today: date,
@@ -92,12 +101,8 @@ def decide(
     If a rule sends it elsewhere in this host (redirect), `port` is the one that was asked for. `source_port` None: one that means nothing.
     `state` as connection tracking has it: new, established, related, invalid.
     """
-    if state in ANSWERS:
-        return _ESTABLISHED
-    if link == LOOPBACK:
-        return _LOOPBACK
-    if state == "invalid":
-        return _INVALID
+    if (before := _before_lines(state, link)) is not None:
+        return before
     if transport is Transport.UDP:
         if version == 4 and (source_port, port) == DHCP_4:
             return _KEPT
@@ -151,7 +156,7 @@ def decide_forward(
     return _let_in(lines) if lines else _refused(policy)
 
 
-def decide_out(  # noqa: PLR0911 - a list, top to bottom
+def decide_out(
     policy: Policy,
     today: date,
     transport: Transport,
@@ -166,12 +171,8 @@ def decide_out(  # noqa: PLR0911 - a list, top to bottom
     """A packet from this host, to `receiver`, out by `link`."""
     if policy.outgoing is None:
         return _FREE
-    if state in ANSWERS:
-        return _ESTABLISHED
-    if link == LOOPBACK:
-        return _LOOPBACK
-    if state == "invalid":
-        return _INVALID
+    if (before := _before_lines(state, link)) is not None:
+        return before
     if transport is Transport.UDP:
         if version == 4 and (port, source_port) == DHCP_4:
             return _KEPT

@@ -24,7 +24,7 @@ def find_nft() -> str:
     """Its path. Raises CannotTell."""
     path = find_program("nft")
     if path is None:
-        raise CannotTell("nft.missing")
+        raise CannotTell("nft.needed")
     return path
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 from contextlib import nullcontext
 from errno import EINVAL, EOPNOTSUPP, EPROTONOSUPPORT
 
-from portulan.errors import NotPermitted, failed
+from portulan.errors import CannotTell, NotPermitted, failed
 from portulan.model.ruleset import Ruleset
 from portulan.system.firewall.elements import read_elements
 from portulan.system.firewall.iptables import add_legacy, translate_opaque
-from portulan.system.firewall.nft import find_nft, list_rules, read_sets
+from portulan.system.firewall.nft import list_rules, read_sets
 from portulan.system.firewall.present import NETFILTER
 from portulan.system.linux.namespaces import inside
 from portulan.system.linux.netlink import Netlink
+from portulan.system.linux.spawn import find_program
 from portulan.wire.nf_tables import GET_CHAIN, GET_GENERATION, GET_TABLE, build_query, parse_chain, parse_generation, parse_table
 from portulan.wire.nft_sets import sets_in_rules
 from portulan.wire.nft_version import GET_RULE, build_rules_query, lacks_version, parse_rule_version, with_version
@@ -92,7 +93,9 @@ def _read_once(netlink: Netlink, wanted: Wanted, leave: Wanted) -> Ruleset:
     tables = [parse_table(*found) for found in netlink.dump(GET_TABLE, build_query())]
     if not tables:
         return Ruleset()
-    nft = find_nft()
+    nft = find_program("nft")
+    if nft is None:
+        raise CannotTell("nft.missing")
     chains = [parse_chain(*found) for found in netlink.dump(GET_CHAIN, build_query())]
     ruleset = list_rules(nft, tables, chains, terse=True)
     ruleset, unread = _read_plain(ruleset, wanted(ruleset), frozenset(leave(ruleset)))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from portulan.errors import CannotTell, NotPermitted
 from portulan.model.guard_life import Running
 from portulan.system.firewall.nft import find_nft
-from portulan.system.linux.spawn import run_program
+from portulan.system.firewall.present import has_rules
+from portulan.system.linux.spawn import find_program, run_program
 from portulan.wire.guard_table import parse_left, parse_table
 
 FAMILY, TABLE, TRIAL = "inet", "portulan", "trial"
@@ -25,6 +26,8 @@ def read_running() -> Running:
 
 
 def _list(*words: str) -> str | None:
+    if find_program("nft") is None and not has_rules():
+        return None
     done = run_program(find_nft(), words)
     if done.status == 0:
         return done.out.decode(errors="replace")
