@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from time import monotonic
 
 from portulan.errors import failed
+from portulan.model.port import LAST_USER
 from portulan.model.record import Record
 from portulan.wire.dissect import dissect
 from portulan.wire.icmp import build_echo
@@ -27,6 +28,8 @@ _WAIT_S = 0.5
 _LONGEST = 1 << 16
 _SEQUENCE = 1
 _TRIES = 8
+_MOST_TRIES = 64
+"""Of the usual range of clients two in five numbers are dynamic ports."""
 
 
 class Frame(Record):
@@ -139,9 +142,9 @@ def _echo(ear: socket.socket | None, stack: ExitStack) -> Frame:
 @contextmanager
 def conflict() -> Iterator[tuple[int, str]]:
     """Two programs that want one port, as long as this is open: the number, and what the kernel told the second (`EADDRINUSE`). Raises MachineFailed."""
-    with socket.socket() as first:
+    with ExitStack() as opened:
         try:
-            first.bind((_HERE, 0))
+            first = _private_socket(opened)
             first.listen(1)
         except OSError as error:
             raise failed("listen on", "the loopback", error) from error
@@ -153,6 +156,20 @@ def conflict() -> Iterator[tuple[int, str]]:
             except OSError as error:
                 told = errno.errorcode.get(error.errno or 0, str(error.errno))
         yield port, told
+
+
+def _private_socket(opened: ExitStack) -> socket.socket:
+    """A TCP socket on a port that is nobody's by the registry (RFC 6335 6: dynamic), if the kernel hands one out: no name is to be read into it. Raises OSError."""
+    for _ in range(_MOST_TRIES):
+        found = opened.enter_context(socket.socket())
+        found.bind((_HERE, 0))
+        if found.getsockname()[1] > LAST_USER:
+            break
+        opened.close()
+    else:
+        found = opened.enter_context(socket.socket())
+        found.bind((_HERE, 0))
+    return found
 
 
 @contextmanager
