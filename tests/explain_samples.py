@@ -29,7 +29,7 @@ FACTS: dict[str, dict[str, str | int]] = {
     "ping.open": {"port": "40001/tcp", "ms": "0.06"}, "ping.closed": {"port": "40003/tcp", "ms": "0.05"}, "ping.other": {"port": "40001/tcp", "state": "filtered"},
     "ping.echo": {"ms": "0.02"}, "ping.silent": {"ms": "-"}, "ping.echo-forbidden": {}, "ping.way": {}, "iana.table": {"date": "2026-08-17", "names": 7327},
     "iana.share": {"tcp": 6155, "udp": 5764, "all": 65536}, "common.door": SSH, "common.none": {}, "common.all": {"count": 83},
-    "conflict.made": {"port": "44077/tcp", "error": "EADDRINUSE"}, "conflict.none": {"port": "44077/tcp", "error": ""},
+    "conflict.closed": {"port": "80/tcp", "error": "EADDRINUSE"}, "conflict.made": {"port": "44077/tcp", "error": "EADDRINUSE"}, "conflict.none": {"port": "44077/tcp", "error": ""},
     "conflict.cause": {"port": "44077/tcp", "cause": "listener", "answer": "no"}, "conflict.before": {}, "private.free": {"numbers": "64893, 64589, 64285"},
     "private.shared": {"first": 32768, "last": 60999, "next": 61000, "end": 65535}, "private.all-shared": {"first": 1024, "last": 65535, "next": 65536, "end": 65535},
     "private.lease": {}, "firewall.some": {}, "firewall.none": {}, "firewall.forbidden": {}, "firewall.unknown": {}, "firewall.doors": {"count": 12, "everyone": 3},

@@ -6,11 +6,12 @@ python tools/make_docs.py [--check]
 from __future__ import annotations
 
 import sys
+from argparse import ArgumentParser
 from pathlib import Path
 
 from portulan.cli.commands import COMMANDS
 from portulan.cli.main import teach_argparse
-from portulan.cli.parser import build_parser, overview
+from portulan.cli.parser import build_parser, overview, parts_of
 from portulan.text.voice import LANGUAGES, Voice
 from proof_quotes import PROOF, quoted
 from reference_pages import reference
@@ -24,12 +25,19 @@ def pages(language: str) -> dict[str, str]:
     voice = Voice(language)
     made = {"README.md": _page("portulan", overview(voice), voice, links=True)}
     for name, command in COMMANDS.items():
-        made[f"{name}.md"] = _page(f"portulan {name}", build_parser(command, voice, 90).format_help(), voice, links=False)
+        made[f"{name}.md"] = _command(f"portulan {name}", build_parser(command, voice, 90), voice)
     proof = PROOF.read_text("utf-8")
     how = {
         f"how/{path.name}": quoted(path.read_text("utf-8"), language, proof) for path in sorted((FOLDER / language / "how").glob("*.md"))
     }
     return made | how | {f"reference/{name}": text for name, text in reference(language).items()}
+
+
+def _command(title: str, parser: ArgumentParser, voice: Voice) -> str:
+    """A command's page: its help, and that of each of its parts."""
+    whole = _page(title, parser.format_help(), voice, links=False)
+    parts = [_page(f"{title} {name}", part.format_help(), voice, links=False) for name, part in parts_of(parser).items()]
+    return whole + "".join(f"\n#{part}" for part in parts)
 
 
 def _page(title: str, text: str, voice: Voice, *, links: bool) -> str:

@@ -8,12 +8,13 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+from importlib import import_module
 from pathlib import Path
 
 from portulan import __version__
 from portulan.cli.commands import COMMANDS
 from portulan.cli.main import teach_argparse
-from portulan.cli.parser import OVERVIEW_EXAMPLES, build_parser, module_of, overview
+from portulan.cli.parser import OVERVIEW_EXAMPLES, build_parser, module_of, overview, parts_of
 from portulan.text.voice import LANGUAGES, Voice
 
 HEADINGS: dict[str, tuple[str, str]] = {
@@ -71,13 +72,22 @@ def _command(name: str, voice: Voice) -> str:
         *_head(f"portulan-{name}"), _section("name", voice), escaped(f"portulan-{name} - {summary}"), _section("synopsis", voice),
         f'.B "portulan {name}"', escaped(usage), _section("description", voice), escaped(parser.description or summary), _section("options", voice),
     ]  # fmt: skip
-    for action in parser._actions:  # noqa: SLF001 - argparse has no other list of them
-        if action.help is not argparse.SUPPRESS:
-            lines += [".TP", _term(action), escaped(_help(action, parser))]
+    lines += _options(parser)
+    for part_name, part in parts_of(parser).items():
+        lines += [f'.SS "{escaped(f"portulan {name} {part_name}")}"', escaped(part.description or ""), *_options(part)]
+        lines += _examples(getattr(import_module(f"{command.module}_{part_name}"), "EXAMPLES", ()), voice)
     lines += [_section("examples", voice), *_examples(getattr(module_of(command), "EXAMPLES", ()), voice), _section("status", voice)]
     lines += _status(parser.epilog or "", voice)
     lines += [_section("also", voice), ".BR portulan (1)"]
     return "\n".join(lines) + "\n"
+
+
+def _options(parser: argparse.ArgumentParser) -> list[str]:
+    lines = []
+    for action in parser._actions:  # noqa: SLF001 - argparse has no other list of them
+        if action.help is not argparse.SUPPRESS:
+            lines += [".TP", _term(action), escaped(_help(action, parser))]
+    return lines
 
 
 def _status(epilog: str, voice: Voice) -> list[str]:

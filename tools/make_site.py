@@ -21,7 +21,7 @@ from markdown_it import MarkdownIt
 from portulan.cli.commands import COMMANDS
 from portulan.text.voice import LANGUAGES
 from reference_pages import PAGES, title
-from site_words import HOW, LAST, MORE, START, WORDS
+from site_words import HOW, LAST, MORE, ONE_TEXT, START, WORDS
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -63,7 +63,7 @@ def pages(language: str) -> list[Page]:
     """All pages of a language, in the order of the list."""
     readme = READMES[language]
     head, parts = sections(readme.read_text("utf-8"))
-    head = re.sub(r"^\[.*\]\(README.*\.md\)\n\n", "", head, flags=re.MULTILINE)  # every page leads to the other language
+    head = _without_switch(head)
     made = [Page(source=readme.name, place=f"{language}/index.html", group="", name=_word("home", language), text=head)]
     if len(parts) != len(slugs()):
         problem = f"{readme.name} has {len(parts)} sections, {READMES['en'].name} has {len(slugs())}: the same questions, in the same order, were expected"
@@ -80,20 +80,32 @@ def pages(language: str) -> list[Page]:
     made += [_of_file(f"docs/{language}/{name}.md", "commands", name) for name in COMMANDS]
     made.append(_of_file(f"docs/{language}/reference/README.md", "reference", _word("overview", language)))
     made += [_of_file(f"docs/{language}/reference/{name}.md", "reference", title(name, language)) for name in PAGES]
-    made += [_of_file(source, "more", both[language == "ja"], language) for source, both in MORE.items()]
+    for source, both in MORE.items():
+        once = language == "en" or source in ONE_TEXT
+        made.append(_of_file(source if once else in_japanese(source), "more", both[language == "ja"], language if once else ""))
     return made
+
+
+def in_japanese(source: str) -> str:
+    """The Japanese file of a text below `docs/`."""
+    return f"docs/ja/more/{PurePosixPath(source).name}"
 
 
 def _of_file(source: str, group: str, name: str, language: str = "") -> Page:
     place = source.removeprefix("docs/").removesuffix(".md").removesuffix("/README") + (
         "/index.html" if source.endswith("/README.md") else ".html"
     )
-    if language:  # one text for both languages
+    if language:  # a text that is not in a language's folder
         place = f"{language}/more/{place.lower()}"
     elif group == "commands":
         place = place.replace("/", "/commands/", 1)
-    text = re.sub(r"^<!-- .* -->\n", "", (ROOT / source).read_text("utf-8"), flags=re.MULTILINE)
+    text = re.sub(r"^<!-- .* -->\n", "", _without_switch((ROOT / source).read_text("utf-8")), flags=re.MULTILINE)
     return Page(source=source, place=place, group=group, name=name, text=text)
+
+
+def _without_switch(text: str) -> str:
+    """Without the line that leads to the other language: every page of the site has its own."""
+    return re.sub(r"^\[(?:English|日本語)\]\([^)]*\)\n\n", "", text, flags=re.MULTILINE)
 
 
 def _see_also(text: str, language: str) -> str:
@@ -133,6 +145,7 @@ def _other(language: str) -> str:
 def _places(made: list[Page], language: str) -> dict[str, str]:
     """Where a link to a file leads: file -> place."""
     where = {page.source: page.place for page in made if "#" not in page.source}
+    where |= {source: where[in_japanese(source)] for source in MORE if in_japanese(source) in where}  # from a text for both languages
     where["docs/README.md"] = f"{language}/index.html"
     other = _other(language)
     where[READMES[other].name] = f"{other}/index.html"

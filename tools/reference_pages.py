@@ -17,7 +17,7 @@ from portulan.cli.parser import module_of
 from portulan.model.record import Record
 from portulan.model.traffic import PROTOCOLS
 from portulan.registry.well_known import well_known
-from portulan.text import errors, findings, meanings
+from portulan.text import errors, findings, guard_check, guard_life, guard_plan, meanings
 from portulan.text import risks as reasons
 from portulan.text.traffic import LIKELY
 from portulan.text.voice import Voice
@@ -35,9 +35,14 @@ PAGES: dict[str, tuple[str, str]] = {
 """File name without its ending -> title in English and in Japanese."""
 STATES = (
     "CLASSES", "PORT_STATES", "REASONS", "SOCKET_STATES", "OWNERSHIPS", "REACHES", "OUTCOMES", "PATHS", "GUARANTEES", "STOPS", "SCANNERS", "KINDS",
+    "PHASES", "ROADS",
 )  # fmt: skip
 """The tables of `portulan.text.meanings` on the page of states; the others are on that of causes."""
 CAUSES = ("CAUSES", "DECLARED")
+OF_GUARD = {
+    "of-check": guard_check.DOUBTS, "of-plan": guard_plan.REMARKS, "of-life": {**guard_life.SHUT, **guard_life.CONCERNS},
+}  # fmt: skip
+"""What `guard` finds: code -> sentence."""
 WORDS: dict[str, tuple[str, str]] = {
     "index": ("Reference", "リファレンス"),
     "made": ("Made from the code by `make docs`.", "`make docs` がコードから作成しています。"),
@@ -77,6 +82,12 @@ WORDS: dict[str, tuple[str, str]] = {
     "told": ("Protocols that first bytes tell (`portulan traffic`)", "最初のバイトから見分けるプロトコル (`portulan traffic`)"),
     "likely": ("{names} is only likely, and is shown with a question mark.", "{names} は推定で、疑問符を付けて示します。"),
     "all-findings": ("Findings of `portulan audit`", "`portulan audit` の指摘"),
+    "of-check": ("What `portulan guard check` finds in a policy", "`portulan guard check` がポリシーに見つけるもの"),
+    "of-plan": ("Remarks of `portulan guard plan`", "`portulan guard plan` の注記"),
+    "of-life": (
+        "What stands against the rules: `portulan guard` and `guard apply`",
+        "規則の妨げになるもの: `portulan guard` と `guard apply`",
+    ),
     "envelope": (
         "Every answer is one object with `schema`, `taken_at`, `complete`, `missing` and `items`, and these facts beside. Keys and codes are never translated.",
         "答えはどれも、`schema`、`taken_at`、`complete`、`missing`、`items` と、次の項目を持つ 1 つのオブジェクトです。キーとコードは翻訳しません。",
@@ -154,10 +165,22 @@ def _causes(voice: Voice) -> list[str]:
 
 def _findings(voice: Voice) -> list[str]:
     rows = [[f"`{id_}`", voice.say(text)] for id_, text in findings.ABOUT.items()]
-    return [
-        f"## {word('all-findings', voice.language)}", "", *table([word("finding", voice.language), word("means", voice.language)], rows),
-        *_meanings(voice, ("DECLARED",)),
-    ]  # fmt: skip
+    lines = [
+        f"## {word('all-findings', voice.language)}",
+        "",
+        *table([word("finding", voice.language), word("means", voice.language)], rows),
+    ]
+    lines += _meanings(voice, ("DECLARED",))
+    for key, sentences in OF_GUARD.items():
+        said = [[f"`{code}`", _shown(voice.say(text))] for code, text in sentences.items()]
+        lines += [
+            f"## {word(key, voice.language)}",
+            "",
+            word("braces", voice.language),
+            "",
+            *table([word("code", voice.language), word("says", voice.language)], said),
+        ]
+    return lines
 
 
 def _services(voice: Voice) -> list[str]:

@@ -11,10 +11,10 @@ HOW: dict[str, tuple[str, str]] = {
 }
 MORE: dict[str, tuple[str, str]] = {
     "docs/glossary.md": ("Glossary", "用語集"),
-    "docs/guard.md": ("The policy file", "ポリシーファイル（英語）"),
-    "docs/guard-rules.md": ("How a policy becomes rules", "ポリシーが規則になるまで（英語）"),
-    "docs/guard-life.md": ("The life of a policy", "ポリシーの一生（英語）"),
-    "docs/guard-prove.md": ("Proof by packets, and export", "パケットによる証明と書き出し（英語）"),
+    "docs/guard.md": ("The policy file", "ポリシーファイル"),
+    "docs/guard-rules.md": ("How a policy becomes rules", "ポリシーが規則になるまで"),
+    "docs/guard-life.md": ("The life of a policy", "ポリシーの一生"),
+    "docs/guard-prove.md": ("Proof by packets, and export", "パケットによる証明と書き出し"),
     "docs/json.md": ("JSON", "JSON（英語）"),
     "docs/design.md": ("Design", "設計（英語）"),
     "docs/proof.md": ("Proof", "証明（英語）"),
@@ -22,7 +22,17 @@ MORE: dict[str, tuple[str, str]] = {
     "docs/not-verified.md": ("Not verified", "確かめていないこと（英語）"),
     "CONTRIBUTING.md": ("Contributing", "貢献するには（英語）"),
 }
-"""Texts that are there once, for readers of both languages."""
+"""Texts of their own: the Japanese one of `docs/NAME.md` is `docs/ja/more/NAME.md`."""
+ONE_TEXT: dict[str, str] = {
+    "docs/glossary.md": "has both languages in one table",
+    "docs/json.md": "for programs: what has to be said in words is in the reference, in both languages",
+    "docs/design.md": "for whoever works on the code",
+    "docs/proof.md": "written by tools/prove.py; the pages on how it works quote it",
+    "docs/benchmarks.md": "figures, and the commands that show them",
+    "docs/not-verified.md": "for whoever works on the code",
+    "CONTRIBUTING.md": "for whoever works on the code",
+}
+"""Those that are there once, for readers of both languages -> why."""
 WORDS: dict[str, tuple[str, str]] = {
     "language": ("English", "日本語"),
     "start": ("Start", "はじめに"),

@@ -1,27 +1,61 @@
 """The completions in the shells themselves: each is asked what a beginning could become."""
 
+import argparse
+import io
+import sys
+from pathlib import Path
+
 import pytest
 
 from conftest import NO_PEERS, REPOSITORY
-from portulan.cli.completion import SHELLS
-from portulan.cli.parser import build_whole_parser
+from portulan.cli.completing import SHELLS
+from portulan.cli.completion import run
+from portulan.cli.face import Face
 from portulan.errors import PortulanError
 from portulan.system.sandbox.root import open_root
 from portulan.text.voice import Voice
 
 pytestmark = [pytest.mark.lab, pytest.mark.peer]
+POLICY = '[sources]\noffice = "198.51.100.0/24"\n[zones]\ninside = "eth1"\n[doors]\nhttps = "everyone"\n"5432/tcp" = "office"\n'
 
+# zsh completes only at a keyboard: it is given one, types what it is asked for, presses Tab, and shows the line that has become of it.
+AT_A_KEYBOARD = r"""
+zmodload zsh/zpty
+zpty inner zsh -f -i
+zpty -w inner "PROMPT= RPROMPT=; cd $PWD; autoload -Uz compinit; compinit -u; eval \"\$(cat /tmp/portulan)\"; show() { print -r -- \"<\"\"<\$BUFFER>>\"; BUFFER= }; zle -N show; bindkey '^X' show; bindkey '^I' complete-word; unsetopt auto_menu; print re\"\"ady"
+zpty -r inner said '*ready*'
+for begin in $argv; do
+  zpty -n -w inner "$begin"$'\t\x18'
+  zpty -r inner said '*<<*>>*'
+  print -r -- "${${said##*<<}%%>>*}"
+done
+zpty -d inner
+"""
 ASK = {
     "fish": ["fish", "-N", "-c", "source /tmp/portulan; for begin in $argv; complete -C $begin; end"],
-    # zsh completes only at a keyboard: whether it takes the script as the completion of this command can be asked.
-    "zsh": ["zsh", "-f", "-c", "autoload -Uz compinit; compinit -u; eval \"$(cat /tmp/portulan)\"; whence -w $_comps[portulan]; { functions; typeset; } | grep -oE -- 'lookup|--reuseport'"],
+    "zsh": ["zsh", "-f", "-c", AT_A_KEYBOARD, "zsh"],
     "tcsh": ["tcsh", "-f", "-c", "source /tmp/portulan; complete"],
 }  # fmt: skip
-SAY = {
-    "fish": ("lookup", "--reuseport"),
-    "zsh": ("_shtab_portulan: function", "lookup", "--reuseport"),
-    "tcsh": ("portulan", "lookup", "reuseport"),
+"""tcsh, too, completes at a keyboard only, and has none to give: it tells what it has understood."""
+BEGUN = {
+    "portulan loo": "lookup",
+    "portulan why --reusep": "--reuseport",
+    "portulan ls --js": "--json",
+    "portulan explain movi": "moving-ssh",
+    "portulan explain ポート競": "ポート競合",
+    "portulan explain --lang j": "ja",
+    "portulan guard open ss": "ssh",
+    "portulan guard close 54": "5432/tcp",
+    "portulan guard open 80 --to off": "office",
+    "portulan guard export --to firew": "firewalld",
+    "portulan guard check --policy portu": "portulan.toml",
 }
+SAY = {
+    "tcsh": (
+        "portulan", "lookup", "reuseport", "moving-ssh", "ポート競合", "'n/--lang/(en ja)/'", "`portulan completion --words services --words doors`",
+        "`portulan completion --words sources`",
+    ),
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -33,15 +67,23 @@ def shells():
 
 
 @pytest.mark.parametrize("shell", sorted(ASK))
-def test_the_shell_completes_commands_and_options(sandbox, shells, shell):
-    import shtab
-
-    script = shtab.complete(build_whole_parser(Voice()), shell=shell)
+def test_the_shell_completes_commands_options_and_words(sandbox, shells, shell):
+    face = Face(Voice(), io.StringIO(), io.StringIO())
+    assert run(argparse.Namespace(shell=shell, words=None, json=False), face) == 0
     host = sandbox.host("here", root=shells)
-    host.run(["sh", "-c", "cat > /tmp/portulan"], text=script)
-    done = host.run([*ASK[shell], "portulan loo", "portulan why --reuse"])
+    host.run(["sh", "-c", "cat > /tmp/portulan"], text=face.out.getvalue())
+    host.run(["sh", "-c", "mkdir -pm 700 /tmp/policy; cat > /tmp/policy/portulan.toml"], text=POLICY)
+    asked = ["env", "LC_ALL=C.UTF-8", f"PATH={Path(sys.executable).parent}:/usr/bin:/bin", "sh", "-c", 'cd /tmp/policy && exec "$@"', "sh"]
+    done = host.run([*asked, *ASK[shell], *BEGUN])
     assert (done.returncode, done.stderr) == (0, "")
-    assert [word for word in SAY[shell] if word not in done.stdout] == []
+    for word in SAY.get(shell, ()):
+        assert word in done.stdout, word
+    if shell in SAY:
+        return
+    told = done.stdout.splitlines()
+    for begun, word in BEGUN.items():
+        line = begun[: begun.rindex(" ") + 1] + word if shell == "zsh" else word
+        assert any(one.split("\t")[0].rstrip() == line for one in told), (begun, told)
 
 
 def test_every_shell_is_tried():

@@ -115,11 +115,26 @@ def test_a_loopback_that_is_down_is_said_and_the_rest_is_told(host):
 
 def test_the_conflict_is_real(host):
     lesson = told(host, "ポート競合")
-    assert fact(lesson, "conflict.made")["error"] == "EADDRINUSE"
-    assert int(fact(lesson, "conflict.made")["port"].partition("/")[0]) > 49_151  # a number without a name
-    assert fact(lesson, "conflict.cause") | {"port": ""} == {"port": "", "cause": "listener", "answer": "no"}
-    assert lesson.why.port.number == int(fact(lesson, "conflict.made")["port"].partition("/")[0])
+    assert fact(lesson, "conflict.closed") == {"port": "80/tcp", "error": "EADDRINUSE"}
+    assert fact(lesson, "conflict.cause") == {"port": "80/tcp", "cause": "listener", "answer": "no"}
+    assert lesson.why.port.number == 80
     assert not told(host, "listening").items[0].facts  # it is over: nobody listens
+
+
+def test_the_conflict_happens_though_the_machine_has_a_web_server(host):
+    with listen(host, "0.0.0.0", 80):
+        lesson = told(host, "conflict")
+    assert "conflict.closed" in codes(lesson)
+    assert {holder.endpoint.address for holder in lesson.why.holders} == {"127.0.0.1"}, "the one that was made, not the machine's own"
+
+
+def test_whoever_may_make_no_sandbox_sees_the_conflict_on_the_loopback(host):
+    lesson = call_as(host, explain, "conflict", uid=ORDINARY)
+    assert fact(lesson, "conflict.made")["error"] == "EADDRINUSE"
+    number = int(fact(lesson, "conflict.made")["port"].partition("/")[0])
+    assert number > 49_151  # without a name
+    assert lesson.why.port.number == number
+    assert fact(lesson, "conflict.cause") | {"port": ""} == {"port": "", "cause": "listener", "answer": "no"}
 
 
 def test_ports_answer_and_so_do_echoes(host):

@@ -1,6 +1,7 @@
 """Proofs by real packets: of a policy that holds, of rules that do not hold, of a machine's own rules, and of exports; policies drawn by lot besides."""
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -105,6 +106,11 @@ def test_the_zones_of_the_documentation_are_proved(samples):
     assert let["eth1", "eth0", "udp"]["ports"] == "443"
     assert all(row["through"] == 0 for (link, beyond, _), row in let.items() if (link, beyond) != ("eth1", "eth0"))
     assert all(row["through"] == 0 for row in rows if row["road"] in ("input", "published") and row["link"] == "eth0")
+    shown = {(link, beyond): told for link, beyond, told in re.findall(r"^ (\w+) to (\w+)  .*  (\S.*)$", text, re.MULTILINE)}
+    assert len(shown) == 6
+    for way, told in shown.items():
+        passed = [f"{let[*way, transport]['ports']}/{transport}" for transport in ("tcp", "udp") if let[*way, transport]["through"]]
+        assert told == (" ".join(passed) or "nothing")
 
 
 def test_without_rules_there_is_nothing_to_prove(host):

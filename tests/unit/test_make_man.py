@@ -8,7 +8,7 @@ import pytest
 
 from make_man import escaped, man_pages, write_all
 from portulan.cli.commands import COMMANDS
-from portulan.cli.parser import build_parser, examples_text, module_of
+from portulan.cli.parser import build_parser, examples_text, module_of, parts_of
 from portulan.text.voice import LANGUAGES, Voice
 
 
@@ -24,8 +24,9 @@ def test_every_command_has_a_page_with_all_that_its_help_says(language):
     for name, command in COMMANDS.items():
         text = plain(pages[f"portulan-{name}.1"])
         parser = build_parser(command, voice)
-        assert [option for action in parser._actions for option in action.option_strings if option not in text] == []
-        assert [action.help for action in parser._actions if "%" not in action.help and action.help not in text] == []
+        for part in (parser, *parts_of(parser).values()):
+            assert [option for action in part._actions for option in action.option_strings if option not in text] == []
+            assert [action.help for action in part._actions if "%" not in action.help and action.help not in text] == []
         assert [shown for shown, _ in getattr(module_of(command), "EXAMPLES", ()) if shown not in text] == []
         assert examples_text(module_of(command), voice).splitlines()[-1].strip().partition(": ")[2] in text
         assert f"portulan-{name}" in plain(pages["portulan.1"])

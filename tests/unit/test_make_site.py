@@ -2,6 +2,7 @@
 
 import re
 from posixpath import dirname, normpath
+from urllib.parse import unquote
 
 import pytest
 
@@ -10,6 +11,7 @@ from portulan.scan.estimate import rounds_needed
 from portulan.scan.stopping import Rules
 from portulan.text.voice import LANGUAGES
 from proof_quotes import quoted
+from site_words import ONE_TEXT
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +31,7 @@ def test_every_link_leads_to_a_page_and_a_place_on_it(site):
             there = normpath(f"{dirname(place) or '.'}/{path}") if path else place
             if there.startswith(("schema/", "images/")) and (make_site.DOCS / there).exists():
                 continue
-            if there not in site or (anchor and f'id="{anchor}"' not in site[there]):
+            if there not in site or (anchor and f'id="{unquote(anchor)}"' not in site[there]):
                 dead.append((place, target))
     assert dead == []
 
@@ -56,6 +58,53 @@ def test_every_question_of_the_readme_has_its_page(site, language):
 def test_both_languages_have_the_same_pages(site):
     english, japanese = ({place.partition("/")[2] for place in site if place.startswith(f"{language}/")} for language in LANGUAGES)
     assert english == japanese
+
+
+KANA = re.compile(r"[\u3040-\u30ff]")
+
+
+def shape(text):
+    """What a translation keeps: the headings' levels, the lists, the tables' rows and columns, and the programs' words."""
+    blocks = re.split(r"^```\w*\n(.*?)^```$", make_site._without_switch(text), flags=re.MULTILINE | re.DOTALL)
+    lines = [line for block in blocks[::2] for line in block.split("\n")]
+    marks = [re.match(r"#+ |- |\d+\. |> ", line) for line in lines]
+    tables = [line.count(" | ") for line in lines if line.startswith("|")]
+    code = [
+        re.sub(r'[ \t]*#.*$|(?<=note = )"[^"]*"', "", block, flags=re.MULTILINE) for block in blocks[1::2] if not block.startswith("$ ")
+    ]
+    return [mark[0] for mark in marks if mark], tables, code
+
+
+def by_place(language):
+    return {page.place.partition("/")[2]: page for page in make_site.pages(language)}
+
+
+def test_every_page_has_both_languages():
+    english, japanese = by_place("en"), by_place("ja")
+    once = {page.source for place, page in english.items() if japanese[place].source == page.source}
+    assert once == set(ONE_TEXT), "a page without its Japanese: write it, or say why it needs none"
+    for place, page in japanese.items():
+        if page.source not in once:
+            assert len(KANA.findall(page.text)) > 10, f"{page.source} is not Japanese"
+            assert not KANA.search(re.sub(r"`[^`]*`|^```.*?^```$", "", english[place].text, flags=re.MULTILINE | re.DOTALL)), english[
+                place
+            ].source
+
+
+@pytest.mark.parametrize("place", [place for place, page in by_place("ja").items() if re.search(r"/(more|how)/", page.source)])
+def test_a_translation_leaves_nothing_out(place):
+    english, japanese = by_place("en")[place], by_place("ja")[place]
+    for name, of_english, of_japanese in zip(("marks", "tables", "code"), shape(english.text), shape(japanese.text), strict=True):
+        if name != "code" or "/more/" in japanese.source:  # a formula has words
+            assert of_japanese == of_english, japanese.source
+
+
+def test_both_languages_lead_to_each_other():
+    for source in set(make_site.MORE) - set(ONE_TEXT):
+        english, japanese = (make_site.ROOT / one for one in (source, make_site.in_japanese(source)))
+        for one, other, name in ((english, japanese, "日本語"), (japanese, english, "English")):
+            [link] = re.findall(rf"^\[{name}\]\((.*)\)$", one.read_text("utf-8"), re.MULTILINE)
+            assert (one.parent / link).resolve() == other
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -9,12 +9,14 @@ import pytest
 import catalogues
 from portulan.cli.commands import COMMANDS
 from portulan.cli.contract import ENVELOPES, schema_of
-from portulan.cli.parser import build_parser, module_of
+from portulan.cli.envelope import VERSIONS
+from portulan.cli.parser import build_parser, module_of, parts_of
 from portulan.host import collisions
-from portulan.model import chart, lease, path, port, reach, scan, scanner, stop, why
+from portulan.model import chart, guard_life, guard_proof, lease, path, port, reach, scan, scanner, stop, why
 from portulan.model.traffic import PROTOCOLS
 from portulan.registry.well_known import well_known
-from portulan.text import errors, findings, meanings
+from portulan.text import errors, findings, guard_check, guard_plan, meanings
+from portulan.text import guard_life as guard_text
 from portulan.text.voice import LANGUAGES, Voice
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,6 +24,7 @@ DOCS = ROOT / "docs"
 CODES = {
     "CAUSES": why.Cause, "PORT_STATES": scan.State, "REASONS": scan.Reason, "SOCKET_STATES": chart.State, "OWNERSHIPS": chart.Ownership, "OUTCOMES": reach.Outcome,
     "PATHS": path.Finding, "GUARANTEES": lease.Guarantee, "STOPS": stop.Verdict, "SCANNERS": scanner.Verdict, "KINDS": scanner.Kind, "CLASSES": port.PortClass,
+    "PHASES": guard_life.Phase, "ROADS": guard_proof.Road,
 }  # fmt: skip
 """Table of meanings -> the codes that it must explain, no more and no fewer."""
 
@@ -61,9 +64,15 @@ def test_every_meaning_has_its_place(language):
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_every_command_and_option_has_its_place(language, name):
     text = page(language, name)
-    options = [option for action in build_parser(COMMANDS[name], Voice(language))._actions for option in action.option_strings]
-    assert "--json" in options
-    assert [option for option in options if not re.search(rf"(?<![\w-]){re.escape(option)}(?![\w-])", text)] == []
+    whole = build_parser(COMMANDS[name], Voice(language))
+    pieces = re.split(r"^## (.*)$", text, flags=re.MULTILINE)
+    said = {f"portulan {name}": pieces[0], **dict(zip(pieces[1::2], pieces[2::2], strict=True))}
+    parsers = {f"portulan {name}": whole, **{f"portulan {name} {part}": parser for part, parser in parts_of(whole).items()}}
+    assert list(said) == list(parsers)
+    for place, parser in parsers.items():
+        options = [option for action in parser._actions for option in action.option_strings]
+        assert "--json" in options
+        assert [option for option in options if not re.search(rf"(?<![\w-]){re.escape(option)}(?![\w-])", said[place])] == [], place
     assert f"[{name}](../{name}.md)" in page(language, "reference/exit-statuses")
 
 
@@ -71,6 +80,8 @@ def test_every_command_and_option_has_its_place(language, name):
 def test_every_finding_service_and_message_has_its_place(language):
     told, services, messages = (page(language, f"reference/{name}") for name in ("findings", "services", "messages"))
     assert [id_ for id_ in findings.ABOUT if f"`{id_}`" not in told] == []
+    guards = {*guard_check.DOUBTS, *guard_plan.REMARKS, *guard_text.SHUT, *guard_text.CONCERNS}
+    assert [code for code in guards if f"`{code}`" not in told] == []
     assert [one.key for one in well_known() if f"| {one.service} |" not in services] == []
     assert [name for name in PROTOCOLS if name != "unknown" and f"`{name}`" not in services] == []
     assert [code for code in errors.tables()[0] if f"`{code}`" not in messages] == ["usage"]
@@ -85,6 +96,14 @@ def test_every_field_has_its_place(language):
         properties = [schema["properties"], *(kind.get("properties", {}) for kind in schema["$defs"].values())]
         fields = {field for fields in properties for field in fields} - {"schema", "taken_at", "complete", "missing", "items"}
         assert [field for field in fields if f"| `{field}` |" not in text] == []
+
+
+def test_every_envelope_that_a_command_prints_has_its_schema():
+    source = "".join(path.read_text("utf-8") for path in (ROOT / "src/portulan/cli").glob("*.py"))
+    printed = set(re.findall(r'\.envelope\(\s*"([a-z-]+)"', source))
+    assert len(printed) > 35
+    assert printed <= set(ENVELOPES)
+    assert set(ENVELOPES) == set(VERSIONS)
 
 
 def written():

@@ -10,9 +10,10 @@ from typing import Any, get_args, get_type_hints
 import msgspec
 
 from portulan.cli.envelope import RENAMED, VERSIONS
-from portulan.model.assignment import About, Entry, Update
+from portulan.model.assignment import CommonRow, Entry, InUse, Update
 from portulan.model.binding import Answer
 from portulan.model.chart import Endpoint, Namespace
+from portulan.model.completion import Script, Word
 from portulan.model.declared import Declared, Finding, Problem
 from portulan.model.doors import MatrixRow, ReachRow, StepRow
 from portulan.model.explain import Dissected, Fact, TopicRow
@@ -139,10 +140,14 @@ ENVELOPES: dict[str, tuple[type, dict[str, Any]]] = {
     ),
     "explain-topics": (TopicRow, {}),
     "lookup": (Entry, {"unknown": tuple[str, ...]}),
+    "lookup-common": (CommonRow, {}),
+    "lookup-about": (InUse, {}),
     "map": (Stretch, {"host": str, "transport": Transport | None, "ephemeral": tuple[int, int] | None, "counts": dict[str, int]}),
     "lease": (Lease, {}),
     "release": (Lease, {}),
     "registry": (Update, {}),
+    "completion": (Script, {}),
+    "completion-words": (Word, {}),
     "free": (FreePort, {"name": str | None}),
     "stop": (
         Target,
@@ -154,8 +159,6 @@ ENVELOPES: dict[str, tuple[type, dict[str, Any]]] = {
     ),
 }  # fmt: skip
 """Command -> (class of its items, name and type of what else its envelope tells)."""
-ABOUT = About
-"""The item of `lookup --about`."""
 
 
 def as_object(kind: Any) -> Any:

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 RENAMED = {"port_class": "class"}
 """Fields whose JSON name is a word that Python keeps for itself."""
 VERSIONS = {
-    "ls": 1, "who": 1, "why": 1, "conflicts": 1, "audit": 1, "free": 1, "lease": 1, "release": 1, "stop": 1, "lookup": 1, "map": 1, "registry": 1, "reach": 1,
+    "ls": 1, "who": 1, "why": 1, "conflicts": 1, "audit": 1, "free": 1, "lease": 1, "release": 1, "stop": 1, "lookup": 1, "lookup-common": 1, "lookup-about": 1, "map": 1, "registry": 1, "reach": 1,
     "reach-packet": 1, "reach-matrix": 1, "scan": 1, "scan-host": 1, "diff": 1, "ping": 1, "trace": 1, "traffic": 1, "traffic-hosts": 1, "traffic-flows": 1,
     "traffic-time": 1, "scanners": 1, "guard-apply": 1, "guard-boot": 1, "guard-check": 1, "guard-confirm": 1, "guard-edit": 1, "guard-export": 1,
     "guard-history": 1, "guard-init": 1, "guard-plan": 1, "guard-prove": 1, "guard-rollback": 1, "guard-status": 1,
-    "explain": 1, "explain-topics": 1,
+    "explain": 1, "explain-topics": 1, "completion": 1, "completion-words": 1,
 }  # fmt: skip
 """The schema number of each command's envelope: a new field is fine, a changed one is a new number."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from portulan.errors import BadInput
-from portulan.model.assignment import Kind
+from portulan.model.assignment import CommonRow, Kind
 from portulan.text import lookup as text
 from portulan.text.clean import clean
 from portulan.text.voice import mark
@@ -196,7 +196,7 @@ def _common(options: argparse.Namespace, face: Face) -> None:
     names = ("ports", "transports", "service", "description")
     rows = [(",".join(map(str, known.ports)), known.transports, known.service, face.voice.say(WELL_KNOWN[known.key])) for known in common()]
     if options.json:
-        face.envelope("lookup-common", [dict(zip(names, row, strict=True)) for row in rows])
+        face.envelope("lookup-common", [CommonRow(*row) for row in rows])
     elif options.csv:
         face.csv(None if options.no_header else names, ((ports, " ".join(transports), *rest) for ports, transports, *rest in rows))
     else:

@@ -65,6 +65,11 @@ def build_parser(command: Command, voice: Voice, width: int = 80) -> argparse.Ar
     return parser
 
 
+def parts_of(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """The parsers of what a command's first word chooses, by that word; most commands have none."""
+    return {name: part for action in parser._actions if isinstance(action.choices, dict) for name, part in action.choices.items()}  # noqa: SLF001 - argparse has no other list
+
+
 def examples_text(module: ModuleType, voice: Voice) -> str:
     """The examples below a command's help."""
     examples: tuple[tuple[str, str], ...] = getattr(module, "EXAMPLES", ())

@@ -113,6 +113,17 @@ class WellKnown(Record):
     """The word people say."""
 
 
+class CommonRow(Record):
+    """A row of the ports that everyone should know."""
+
+    ports: str
+    """`80`, `137-139`, several with commas."""
+    transports: tuple[Transport, ...]
+    service: str
+    description: str
+    """A plain sentence, in the reader's language."""
+
+
 class Answer(Record):
     """What one question brought."""
 

@@ -9,7 +9,7 @@ import socket
 from contextlib import ExitStack, contextmanager, suppress
 from time import monotonic
 
-from portulan.errors import failed
+from portulan.errors import PortulanError, failed
 from portulan.model.port import LAST_USER
 from portulan.model.record import Record
 from portulan.wire.dissect import dissect
@@ -27,6 +27,7 @@ _ALL_FRAMES = 0x0003
 _WAIT_S = 0.5
 _LONGEST = 1 << 16
 _SEQUENCE = 1
+_WEB = 80
 _TRIES = 8
 _MOST_TRIES = 64
 """Of the usual range of clients two in five numbers are dynamic ports."""
@@ -139,12 +140,25 @@ def _echo(ear: socket.socket | None, stack: ExitStack) -> Frame:
     return Frame("icmp", found or build_echo_frame(_PACKED, _PACKED, identifier, _SEQUENCE, data), found is not None)
 
 
+class Clash(Record):
+    """Two programs that wanted one port."""
+
+    port: int
+    told: str
+    """What the kernel told the second (`EADDRINUSE`); empty where it let both have it."""
+    closed: bool
+    """It happened in a sandbox, where the port could be that of the web; else on the loopback, on a number that is nobody's."""
+
+
 @contextmanager
-def conflict() -> Iterator[tuple[int, str]]:
-    """Two programs that want one port, as long as this is open: the number, and what the kernel told the second (`EADDRINUSE`). Raises MachineFailed."""
+def conflict() -> Iterator[Clash]:
+    """Two programs that want one port, as long as this is open: in a sandbox, with this thread inside, where one may be made; else on the loopback. Raises MachineFailed."""
     with ExitStack() as opened:
+        closed = _enter_sandbox(opened)
         try:
-            first = _private_socket(opened)
+            first = opened.enter_context(socket.socket()) if closed else _private_socket(opened)
+            if closed:
+                first.bind((_HERE, _WEB))
             first.listen(1)
         except OSError as error:
             raise failed("listen on", "the loopback", error) from error
@@ -155,7 +169,21 @@ def conflict() -> Iterator[tuple[int, str]]:
                 second.bind((_HERE, port))
             except OSError as error:
                 told = errno.errorcode.get(error.errno or 0, str(error.errno))
-        yield port, told
+        yield Clash(port, told, closed)
+
+
+def _enter_sandbox(opened: ExitStack) -> bool:
+    """Go to a host of a network of its own, if this user may make one."""
+    with ExitStack() as made:
+        try:
+            from portulan.system.sandbox import Sandbox  # ctypes, /proc/self/ns: elsewhere than on Linux there is no such thing
+
+            host = made.enter_context(Sandbox()).host("shop")
+            made.enter_context(host.enter())
+        except (ImportError, PortulanError):
+            return False
+        opened.push(made.pop_all())
+    return True
 
 
 def _private_socket(opened: ExitStack) -> socket.socket:

@@ -53,7 +53,7 @@ PAGES: dict[str, Page] = {
     ),
     "ranges": Page(
         title=mark("The three ranges"),
-        short=mark("system 0-1023, user 1024-49151, dynamic 49152-65535"),
+        short=mark("well-known 0-1023, registered 1024-49151, private 49152-65535"),
         body=(
             mark(
                 "System ports, also called well-known, are 0 to 1023: web, mail, names and other services that everyone must find without asking. On most Unix systems it takes root to listen there, so that no ordinary user can pose as the web server."
@@ -85,7 +85,7 @@ PAGES: dict[str, Page] = {
         short=mark("all 65,536 numbers at once"),
         body=(
             mark(
-                "There are so many port numbers that a list shows little. In 256 rows of 256 numbers they fit into one picture: the first four rows are the system ports, the last quarter, from row 192 on, is the private range."
+                "There are so many port numbers that a list shows little. In 256 rows of 256 numbers they fit into one picture: the first four rows are the system ports, the last quarter is the private range."
             ),
             mark(
                 "What IANA has given away is told from what is free, and what is open on this machine stands out, with its number beside it."

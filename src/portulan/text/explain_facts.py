@@ -53,6 +53,9 @@ FACTS: dict[str, str] = {
     "common.door": mark("{door} is open here, held by {holder}."),
     "common.none": mark("None of the well-known ones is open here now."),
     "common.all": mark("More that are worth knowing ({count}), a sentence about each:"),
+    "conflict.closed": mark(
+        "Just now, in a sandbox (a small closed network made for this, and gone again), a web server was started on {port}, then a second one: the kernel refused it ({error})."
+    ),
     "conflict.made": mark("Just now a server was started on {port} of the loopback, then a second one: the kernel refused it ({error})."),
     "conflict.none": mark("Just now two servers were started on {port} of the loopback, and this system let both have it."),
     "conflict.cause": mark("Asked why, Portulan said: “{lead}” Ask it of any port:"),

@@ -164,6 +164,22 @@ CLASSES: dict[str, str] = {
     "user": mark("1024-49151, the registered ports: assigned on request, open to any program."),
     "dynamic": mark("49152-65535, the dynamic or private ports: never assigned."),
 }
+PHASES: dict[str, str] = {
+    "nothing": mark("No rules of ours, and none confirmed."),
+    "in-force": mark("Confirmed rules are in force."),
+    "trial": mark("Rules are on trial: unless they are confirmed, the kernel goes back to those before."),
+    "over": mark("A trial has ended by itself: the rules before it are in force."),
+    "settled": mark("Confirmed in the kernel, and not written down yet: the next command that changes something does it."),
+    "wiped": mark("Rules were confirmed, and the kernel has none of ours."),
+    "strange": mark("The kernel has a table of our name that is not known here."),
+}
+ROADS: dict[str, str] = {
+    "input": mark("In to the host itself."),
+    "published": mark("In to a port that the host publishes, and on to a container."),
+    "forward": mark("In by one interface, out by another."),
+    "local": mark("From the host to itself."),
+    "output": mark("Out of the host."),
+}
 TITLES: dict[str, str] = {
     "CAUSES": mark("Why a port cannot be bound: the causes that `portulan why` names."),
     "PORT_STATES": mark("The states of a port, seen from outside: `portulan scan`, `ping` and `trace`."),
@@ -179,5 +195,7 @@ TITLES: dict[str, str] = {
     "SCANNERS": mark("What a source of packets is: the verdicts of `portulan scanners`."),
     "KINDS": mark("How somebody goes about it who tries the doors."),
     "CLASSES": mark("The three ranges of port numbers (RFC 6335)."),
+    "PHASES": mark("Where a policy stands: `portulan guard`."),
+    "ROADS": mark("The ways that packets of a proof go: `portulan guard prove`."),
 }
 """Name of a table above -> what it lists."""

@@ -191,12 +191,12 @@ def _conflict(here: Here) -> Iterator[Fact]:
     from portulan.system.rehearsal import conflict
     from portulan.verbs.why import why
 
-    with conflict() as (number, error):
-        here.why = why(str(number), address="127.0.0.1", reuse_address=False, source=here.source)
-    yield Fact("conflict.made" if error else "conflict.none", {"port": f"{number}/tcp", "error": error}, "portulan 80")
-    yield Fact(
-        "conflict.cause", {"port": f"{number}/tcp", "cause": here.why.cause.value, "answer": here.why.answer.value}, "portulan why 80"
-    )
+    with conflict() as clash:
+        here.why = why(str(clash.port), address="127.0.0.1", reuse_address=False, source=here.source)
+    port = f"{clash.port}/tcp"
+    code = "conflict.none" if not clash.told else "conflict.closed" if clash.closed else "conflict.made"
+    yield Fact(code, {"port": port, "error": clash.told}, "portulan 80")
+    yield Fact("conflict.cause", {"port": port, "cause": here.why.cause.value, "answer": here.why.answer.value}, "portulan why 80")
     yield Fact("conflict.before", {}, "portulan conflicts")
 
 
