@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 SHELLS = ("bash", "zsh", "fish", "tcsh")
-KINDS = ("topics", "services", "doors", "sources")
+KINDS = ("topics", "services", "doors", "sources", "targets")
 _OF_POLICY = ("doors", "sources")
 """Those that are asked when somebody types."""
 _ARGUMENTS: dict[tuple[str, str], tuple[str, ...]] = {
@@ -25,12 +25,14 @@ _ARGUMENTS: dict[tuple[str, str], tuple[str, ...]] = {
     ("guard open", "to"): ("sources",),
     ("guard close", "door"): ("doors",),
     ("guard close", "to"): ("sources",),
+    ("guard export", "to"): ("targets",),
 }
 """Command and argument -> the kinds of words that it takes."""
 _CHOICES: dict[tuple[str, str], tuple[str, ...]] = {
     ("completion", "shell"): SHELLS,
-    ("guard export", "to"): ("iptables", "ufw", "firewalld"),
 }
+_IN_TCSH: dict[str, tuple[str, ...]] = {"to": ("sources", "targets")}
+"""tcsh completes an option in the same way after whatever command it stands: the kinds of all of them."""
 _EVERYWHERE: dict[str, tuple[str, ...]] = {"lang": LANGUAGES, "source": SOURCES}
 
 
@@ -38,6 +40,10 @@ def words(kind: str) -> tuple[str, ...]:
     """The words of a kind, none of which any shell takes for more than a word."""
     if kind == "topics":
         return (*_topics(), *_other_names())
+    if kind == "targets":
+        from portulan.model.guard_export import Target
+
+        return tuple(Target)
     from portulan.verbs import guard_words
 
     return {"services": guard_words.service_words, "doors": guard_words.door_words, "sources": guard_words.sender_words}[kind]()
@@ -66,7 +72,7 @@ def teach(parser: argparse.ArgumentParser) -> None:
         kinds = _ARGUMENTS.get((command, action.dest))
         fixed = _CHOICES.get((command, action.dest)) or (_EVERYWHERE.get(action.dest) if action.option_strings else None)
         if kinds is not None:
-            _attach(action, _asked(kinds))
+            _attach(action, _asked(kinds, in_tcsh=_IN_TCSH.get(action.dest, kinds)))
         elif fixed is not None:
             _attach(action, _asked((), fixed))
         elif action.metavar == "FILE":
@@ -78,7 +84,7 @@ def teach(parser: argparse.ArgumentParser) -> None:
 
 
 def _attach(action: argparse.Action, how: object) -> None:
-    action.complete = how  # type: ignore[attr-defined] - shtab looks for it there
+    action.complete = how  # type: ignore[attr-defined]  # shtab looks for it there
 
 
 def _actions(parser: argparse.ArgumentParser, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], argparse.Action]]:
@@ -88,7 +94,7 @@ def _actions(parser: argparse.ArgumentParser, path: tuple[str, ...]) -> Iterator
         yield from _actions(part, (*path, name))
 
 
-def _asked(kinds: tuple[str, ...], fixed: Iterable[str] = ()) -> dict[str, object]:
+def _asked(kinds: tuple[str, ...], fixed: Iterable[str] = (), *, in_tcsh: tuple[str, ...] = ()) -> dict[str, object]:
     """How each shell comes by the words: those at once that do not change, others where something of them is typed already, the policy's from us."""
     at_once = [*fixed, *(word for kind in kinds if kind not in _OF_POLICY for word in (_topics() if kind == "topics" else words(kind)))]
     later = [*(_other_names() if "topics" in kinds else ())]
@@ -99,7 +105,7 @@ def _asked(kinds: tuple[str, ...], fixed: Iterable[str] = ()) -> dict[str, objec
         "bash": name,
         "zsh": name,
         "fish": f"({name})",
-        "tcsh": _in_tcsh([*at_once, *later], kinds, asked),
+        "tcsh": _in_tcsh([*at_once, *later], in_tcsh),
         "preamble": {"bash": _in_bash(name, at_once, later, commands), "zsh": _in_zsh(name, at_once, later, commands), "fish": _in_fish(name, at_once, later, commands)},
     }  # fmt: skip
 
@@ -128,8 +134,8 @@ def _function(head: str, lines: list[str], end: str) -> str:
     return "\n".join([head, *(f"  {line}" for line in lines), end])
 
 
-def _in_tcsh(words_now: list[str], kinds: tuple[str, ...], asked: list[str]) -> str:
+def _in_tcsh(words_now: list[str], kinds: tuple[str, ...]) -> str:
     """A list, or a command where something is asked: tcsh takes one or the other, and `/` ends a list."""
-    if kinds and asked:
+    if set(kinds) & set(_OF_POLICY):
         return "`portulan completion " + " ".join(f"--words {kind}" for kind in kinds) + "`"
     return "(" + " ".join(word for word in words_now if "/" not in word) + ")"
