@@ -95,6 +95,8 @@ def _tell(face: Face, lesson: Lesson, *, json: bool) -> None:
         state = (
             text.OPEN_HERE
             if codes & {"number.open", "number.published"}
+            else text.NOT_REACHABLE
+            if "number.zero" in codes
             else text.NOT_SEEN
             if "number.unsure" in codes
             else text.CLOSED_HERE

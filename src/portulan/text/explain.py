@@ -68,6 +68,7 @@ _ECHOES = {
 }
 OPEN_HERE = mark("Port {port}: open here")
 NOT_SEEN = mark("Port {port}: not seen to be open here")
+NOT_REACHABLE = mark("Port {port}: none that can be reached")
 CLOSED_HERE = mark("Port {port}: closed here")
 NOW = mark("On this machine now")
 LIKE = mark("like")

@@ -21,7 +21,7 @@ FACTS: dict[str, str] = {
         "Just now two clients spoke with one server of this machine, on port {server}: the one from port {first}, the other from {second}. The clients' ports were all that told the two apart."
     ),
     "apart.connections": mark("TCP connections that this machine has now: {count}."),
-    "apart.traffic": mark("To watch how what passes is told apart (Ctrl-C ends it):"),
+    "apart.traffic": mark("To watch how passing traffic is told apart (Ctrl-C ends it):"),
     "ranges.open": mark("Open here: system ports {system}, user ports {user}, dynamic ports {dynamic}."),
     "ranges.privileged": mark("To listen below {start} takes a right on this machine (CAP_NET_BIND_SERVICE)."),
     "ranges.unprivileged": mark("On this machine every user may listen on any number, the system ports too."),
@@ -31,7 +31,9 @@ FACTS: dict[str, str] = {
     "kinds.twice": mark(
         "Just now the number {number} was bound twice on this machine, once for TCP and once for UDP, and the kernel did not mind."
     ),
-    "layers.captured": mark("These packets went over this machine's loopback a moment ago. To see one of a capture:"),
+    "layers.captured": mark(
+        "These packets went over this machine's loopback a moment ago; no network card is needed there, so its link addresses are all zeros. To see one of a capture:"
+    ),
     "layers.forbidden": mark(
         "The UDP and the TCP packet were really sent, but to capture them takes root (CAP_NET_RAW): the bytes above were put together here, for the same exchange. To see the real ones:"
     ),
@@ -54,7 +56,7 @@ FACTS: dict[str, str] = {
     "common.none": mark("None of the well-known ones is open here now."),
     "common.all": mark("More that are worth knowing ({count}), a sentence about each:"),
     "conflict.closed": mark(
-        "Just now, in a sandbox (a small closed network made for this, and gone again), a web server was started on {port}, then a second one: the kernel refused it ({error})."
+        "Just now, in a sandbox (a small closed network made for this, and gone again), a web server was started on {port}, then a second one: the kernel refused it ({error}). Who holds that number here:"
     ),
     "conflict.made": mark("Just now a server was started on {port} of the loopback, then a second one: the kernel refused it ({error})."),
     "conflict.none": mark("Just now two servers were started on {port} of the loopback, and this system let both have it."),
@@ -88,14 +90,16 @@ FACTS: dict[str, str] = {
     "attacker.sees": mark("From outside these could be seen to be open: {ports}."),
     "attacker.nothing": mark("From outside no open port of this machine is to be seen."),
     "attacker.risk": mark("{port}, {name}: {reason}"),
+    "attacker.scan": mark("To see it with an attacker's eyes, from another machine of yours:"),
     "attacker.audit": mark("What is open and should not be, with the way out:"),
     "attacker.scanners": mark("Who is trying the doors right now (Ctrl-C ends it):"),
     "ssh.moved": mark("An ssh server listens on {door} already; reached by {who}."),
     "ssh.none": mark("No ssh server listens on 22 here, as far as may be seen."),
     "ssh.number": mark("A number for it, the same each time while it is free: {port}."),
-    "ssh.open": mark("Step 1, the new door in the firewall:"),
+    "ssh.open": mark("Step 1, the new door in the policy:"),
+    "ssh.apply": mark("And in the firewall: it is on trial until you confirm, which it tells you how to do:"),
     "ssh.check": mark("Step 3, from another machine, before you log in:"),
-    "ssh.close": mark("Step 4, when the new way works:"),
+    "ssh.close": mark("Step 4, when the new way works; then apply and confirm once more:"),
     "ephemeral.given": mark(
         "Just now three clients asked the kernel for any port, to speak with a server on {server}. They got {numbers}."
     ),
@@ -116,6 +120,7 @@ FACTS: dict[str, str] = {
     "number.plain": mark("{service}: {sentence}"),
     "number.class": mark("{port}: {class_line}."),
     "number.risk": mark("Why {name} is attacked: {reason}"),
+    "number.login": mark("On 22 strangers try passwords all day. What helps, and how to move it without locking yourself out:"),
     "number.clear": mark("{name} can be read on the way; {twin_name} on {twin} does the same work encrypted."),
     "number.open": mark("Open here: {door}, held by {holder}, at {addresses}; reached by {who}."),
     "number.published": mark("Published here: what comes for {door} goes on to {published}; reached by {who}."),
@@ -138,7 +143,7 @@ _WHO = {
     "everyone": mark("everyone"),
     "maybe": mark("some, as it happens"),
     "networks": mark("certain networks"),
-    "unknown": mark("(may not be seen)"),
+    "unknown": mark("whom, may not be seen"),
     "this-host": mark("this host"),
     "nobody": mark("nobody"),
 }

@@ -21,7 +21,7 @@ PAGES: dict[str, Page] = {
     ),
     "common": Page(
         title=mark("The numbers everyone should know"),
-        short=mark("a dozen numbers that you meet every week"),
+        short=mark("fifteen numbers that you meet every week"),
         body=(
             mark(
                 "By heart: 22 ssh, 25 mail between servers, 53 names, 80 and 443 the web, 123 clocks, 143 and 993 reading mail, 465 and 587 handing in mail, 445 Windows file sharing, 3306 MySQL, 3389 Remote Desktop, 5432 PostgreSQL, 8080 one more web server."

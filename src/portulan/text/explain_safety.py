@@ -52,9 +52,13 @@ PAGES: dict[str, Page] = {
             mark(
                 "On port 22 strangers try passwords all day. On a number of the private range most of that noise is gone. It is no safety in itself: a scan of all ports finds it. Keys instead of passwords are, so see to them first."
             ),
+            mark("So that you do not lock yourself out, keep the first session open until the end, and go step by step."),
+            mark("1. Open the new port in the firewall."),
             mark(
-                "So that you do not lock yourself out: 1. open the new port in the firewall. 2. Let sshd listen on both (two lines Port in sshd_config; with SELinux the new number has to be allowed, too) and reload it. 3. From another window log in by the new port. 4. Only then take out Port 22 and shut 22. Keep the first session open until the end."
+                "2. Let sshd listen on both (two lines Port in sshd_config; with SELinux the new number has to be allowed, too), and reload it."
             ),
+            mark("3. From another window log in by the new port."),
+            mark("4. Only then take out Port 22, and shut 22 in the firewall."),
         ),
         like=mark("Moving the front door round the corner: fewer people rattle at it, but you still want a good lock."),
     ),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from portulan.errors import MachineFailed, NotPermitted, Refused
 from portulan.model.chart import Gap
 from portulan.model.explain import Dissected, Fact
@@ -39,14 +41,12 @@ def _port(here: Here) -> Iterator[Fact]:
 
 
 def _address(here: Here) -> Iterator[Fact]:
-    from portulan.model.address import Exposure, exposure_of, format_address
     from portulan.system.uplinks import Uplinks
 
-    own = Uplinks().own_addresses
-    outer = sorted(each for each in own if exposure_of(each) is not Exposure.LOOPBACK and each[:2] != b"\xfe\x80")
+    outer = _outer_addresses()
     if outer:
-        yield Fact("address.own", {"count": len(outer), "example": format_address(outer[0])}, "portulan ls")
-    elif own:
+        yield Fact("address.own", {"count": len(outer), "example": outer[0]}, "portulan ls")
+    elif Uplinks().own_addresses:
         yield Fact("address.loopback-only", {}, "portulan ls")
     wild = next((one for one in here.opened if {"0.0.0.0", "::"} & set(one.addresses)), None)  # noqa: S104 - compared, not bound
     inner = next(
@@ -60,6 +60,20 @@ def _address(here: Here) -> Iterator[Fact]:
         yield Fact("listening.none", {}, "portulan")
 
 
+def _outer_addresses() -> list[str]:
+    """This machine's addresses that others can send to, beyond one link."""
+    from portulan.model.address import Exposure, exposure_of, format_address
+    from portulan.system.uplinks import Uplinks
+
+    own = Uplinks().own_addresses
+    return [format_address(each) for each in sorted(own) if exposure_of(each) is not Exposure.LOOPBACK and each[:2] != b"\xfe\x80"]
+
+
+def _as_root(command: str) -> str:
+    """A command that takes root, as this user types it."""
+    return command if not hasattr(os, "geteuid") or os.geteuid() == 0 else f"sudo {command}"
+
+
 def _telling_apart(here: Here) -> Iterator[Fact]:
     from portulan.system.rehearsal import clients_ports
 
@@ -70,7 +84,7 @@ def _telling_apart(here: Here) -> Iterator[Fact]:
     found = chart(every_state=True, namespaces=["this"], source=here.source).items
     count = sum(item.state.value == "established" for item in found)
     yield Fact("apart.connections", {"count": count}, "portulan ls --all")
-    yield Fact("apart.traffic", {}, "portulan traffic --interface lo")
+    yield Fact("apart.traffic", {}, _as_root("portulan traffic --interface lo"))
 
 
 def _ranges(here: Here) -> Iterator[Fact]:
@@ -221,10 +235,10 @@ def _firewall(here: Here) -> Iterator[Fact]:
     yield Fact(f"firewall.{firewall_rules()}", {}, "portulan reach")
     unseen = any(one.wide == "unknown" for one in here.opened)
     yield Fact("firewall.doors-unseen" if unseen else "firewall.doors", {"count": len(here.opened), "everyone": everyone}, "portulan reach")
-    yield Fact("firewall.begin", {}, "portulan guard init")
-    yield Fact("firewall.look", {}, "portulan guard plan")
-    yield Fact("firewall.try", {}, "portulan guard apply")
-    yield Fact("firewall.confirm", {}, "portulan guard confirm")
+    yield Fact("firewall.begin", {}, _as_root("portulan guard init"))
+    yield Fact("firewall.look", {}, _as_root("portulan guard plan"))
+    yield Fact("firewall.try", {}, _as_root("portulan guard apply"))
+    yield Fact("firewall.confirm", {}, _as_root("portulan guard confirm"))
 
 
 def _who_gets_in(here: Here) -> Iterator[Fact]:
@@ -245,13 +259,15 @@ def _attacker(here: Here) -> Iterator[Fact]:
 
     seen = [one for one in here.opened if one.wide in ("everyone", "maybe", "networks", "unknown")]
     named = ", ".join(one.name for one in seen[:_FEW]) + (" …" if len(seen) > _FEW else "")
-    yield Fact("attacker.sees" if seen else "attacker.nothing", {"count": len(seen), "ports": named}, "portulan scan 127.0.0.1")
+    yield Fact("attacker.sees" if seen else "attacker.nothing", {"count": len(seen), "ports": named}, "portulan reach")
+    if (outer := _outer_addresses())[:1]:
+        yield Fact("attacker.scan", {}, f"portulan scan {outer[0]}")
     for one in seen:
         risk = next((each for each in risks() if one.port in each.ports and one.transport in each.transports), None)
         if risk is not None:
             yield Fact("attacker.risk", {"port": one.name, "name": risk.name, "key": risk.key}, f"portulan explain {one.port}")
     yield Fact("attacker.audit", {}, "portulan audit")
-    yield Fact("attacker.scanners", {}, "sudo portulan scanners")
+    yield Fact("attacker.scanners", {}, _as_root("portulan scanners"))
 
 
 def _moving_ssh(here: Here) -> Iterator[Fact]:
@@ -267,9 +283,10 @@ def _moving_ssh(here: Here) -> Iterator[Fact]:
     except (NotPermitted, Refused):
         return
     yield Fact("ssh.number", {"port": number}, "portulan free --for ssh --range dynamic")
-    yield Fact("ssh.open", {"port": number}, f"portulan guard open {number}")
+    yield Fact("ssh.open", {"port": number}, _as_root(f"portulan guard open {number}"))
+    yield Fact("ssh.apply", {}, _as_root("portulan guard apply"))
     yield Fact("ssh.check", {"port": number}, f"portulan ping HOST:{number}")
-    yield Fact("ssh.close", {}, "portulan guard close 22")
+    yield Fact("ssh.close", {}, _as_root("portulan guard close 22"))
 
 
 def _ephemeral(here: Here) -> Iterator[Fact]:

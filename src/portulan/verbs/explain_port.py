@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from portulan.verbs.explain_here import Open
 
 
+_SSH = 22
+
+
 def explain_port(port: Port, *, source: str = "auto") -> Lesson:
     """One port; with a transport, that one only. Raises CannotTell, MachineFailed."""
     here = Here(source)
@@ -63,6 +66,8 @@ def _dangers(port: Port) -> Iterator[Fact]:
             told.add(risk.key)
             facts: dict[str, str | int] = {"port": str(port), "name": risk.name, "key": risk.key, "level": risk.level.value}
             yield Fact("number.risk", facts, "portulan audit")
+    if port.number == _SSH and port.transport in (None, Transport.TCP):
+        yield Fact("number.login", {}, "portulan explain moving-ssh")
     for pair in pairs():
         if pair.port == port.number and port.transport in (None, Transport.TCP):
             yield Fact("number.clear", {"name": pair.name, "twin": pair.twin, "twin_name": pair.twin_name}, f"portulan explain {pair.twin}")
