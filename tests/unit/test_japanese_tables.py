@@ -7,6 +7,7 @@ from unicodedata import combining, east_asian_width
 import pytest
 
 import catalogues
+from portulan.cli.table import width_of
 
 ROOT = Path(__file__).resolve().parents[2]
 SHOWN = [
@@ -110,3 +111,27 @@ def test_what_does_not_align_is_found():
     assert crooked(right.replace("80/tcp    http", "80/tcp   http")) != []
     assert ragged(" プログラム   a\n コマンド     b") == []
     assert ragged(" プログラム   a\n コマンド   b") != []
+
+
+def label(text):
+    """Up to which column the label of a line goes: `rules   the policy's` up to the eighth; None where it has none."""
+    found = re.match(r"\S+(?: \S+)* {2,}(?=\S)", text)
+    return width_of(found[0]) if found else None
+
+
+def test_labels_that_stand_below_each_other_in_english_do_in_japanese():
+    groups = {}
+    [path] = catalogues.po_files(ROOT)
+    for message in catalogues.load(path):
+        if isinstance(message.id, str) and message.id and label(message.id):
+            for module, _ in message.locations:
+                groups.setdefault((module, label(message.id)), []).append(message)
+    # Somebody who filled a label up with blanks meant it to be a column.
+    columns = {key: found for key, found in groups.items() if any(re.match(r"\S+(?: \S+)* {3,}", message.id) for message in found)}
+    assert len([key for key, found in columns.items() if len(found) > 1]) >= 4
+    ragged = {
+        key: [message.string for message in found]
+        for key, found in columns.items()
+        if len({label(message.string) for message in found}) > 1
+    }
+    assert ragged == {}
