@@ -171,6 +171,8 @@ def _rendered(page: Page, where: dict[str, str], made: list[Page], language: str
     made_html: str = _MARKDOWN.renderer.render(tokens, _MARKDOWN.options, {})
     if page.place == f"{language}/index.html":
         made_html += _questions(made, language)
+    # A picture is smaller here than it was drawn: a click shows its labels.
+    made_html = re.sub(r'<img src="([^"]*)"[^>]*>', r'<a href="\1">\g<0></a>', made_html)
     # A wide table scrolls by itself, not the page.
     return made_html.replace("<table>", '<div class="wide"><table>').replace("</table>", "</table></div>")
 

@@ -44,6 +44,13 @@ def test_nothing_is_loaded_from_outside(site):
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
+def test_the_map_is_in_its_page_and_a_click_shows_it_whole(site, language):
+    picture = f"../../images/map{'.ja' if language == 'ja' else ''}.png"
+    page = site[f"{language}/questions/all-65-536-ports-at-a-glance.html"]
+    assert re.search(rf'<a href="{picture}"><img src="{picture}" alt="[^"]{{40,}}"', page)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_every_question_of_the_readme_has_its_page(site, language):
     _, parts = make_site.sections(make_site.READMES[language].read_text("utf-8"))
     titles = {
