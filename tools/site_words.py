@@ -15,7 +15,7 @@ MORE: dict[str, tuple[str, str]] = {
     "docs/guard-rules.md": ("How a policy becomes rules", "ポリシーが規則になるまで"),
     "docs/guard-life.md": ("The life of a policy", "ポリシーの一生"),
     "docs/guard-prove.md": ("Proof by packets, and export", "パケットによる証明と書き出し"),
-    "docs/json.md": ("JSON", "JSON（英語）"),
+    "docs/json.md": ("JSON", "JSON"),
     "docs/design.md": ("Design", "設計（英語）"),
     "docs/proof.md": ("Proof", "証明（英語）"),
     "docs/benchmarks.md": ("Benchmarks", "ベンチマーク（英語）"),
@@ -25,7 +25,6 @@ MORE: dict[str, tuple[str, str]] = {
 """Texts of their own: the Japanese one of `docs/NAME.md` is `docs/ja/more/NAME.md`."""
 ONE_TEXT: dict[str, str] = {
     "docs/glossary.md": "has both languages in one table",
-    "docs/json.md": "for programs: what has to be said in words is in the reference, in both languages",
     "docs/design.md": "for whoever works on the code",
     "docs/proof.md": "written by tools/prove.py; the pages on how it works quote it",
     "docs/benchmarks.md": "figures, and the commands that show them",
