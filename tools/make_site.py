@@ -110,7 +110,9 @@ def _without_switch(text: str) -> str:
 
 def _see_also(text: str, language: str) -> str:
     """The commands that the page's examples use."""
-    shown = re.findall(r"\bportulan (\w+)", " ".join(re.findall(r"^\$ .*$|`[^`\n]+`", text, re.MULTILINE)))
+    typed = re.findall(r"^(?:\$|eval) .*$|`[^`\n]+`", text, re.MULTILINE)
+    shown = re.findall(r"\bportulan (\w+)", " ".join(typed))
+    shown += ["who"] if any(word.isdigit() for word in shown) else []  # a number alone means who
     used = [name for name in COMMANDS if name in shown]
     links = [f"[{name}](docs/{language}/{name}.md)" for name in used]
     return f"\n{_word('commands-here', language)} {' · '.join(links)}\n" if links else ""

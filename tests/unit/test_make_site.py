@@ -7,6 +7,7 @@ from urllib.parse import unquote
 import pytest
 
 import make_site
+from portulan.cli.commands import COMMANDS
 from portulan.scan.estimate import rounds_needed
 from portulan.scan.stopping import Rules
 from portulan.text.voice import LANGUAGES
@@ -48,6 +49,12 @@ def test_the_map_is_in_its_page_and_a_click_shows_it_whole(site, language):
     picture = f"../../images/map{'.ja' if language == 'ja' else ''}.png"
     page = site[f"{language}/questions/all-65-536-ports-at-a-glance.html"]
     assert re.search(rf'<a href="{picture}"><img src="{picture}" alt="[^"]{{40,}}"', page)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_command_is_shown_by_the_page_of_a_question(language):
+    text = "".join(page.text for page in make_site.pages(language) if page.group in ("questions", "start"))
+    assert [name for name in COMMANDS if f"(docs/{language}/{name}.md)" not in text] == []
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
