@@ -75,7 +75,10 @@ def _command(name: str, voice: Voice) -> str:
     lines += _options(parser)
     for part_name, part in parts_of(parser).items():
         lines += [f'.SS "{escaped(f"portulan {name} {part_name}")}"', escaped(part.description or ""), *_options(part)]
-        lines += _examples(getattr(import_module(f"{command.module}_{part_name}"), "EXAMPLES", ()), voice)
+        module = import_module(f"{command.module}_{part_name}")
+        lines += _examples(getattr(module, "EXAMPLES", ()), voice)
+        if no := getattr(module, "NO", ""):
+            lines += [".PP", escaped(voice.say("1 the answer is no: {what}", what=voice.say(no)))]
     lines += [_section("examples", voice), *_examples(getattr(module_of(command), "EXAMPLES", ()), voice), _section("status", voice)]
     lines += _status(parser.epilog or "", voice)
     lines += [_section("also", voice), ".BR portulan (1)"]

@@ -8,12 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 from portulan.audit.risks import risks
 from portulan.cli.commands import COMMANDS
 from portulan.cli.contract import ENVELOPES, schema_of
-from portulan.cli.parser import module_of
+from portulan.cli.parser import build_parser, module_of, parts_of
 from portulan.model.record import Record
 from portulan.model.traffic import PROTOCOLS
 from portulan.registry.well_known import well_known
@@ -140,6 +141,9 @@ def _exit_statuses(voice: Voice) -> list[str]:
     for name, command in COMMANDS.items():
         no: str = getattr(module_of(command), "NO", "")
         rows.append([f"[{name}](../{name}.md)", voice.say(no) if no else word("never", language)])
+        for part in parts_of(build_parser(command, voice)):
+            no = getattr(import_module(f"{command.module}_{part}"), "NO", "")
+            rows.append([f"[{name} {part}](../{name}.md#portulan-{name}-{part})", voice.say(no) if no else word("never", language)])
     return [*lines, *table([word("command", language), word("means", language)], rows)]
 
 

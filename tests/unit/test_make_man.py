@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+from importlib import import_module
 
 import pytest
 
@@ -27,7 +28,9 @@ def test_every_command_has_a_page_with_all_that_its_help_says(language):
         for part in (parser, *parts_of(parser).values()):
             assert [option for action in part._actions for option in action.option_strings if option not in text] == []
             assert [action.help for action in part._actions if "%" not in action.help and action.help not in text] == []
-        assert [shown for shown, _ in getattr(module_of(command), "EXAMPLES", ()) if shown not in text] == []
+        modules = [module_of(command), *(import_module(f"{command.module}_{part}") for part in parts_of(parser))]
+        assert [shown for module in modules for shown, _ in getattr(module, "EXAMPLES", ()) if shown not in text] == []
+        assert [module for module in modules if voice.say(getattr(module, "NO", "") or command.summary) not in text] == []
         assert examples_text(module_of(command), voice).splitlines()[-1].strip().partition(": ")[2] in text
         assert f"portulan-{name}" in plain(pages["portulan.1"])
 

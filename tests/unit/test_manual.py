@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import catalogues
+from portulan.cli import guard
 from portulan.cli.commands import COMMANDS
 from portulan.cli.contract import ENVELOPES, schema_of
 from portulan.cli.envelope import VERSIONS
@@ -73,7 +74,22 @@ def test_every_command_and_option_has_its_place(language, name):
         options = [option for action in parser._actions for option in action.option_strings]
         assert "--json" in options
         assert [option for option in options if not re.search(rf"(?<![\w-]){re.escape(option)}(?![\w-])", said[place])] == [], place
-    assert f"[{name}](../{name}.md)" in page(language, "reference/exit-statuses")
+        part = place.removeprefix("portulan ")
+        anchor = "" if part == name else f"#{place.replace(' ', '-')}"
+        assert f"[{part}](../{name}.md{anchor})" in page(language, "reference/exit-statuses")
+
+
+def test_every_command_that_may_answer_no_says_when():
+    """By what its source returns: `return 1`, `else 1`, or a comparison as a number."""
+    modules = [*map(module_of, COMMANDS.values()), *guard.parts().values()]
+    silent = []
+    for module in modules:
+        source = Path(module.__file__).read_text("utf-8")
+        if re.search(r"\breturn 1$|\breturn .* else 1$|\breturn int\(.*==|= 0 if .* else 1$", source, re.MULTILINE) and not getattr(
+            module, "NO", ""
+        ):
+            silent.append(module.__name__)
+    assert silent == []
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from portulan.cli.face import Face
     from portulan.text.voice import Voice
 
+NO = mark("each part says when; without a part, as status does")
 EXAMPLES: tuple[tuple[str, str], ...] = (
     ("portulan guard init", mark("a first policy, from what listens here and who gets to it")),
     ("portulan guard check", mark("read it: mistakes, doubtful lines, what is always kept")),

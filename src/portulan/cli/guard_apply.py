@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from portulan.text.voice import Voice
 
 SUMMARY = mark("put the policy on trial: in force now, gone by itself unless you confirm it")
+NO = mark("refused: it would shut out this login, or the last way in")
 EXAMPLES = (
     ("portulan guard apply", mark("the policy here, for a minute")),
     ("portulan guard apply --seconds 300", mark("for five minutes")),

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from portulan.text.voice import Voice
 
 SUMMARY = mark("what loads the confirmed rules at boot; nothing is enabled without --enable")
+NO = mark("nothing loads the confirmed rules at boot")
 EXAMPLES = (
     ("portulan guard boot", mark("what a boot loads, and what would be done to change that")),
     ("portulan guard boot --enable", mark("let the confirmed rules be loaded")),

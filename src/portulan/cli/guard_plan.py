@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from portulan.text.voice import Voice
 
 SUMMARY = mark("what would change: who gets to which port, now and then, and the sessions that run")
+NO = mark("applying it would change something")
 EXAMPLES = (
     ("portulan guard plan", mark("before it is applied")),
     ("portulan guard plan --policy new.toml", mark("of another file")),

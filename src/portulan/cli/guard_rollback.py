@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from portulan.text.voice import Voice
 
 SUMMARY = mark("end a trial at once, or put earlier rules on trial")
+NO = mark("refused: it would shut out this login, or the last way in")
 EXAMPLES = (
     ("portulan guard rollback", mark("the rules before these")),
     ("portulan guard rollback --to 3", mark("number 3 of the history, on trial")),

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from portulan.text.voice import Voice
 
 SUMMARY = mark("where things stand, and what would undo the rules")
+NO = mark("no confirmed rules are in force, or something would undo them")
 EXAMPLES = (("portulan guard status", mark("the policy, the kernel and the boot compared")),)
 
 
