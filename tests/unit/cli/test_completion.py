@@ -8,6 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import jsonschema
@@ -33,6 +34,7 @@ def printed(shell=None, *, kinds=None, as_json=False):
     return face.out.getvalue()
 
 
+@cache
 def script(shell, **more):
     return printed(shell, **more)
 
