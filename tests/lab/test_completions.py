@@ -58,6 +58,8 @@ BEGUN = {
     "portulan guard open 80 --to off": "office",
     "portulan guard export --to firew": "firewalld",
     "portulan guard check --policy portu": "portulan.toml",
+    "portulan explain --packet portu": "portulan.toml",
+    "portulan diff portu": "portulan.toml",
 }
 
 

@@ -31,6 +31,8 @@ _ARGUMENTS: dict[tuple[str, str], tuple[str, ...]] = {
 _CHOICES: dict[tuple[str, str], tuple[str, ...]] = {
     ("completion", "shell"): SHELLS,
 }
+_FILES = ("FILE", "FILE:N", "FILE|URL", "PATH", "BEFORE", "AFTER")
+"""What stands in the help for a file that is there."""
 _IN_TCSH: dict[str, tuple[str, ...]] = {"to": ("sources", "targets")}
 """tcsh completes an option in the same way after whatever command it stands: the kinds of all of them."""
 _EVERYWHERE: dict[str, tuple[str, ...]] = {"lang": LANGUAGES, "source": SOURCES}
@@ -75,12 +77,14 @@ def teach(parser: argparse.ArgumentParser) -> None:
             _attach(action, _asked(kinds, in_tcsh=_IN_TCSH.get(action.dest, kinds)))
         elif fixed is not None:
             _attach(action, _asked((), fixed))
-        elif action.metavar == "FILE":
+        elif action.metavar in _FILES:
             _attach(action, shtab.FILE)
         elif action.metavar == "FOLDER":
             _attach(action, shtab.DIRECTORY)
         elif not action.option_strings and not action.choices:
             _attach(action, {"zsh": "_default"})  # zsh offers no options where an argument may stand that has no completion of its own
+        if isinstance(action.metavar, str):
+            action.metavar = action.metavar.replace(":", "\\:")  # zsh alone is told it, and takes a colon for the end of it
 
 
 def _attach(action: argparse.Action, how: object) -> None:
