@@ -99,7 +99,7 @@ def draw_lines(dice, senders, word):
         who = quoted(chosen)
         more = draw_more(dice)
         lines[draw_door(dice)] = f"{{ {word} = {who}{more} }}" if more else who
-    if word == "from" and dice.random() < 0.5:
+    if dice.random() < 0.5:
         lines["ping"] = quoted([dice.choice(senders)])
     return [f"{door} = {what}" for door, what in lines.items()]
 

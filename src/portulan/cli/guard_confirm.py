@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from portulan.text.guard_life import concern_lines, short
+from portulan.text.guard_plan import door_of
 from portulan.text.voice import mark
 
 TYPE_CHECKING = False
@@ -58,7 +59,11 @@ def _show(confirmed: Confirmed, face: Face, *, cut: bool) -> None:
     )
     face.line(face.style(said, "bold"))
     for each in confirmed.cut:
-        face.line(voice.say("ended: {port}/{transport} from {peer}", port=each.port, transport=each.transport.value, peer=each.peer))
+        if each.way == "in":
+            said = voice.say("ended: {port}/{transport} from {peer}", port=each.port, transport=each.transport.value, peer=each.peer)
+        else:
+            said = voice.say("ended: {door}, with {peer}", door=door_of(voice, each), peer=each.peer)
+        face.line(said)
     if cut and not confirmed.cut:
         face.line(voice.say("No connection runs through a door that is shut now."))
     show_boot(face, confirmed.boot)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import cached_property
 
 from portulan.guard.collector import uncollected
-from portulan.guard.lanes import TCP, UDP
+from portulan.guard.lanes import SCTP, TCP, UDP
 from portulan.guard.mentioned import Mentioned
 from portulan.guard.paths import KERNEL, MARTIAN, Paths, address_text
 from portulan.guard.sets import EMPTY, Sets
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from portulan.model.rule import Rule
     from portulan.model.ruleset import Chain, Ruleset
 
-NUMBERS = {Transport.TCP: TCP, Transport.UDP: UDP}
-"""Transports that are followed; the others are looked for by neither rules nor scanners often enough."""
+NUMBERS = {Transport.TCP: TCP, Transport.UDP: UDP, Transport.SCTP: SCTP}
+"""Transports that can be followed; SCTP only where it is asked for, since hardly anybody uses it."""
 _BEST = (Outcome.ACCEPT, Outcome.MAYBE, Outcome.REJECT, Outcome.DROP)
 _NO_WAY_BACK = "no-way-back"
 
@@ -394,7 +394,7 @@ class Reach:
 
 
 def simulate(ruleset: Ruleset, network: Network, *, ports: Mapping[Transport, PortSet] | None = None, answers: bool = True) -> Reach:
-    """What the rules of a network namespace do with every new packet to its ports. `ports`: only these; None: all of TCP and UDP.
+    """What the rules of a network namespace do with every new packet to its ports. `ports`: only these; None: all of TCP and UDP, and no SCTP.
 
     `answers`: a TCP port counts as reached only if the rules let its answers out as well; without, the request alone is judged.
 

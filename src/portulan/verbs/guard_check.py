@@ -8,7 +8,7 @@ from portulan.guard.policy.check import Surroundings, find_doubts
 from portulan.guard.policy.understood import implied, understood
 from portulan.model.guard_check import Checked, Mistake
 from portulan.model.policy import Spot
-from portulan.verbs.guard_policy import find_policy, load_reading
+from portulan.verbs.guard_policy import find_policy, load_reading, loose_files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,9 +31,8 @@ def guard_check(policy: str | None = None, *, file_only: bool = False) -> Checke
 
         around, unseen = look_around()
     today = taken_at.astimezone().date()
-    return Checked(
-        file, taken_at, understood(reading.policy, today), find_doubts(reading.policy, today, around), (), implied(reading.policy), unseen,
-    )  # fmt: skip
+    doubts = find_doubts(reading.policy, today, around._replace(loose=loose_files(reading.policy)))
+    return Checked(file, taken_at, understood(reading.policy, today), doubts, (), implied(reading.policy), unseen)
 
 
 def _mistake(error: BadInput) -> Mistake:

@@ -1,4 +1,4 @@
-"""End the connections that run through doors which are shut now.
+"""Which connections run that could not be made anew, and their end.
 
 The socket is ended before its entry in the kernel's table is deleted: a server that still speaks would make a new entry, in its own direction, and be answered.
 """
@@ -20,7 +20,7 @@ from portulan.wire.ctnetlink import TCP, UDP, Tuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
     from portulan.model.network import Network
     from portulan.model.ruleset import Ruleset
@@ -30,26 +30,49 @@ _TRANSPORTS = {TCP: Transport.TCP, UDP: Transport.UDP}
 _REFUSED = (Outcome.DROP, Outcome.REJECT)
 
 
+IN, THROUGH, OUT = "in", "through", "out"
+
+
 def find_shut_sessions(rules: Ruleset, network: Network) -> list[Tracked]:
-    """Entries of connections that came in and that these rules would not let in again. Raises CannotTell, NotPermitted, MachineFailed."""
-    tracer = Tracer(rules, network)
-    own = {address for link in network.links for address, _ in link.addresses}
-    ways: dict[tuple[Address, Address], str] = {}
+    """Entries of connections that these rules would not let begin again. Raises CannotTell, NotPermitted, MachineFailed."""
     listening = listening_ports()[Transport.TCP]
-    found = []
-    for entry in read_tracked():
-        transport = _TRANSPORTS.get(entry.original.protocol)
-        if transport is None:
-            continue
-        first = opened(entry, listening)
-        source, target = _address(first.source), _address(first.target)
-        if source in own:
-            continue
+    firsts = [(entry, opened(entry, listening)) for entry in read_tracked()]
+    shut = shut_firsts({first for _, first in firsts}, rules, network)
+    return [entry for entry, first in firsts if first in shut]
+
+
+def shut_firsts(firsts: Iterable[Tuple], rules: Ruleset, network: Network) -> frozenset[Tuple]:
+    """Of connections by their first packets, those that these rules would not let begin again: into this host, through it, out of it."""
+    tracer = Tracer(rules, network)
+    own = own_addresses(network)
+    ways: dict[tuple[Address, Address], str] = {}
+
+    def refused(first: Tuple) -> bool:
+        transport, source, target = _TRANSPORTS[first.protocol], _address(first.source), _address(first.target)
         if (source, target) not in ways:
             ways[source, target] = link_to(source, target, network)
-        if tracer.trace(Packet(transport, source, target, first.target_port, first.source_port, ways[source, target])).outcome in _REFUSED:
-            found.append(entry)
-    return found
+        packet = Packet(transport, source, target, first.target_port, first.source_port, ways[source, target])
+        return tracer.trace(packet).outcome in _REFUSED
+
+    found = []
+    for first in firsts:
+        if first.protocol not in _TRANSPORTS or {_address(first.source), _address(first.target)} <= own:
+            continue
+        # Of an exchange of datagrams nobody knows for sure who began it: what this host sends may be an answer.
+        answer = first.protocol == UDP and way_of(first, own) == OUT
+        if refused(first) and not (answer and not refused(first.turned)):
+            found.append(first)
+    return frozenset(found)
+
+
+def own_addresses(network: Network) -> frozenset[Address]:
+    """This host's own."""
+    return frozenset(address for link in network.links for address, _ in link.addresses)
+
+
+def way_of(first: Tuple, own: Collection[Address]) -> str:
+    """Which way a connection goes."""
+    return OUT if _address(first.source) in own else IN if _address(first.target) in own else THROUGH
 
 
 def opened(entry: Tracked, listening: Collection[int]) -> Tuple:
@@ -64,14 +87,17 @@ def cut_sessions(entries: list[Tracked]) -> tuple[Session, ...]:
     listening = listening_ports()[Transport.TCP]
     firsts = [opened(entry, listening) for entry in entries]
     wanted = frozenset(firsts)
-    destroy(row for connection, row in own_connections() if connection.turned in wanted)
+    destroy(row for connection, row in own_connections() if connection.turned in wanted or connection in wanted)
     forget(entries)
-    return tuple(map(session_of, firsts))
+    own = own_addresses(read_network())
+    return tuple(session_of(first, way_of(first, own)) for first in firsts)
 
 
-def session_of(first: Tuple) -> Session:
+def session_of(first: Tuple, way: str = IN) -> Session:
     """A connection as it is told, by its first packet."""
-    return Session(_TRANSPORTS[first.protocol], first.target_port, str(ip_address(first.source)), first.source_port)
+    source, target = str(ip_address(first.source)), str(ip_address(first.target))
+    peer, to = (target, "") if way == OUT else (source, target if way == THROUGH else "")
+    return Session(_TRANSPORTS[first.protocol], first.target_port, peer, first.source_port, way, to)
 
 
 def cut_shut(script: str) -> tuple[Session, ...]:

@@ -241,7 +241,7 @@ def passage(
     from portulan.guard.trace import trace
 
     numbers, transports = resolve_ports(str(port))
-    followed = [transport for transport in transports if transport in _SERVERS]
+    followed = [transport for transport in transports if transport in (*_SERVERS, Transport.SCTP)]
     if len(numbers) != 1:
         raise BadInput("reach.one")
     if not followed:

@@ -146,7 +146,7 @@ def test_the_worst_comes_first():
 def test_lines_are_told_as_they_were_understood():
     text = (
         '[doors]\nhttps = "everyone"\nping = "office"\nssh = { from = ["office", "lan"], limit = "3/hour burst 9", note = "n", until = 2026-01-01 }\n'
-        '[outgoing]\nhttps = "everyone"\n[zones]\na = "eth0"\nb = "eth1"\n[forward]\n"a -> b" = "everything"\n' + SOURCES
+        '[outgoing]\nhttps = "everyone"\nping = "lan"\n[zones]\na = "eth0"\nb = "eth1"\n[forward]\n"a -> b" = "everything"\n' + SOURCES
     )
     found = understood(policy_of(text), TODAY)
     assert [(one.section, one.text, one.line, one.opens, one.senders) for one in found] == [
@@ -154,7 +154,8 @@ def test_lines_are_told_as_they_were_understood():
         ("doors", "ping", 3, ("ping",), ("office",)),
         ("doors", "ssh", 4, ("22/tcp",), ("office", "lan")),
         ("outgoing", "https", 6, ("443/tcp", "443/udp"), ("everyone",)),
-        ("forward", "a -> b", 11, ("everything",), ()),
+        ("outgoing", "ping", 7, ("ping",), ("lan",)),
+        ("forward", "a -> b", 12, ("everything",), ()),
     ]
     assert (found[2].limit, found[2].note, found[2].over) == ("3/hour burst 9", "n", True)
 
