@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def guard_check(policy: str | None = None, *, file_only: bool = False) -> Checked:
-    """Read a policy with care. `policy`: its file, by default as `find_policy` says. `file_only`: leave this machine out of it (who listens, which interfaces there are).
+    """Read a policy with care. `policy`: its file, by default as `find_policy` says. `file_only`: leave this machine out of it (who listens, which interfaces there are, whose file it is).
 
     Raises BadInput where there is no such file, NotPermitted, CannotTell; mistakes in it are part of the answer.
     """
@@ -30,8 +30,9 @@ def guard_check(policy: str | None = None, *, file_only: bool = False) -> Checke
         from portulan.verbs.guard_surroundings import look_around
 
         around, unseen = look_around()
+        around = around._replace(loose=loose_files(reading.policy))
     today = taken_at.astimezone().date()
-    doubts = find_doubts(reading.policy, today, around._replace(loose=loose_files(reading.policy)))
+    doubts = find_doubts(reading.policy, today, around)
     return Checked(file, taken_at, understood(reading.policy, today), doubts, (), implied(reading.policy), unseen)
 
 

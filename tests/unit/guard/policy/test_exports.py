@@ -103,6 +103,7 @@ def test_firewalld():
         (export_firewalld, 'ping = "tunnels"', "export.ping"),
         (export_firewalld, 'https = "everyone"\n[outgoing]\ndomain = "everyone"', "export.beyond-zone"),
         (export_firewalld, 'https = "everyone"\n[outgoing]\nping = "everyone"', "export.beyond-zone"),
+        (export_firewalld, 'https = "everyone"\n\n[outgoing]', "export.beyond-zone"),
         (export_ufw, 'https = "everyone"\n[outgoing]\nping = "everyone"', "export.ping-out"),
     ],
 )
