@@ -210,6 +210,8 @@ def test_reach_follows_sctp(sandbox, peers, tmp_path):
     for port, status in (("5000/sctp", 0), ("5001/sctp", 1)):
         done = host.run([sys.executable, "-m", "portulan", "reach", port, "--from", "198.18.0.2", "--json"])
         assert done.returncode == status, done.stdout + done.stderr
+    matrix = json.loads(host.run([sys.executable, "-m", "portulan", "reach", "--matrix", "--json"]).stdout)
+    assert [row["ports"] for row in matrix["items"] if "sctp" in row["ports"]] == ["0-65535/tcp 0-65535/udp 5000/sctp"]
     policy = tmp_path / "portulan.toml"
     policy.write_text('[doors]\n"5000/sctp" = "everyone"\n"6000/sctp" = "198.18.0.0/24"\n')
     answer = json.loads(host.run([sys.executable, "-m", "portulan", "guard", "plan", "--policy", str(policy), "--json"]).stdout)

@@ -409,6 +409,15 @@ def simulate(ruleset: Ruleset, network: Network, *, ports: Mapping[Transport, Po
     return Reach(ruleset, network, {version: Paths(ruleset, network, version, mentioned, numbers, answers=answers) for version in (4, 6)})
 
 
+def transports_of(*rulesets: Ruleset) -> dict[Transport, PortSet]:
+    """What to simulate: every port of TCP and UDP, and of SCTP where a rule speaks of it."""
+    from portulan.model.portset import PortRange, PortSet
+
+    whole = PortSet.of([PortRange(0, 65_535)])
+    sctp = any(group == "sctp" for each in rulesets for group, _ in Mentioned(each).read)
+    return dict.fromkeys((Transport.TCP, Transport.UDP, Transport.SCTP) if sctp else (Transport.TCP, Transport.UDP), whole)
+
+
 def place_of(chain: Chain, rule: Rule | None, hook: str | None = None) -> Place:
     """A rule or a policy, in words that nft itself uses, and the hook at which it is asked, where that is known."""
     from portulan.wire.nft_authors import author_of

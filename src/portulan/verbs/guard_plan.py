@@ -7,36 +7,32 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from portulan.errors import CannotTell
-from portulan.guard.mentioned import Mentioned
 from portulan.guard.policy.compile import compile_policy, compiled_rules, terrain_of
 from portulan.guard.policy.compile_text import seals
-from portulan.guard.policy.plan import FOLLOWED, Simulations, plan_rows
+from portulan.guard.policy.plan import Simulations, plan_rows
 from portulan.guard.policy.plan_ways import forwards, sends_matter, way_rows
 from portulan.guard.policy.supposed import only_ours, with_ours, without_ours
 from portulan.guard.published import translated_ports
-from portulan.guard.reach import simulate
+from portulan.guard.reach import simulate, transports_of
 from portulan.model.chart import Gap
 from portulan.model.guard_plan import Plan, PlanRemark
-from portulan.model.port import PORTS, Transport
-from portulan.model.portset import PortRange, PortSet
+from portulan.model.port import Transport
 from portulan.system.registry_file import open_table
 from portulan.system.source import open_source
 from portulan.verbs.guard_policy import load_policy, loose_files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterator
 
     from portulan.model.guard_compiled import Terrain
     from portulan.model.guard_life import Session
     from portulan.model.network import Network
-    from portulan.model.policy import Crossing, Line, Policy
+    from portulan.model.policy import Policy
     from portulan.model.ruleset import Ruleset
     from portulan.wire.ctnetlink import Tuple
 
     Doors = Collection[tuple[Transport, int]]
-
-_WHOLE = PortSet.of([PortRange(0, PORTS - 1)])
 
 
 def guard_plan(policy: str | None = None) -> Plan:
@@ -64,8 +60,8 @@ def guard_plan(policy: str | None = None) -> Plan:
     published = {(transport, port) for port in translated_ports(ruleset) for transport in (Transport.TCP, Transport.UDP)}
     running, trial = seals(ruleset)
     same = running == new.hash and trial is None
-    transports = _transports(wanted, (ruleset, ours))
-    ports = dict.fromkeys(transports, _WHOLE)
+    ports = transports_of(ruleset, ours)
+    transports = tuple(ports)
     after = simulate(then, network, ports=ports)
     before = after if same else simulate(ruleset, network, ports=ports)
     alone = after if not without_ours(ruleset).chains else simulate(ours, network, ports=ports)
@@ -95,14 +91,6 @@ def guard_plan(policy: str | None = None) -> Plan:
         ),
         ways,
     )
-
-
-def _transports(policy: Policy, rulesets: Iterable[Ruleset]) -> tuple[Transport, ...]:
-    """TCP and UDP, and SCTP where a line or a rule speaks of it."""
-    lines: tuple[Line | Crossing, ...] = (*policy.doors, *(policy.outgoing or ()), *policy.crossings)
-    sctp = any(kind is Transport.SCTP for line in lines for kind, _ in line.ports)
-    sctp = sctp or any(group == "sctp" for each in rulesets for group, _ in Mentioned(each).read)
-    return (*FOLLOWED, Transport.SCTP) if sctp else FOLLOWED
 
 
 def _remarks(policy: Policy, terrain: Terrain, network: Network) -> Iterator[PlanRemark]:

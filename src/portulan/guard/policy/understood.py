@@ -68,7 +68,7 @@ def implied(policy: Policy) -> tuple[Kept, ...]:
             Kept("kept.outgoing-answers", "output, ct state established, related; oif lo", ""),
             Kept(
                 "kept.outgoing-icmp",
-                "output, icmp type 3, 11, 12; icmpv6 type 1-4, 128-136, 141-143, 148, 149, 151-153",
+                "output, icmp type 3, 11, 12; icmpv6 type 1-4, 128-132, 143, 151-153; 133-136, 141, 142, 148, 149, hop limit 255",
                 "RFC 1191, RFC 4890 4.4.1",
             ),
             Kept("kept.outgoing-dhcp", "output, udp 68 -> 67; udp 546 -> 547 to ff02::1:2, fe80::/10", "RFC 2131 4.1, RFC 8415 7.1"),
