@@ -53,6 +53,8 @@ class Receivers(Record):
 class Way(Record):
     """In by some interfaces (none: sent by this host itself) and out to some receivers."""
 
+    number: int
+    """Among the others."""
     comes: tuple[str, ...]
     to: Receivers
 
@@ -78,11 +80,11 @@ class Beyond:
             groups = list(self._alike(version, router)) if through else []
             for to in receivers:
                 if out:
-                    found.append(Way((), to))
+                    found.append(Way(len(found), (), to))
                 for names in groups:
                     others = tuple(name for name in names if name not in to.links) or tuple(name for name in names if name != to.links[0])
                     if others:
-                        found.append(Way(others, to))
+                        found.append(Way(len(found), others, to))
         return tuple(found)
 
     def _seen(self, link: Link) -> object:
@@ -144,8 +146,8 @@ class Onward(Paths):
     def __init__(self, ruleset: Ruleset, network: Network, version: int, ways: Iterable[Way], transports: Iterable[Transport]) -> None:
         """Every port of these transports."""
         self._ways = [way for way in ways if way.to.version == version]
-        self.by_way: dict[tuple[Way, int], Lane] = {}
-        """(way, number of the transport) -> its lane."""
+        self.by_way: dict[tuple[int, int], Lane] = {}
+        """(number of the way, number of the transport) -> its lane."""
         super().__init__(
             ruleset, network, version, Mentioned(ruleset), {NUMBERS[each]: ((0, 65_535),) for each in transports}, answers=False
         )
@@ -159,7 +161,7 @@ class Onward(Paths):
                 lane = self._lane(way, transport, active[transport])
                 if lane is not None:
                     self.lanes.append(lane)
-                    self.by_way[way, transport] = lane
+                    self.by_way[way.number, transport] = lane
                     (through if way.comes else out).append(lane)
         if self.ruleset.incomplete or self.ruleset.opaque or self._strange:
             self.walker.doubt(UNREAD, self.lanes, Moment("prerouting"))
@@ -191,6 +193,20 @@ class Onward(Paths):
         self._leave(going)
 
 
+class _Doors(Doors):
+    """Asked about the same ports on many ways."""
+
+    def __init__(self, paths: Paths) -> None:
+        super().__init__(paths)
+        self._held: dict[tuple[int, int], list[int]] = {}
+
+    def _holding(self, at: int, port: int) -> list[int]:
+        found = self._held.get((at, port))
+        if found is None:
+            found = self._held[at, port] = super()._holding(at, port)
+        return found
+
+
 class Flow(Record):
     """What becomes of packets on one way to some ports: senders who get through, who perhaps do, and whom rules refuse. From the others the kernel itself sends nothing on."""
 
@@ -206,7 +222,7 @@ class Onwards:
         """Simulated at once."""
         chosen = tuple(transports)
         self._paths = {version: Onward(ruleset, network, version, ways, chosen) for version in (4, 6)}
-        self._doors = {version: Doors(paths) for version, paths in self._paths.items()}
+        self._doors = {version: _Doors(paths) for version, paths in self._paths.items()}
 
     def cuts(self) -> set[int]:
         """Ports at which something may change."""
@@ -215,7 +231,7 @@ class Onwards:
     def flow(self, way: Way, transport: Transport, port: int) -> Flow:
         """What becomes of packets to a port."""
         doors = self._doors[way.to.version]
-        lane = self._paths[way.to.version].by_way.get((way, NUMBERS[transport]))
+        lane = self._paths[way.to.version].by_way.get((way.number, NUMBERS[transport]))
         found: Mapping[Outcome, list[int]] = {outcome: [] for outcome in Outcome}
         regions: list[Region] = doors.regions(lane, port) if lane is not None else []
         for region in regions:

@@ -138,18 +138,19 @@ class Doors:
 
     def _paints(self, at: int, port: int, lane: Lane) -> list[Paint]:
         """The boxes of a layer that a port of a lane lies in, first match first."""
+        paints, bit = self.layers[at].paints, lane.bit
+        return [paints[number] for number in self._holding(at, port) if paints[number].lanes & bit]
+
+    def _holding(self, at: int, port: int) -> list[int]:
+        """The numbers of a layer's boxes that a port lies in."""
         paints = self.layers[at].paints
         index = self._by_port[at]
         if index is None:
             index = self._by_port[at] = {}
             for number, paint in enumerate(paints):
                 index.setdefault(paint.port, []).append(number)
-        holds, bit = self.ports.holds, lane.bit
-        return [
-            paints[number]
-            for number in sorted(number for each, numbers in index.items() if holds(each, port) for number in numbers)
-            if paints[number].lanes & bit
-        ]
+        holds = self.ports.holds
+        return sorted(number for each, numbers in index.items() if holds(each, port) for number in numbers)
 
     def _ask(self, at: int, port: int, lane: Lane, alive: list[_Live], done: list[Region]) -> list[_Live]:
         """One base chain's decisions for the packets that are still on their way."""
