@@ -47,7 +47,7 @@ SENTENCES: dict[str, str] = {
     "guard.no-systemctl": mark("systemctl is not installed."),
 }  # fmt: skip
 WAYS_OUT: dict[str, str] = {
-    "guard.file-owner": mark("let it be root's:  chown root {path}   or all the same:  portulan guard apply --trust-file"),
+    "guard.file-owner": mark("keep the policy where only root may write:  /etc/portulan/portulan.toml   or all the same:  portulan guard apply --trust-file"),
     "guard.file-group": mark("take that right away:  chmod go-w {path}   or all the same:  portulan guard apply --trust-file"),
     "guard.file-others": mark("take that right away:  chmod go-w {path}   or all the same:  portulan guard apply --trust-file"),
     "guard.trial-running": mark("end it first:  portulan guard rollback   (or, from a new login:  portulan guard confirm)"),
