@@ -74,7 +74,8 @@ def _draw(dice, lab):
         return dice.choice((("confirm", "--vouch"), ("rollback",)))
     if lab.left_s() is not None:
         return ("status",)
-    return dice.choice((("apply", *lab.policy(dice.choice("ab")), "--seconds", TRIAL_S), ("status",), ("rollback", "--seconds", TRIAL_S)))
+    apply = ("apply", *lab.policy(dice.choice("ab")), "--seconds", TRIAL_S)
+    return dice.choice((apply, apply, apply, ("status",), ("rollback", "--seconds", TRIAL_S)))
 
 
 def _command(lab, words, names):
@@ -239,7 +240,8 @@ class Knocker:
 CONF = "#!/usr/sbin/nft -f\n# of somebody\nflush ruleset\n"
 INCLUDE = 'include "/etc/portulan/boot.nft"\n'
 BOOT_KILLS = 10
-LONGEST_S = 0.45
+SHARES = (0.3, 1.1)
+"""Of the time that a command takes: until then it only starts."""
 
 
 def boot_kills(seed, count=BOOT_KILLS):
@@ -252,7 +254,7 @@ def boot_kills(seed, count=BOOT_KILLS):
         Path(root, "etc/nftables.conf").write_text(CONF)
         Path(root, "etc/nftables.conf").chmod(0o755)
         confirmed = _confirmed(lab, root)
-        unit = None
+        unit, whole_s = None, {}
         for number in range(count):
             words = dice.choice(
                 (("boot", "--enable", "nftables"), ("boot", "--enable", "systemd"), ("boot", "--disable"), ("rollback", "--off"))
@@ -260,10 +262,14 @@ def boot_kills(seed, count=BOOT_KILLS):
             if not lab.table().present:
                 confirmed = _confirmed(lab, root)
             case = f"{' '.join(words)}, number {number} of seed {seed}"
-            process = lab.host.start(
-                lab.command(*words, "--root", root), folder=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-            )
-            time.sleep(dice.uniform(0, LONGEST_S))
+            command = lab.command(*words, "--root", root)
+            if words not in whole_s:  # how long it takes when nobody kills it
+                begun = time.monotonic()
+                lab.host.run(command, folder=folder)
+                whole_s[words] = time.monotonic() - begun
+                confirmed = lab.table().hash or _confirmed(lab, root)
+            process = lab.host.start(command, folder=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            time.sleep(dice.uniform(*SHARES) * whole_s[words])
             figures["killed while it worked" if process.poll() is None else "killed when it had ended"] += 1
             lab.kill([process.pid, *lab.processes()])
             process.wait()

@@ -31,15 +31,15 @@ def nothing_changed(lab):
     assert lab.host.run(["ls", "/var/lib/portulan/guard/state.json"]).stdout == ""
 
 
-@pytest.mark.parametrize("expression", ["ct", "reject", "lookup"])
-def test_an_expression_that_the_kernel_does_not_know(lab, expression):
-    kernel = Lacking(expression=expression)
-    status, out, err = guard(lab, kernel, "apply", *lab.policy("a"))
-    assert (status, out) == (1, "")
-    assert "the kernel does not take these rules: No such file or directory" in err
-    assert "Nothing was changed" in err
-    assert kernel.refused == 1, "asked beforehand, and not tried"
-    nothing_changed(lab)
+def test_an_expression_that_the_kernel_does_not_know(lab, dice, samples):
+    for expression in dice.sample(("ct", "reject", "lookup", "immediate", "meta"), samples(1, 5)):
+        kernel = Lacking(expression=expression)
+        status, out, err = guard(lab, kernel, "apply", *lab.policy("a"))
+        assert (status, out) == (1, "")
+        assert "the kernel does not take these rules: No such file or directory" in err
+        assert "Nothing was changed" in err
+        assert kernel.refused == 1, "asked beforehand, and not tried"
+        nothing_changed(lab)
 
 
 def test_no_netfilter_at_all(lab):
