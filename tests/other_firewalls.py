@@ -19,6 +19,8 @@ READY_S = 30
 class Ufw:
     """`ufw`, which writes what it is told into its files and loads them with iptables-restore."""
 
+    in_order = True
+
     def __init__(self, host, dice):
         self.host, self.dice = host, dice
         self.enabled, self.allowed = False, {MANAGEMENT, FIRST}
@@ -62,6 +64,8 @@ class Ufw:
 class Firewalld:
     """`firewalld` with its nftables backend, told through its bus."""
 
+    in_order = True
+
     def __init__(self, host, dice):
         self.host, self.dice = host, dice
         self.now, self.kept = set(), set()
@@ -99,6 +103,9 @@ class Firewalld:
 
 class Docker:
     """`dockerd`, which writes its chains when it starts and whenever a network is made or taken away. No container is needed for that."""
+
+    in_order = False
+    """Of several networks it writes one first or another, as it happens."""
 
     def __init__(self, host, dice):
         self.host, self.dice, self.root = host, dice, open_root(BESIDE)
@@ -155,6 +162,8 @@ class Rooted:
 class Both:
     """ufw and dockerd, which write into the same tables."""
 
+    in_order = False
+
     def __init__(self, host, dice):
         self.dice, self.parts = dice, (Ufw(host, dice), Docker(host, dice))
 
@@ -183,11 +192,12 @@ class Both:
 KINDS = {"ufw": Ufw, "firewalld": Firewalld, "docker": Docker, "ufw and docker": Both}
 
 
-def their_rules(host):
-    """All rules but ours, without counters: by nft, and those of iptables by iptables too, which knows what nft has no words for."""
+def their_rules(host, *, in_order=True):
+    """All rules but ours, in the order of their lines or sorted, without counters: by nft, and those of iptables by iptables too, which knows what nft has no words for."""
     tables = [line.split()[1:] for line in host.run(["nft", "list", "tables"]).stdout.splitlines()]
     texts = [host.run(["nft", "-s", "list", "table", *table]).stdout for table in sorted(tables) if not table[1].startswith("portulan")]
     for program in ("iptables-save", "ip6tables-save"):
         saved = host.run([program]).stdout.splitlines()
         texts.append("\n".join(line.partition(" [")[0] for line in saved if not line.startswith("#")))
-    return "\n".join(texts)
+    lines = "\n".join(texts).splitlines()
+    return "\n".join(lines if in_order else sorted(lines))

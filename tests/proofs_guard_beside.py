@@ -8,6 +8,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from difflib import unified_diff
 from itertools import cycle
 from pathlib import Path
 
@@ -124,12 +125,15 @@ def _afterwards(lab, other, names):
         found.append(f"afterwards: {status['phase']}")
     if _named(lab) != other.refuses():
         found.append(f"afterwards status names {sorted(_named(lab))}")
-    beside_us = their_rules(lab.host)
+    beside_us = their_rules(lab.host, in_order=other.in_order)
     lab.done("rollback", "--off")
     other.rewrite()
-    alone = their_rules(lab.host)
+    alone = their_rules(lab.host, in_order=other.in_order)
     if alone != beside_us:
-        found.append(f"their rules are not what they write alone:\n{beside_us}\n--- alone:\n{alone}")
+        found.append(
+            "their rules are not what they write alone:\n"
+            + "\n".join(unified_diff(alone.split("\n"), beside_us.split("\n"), "alone", "beside us"))
+        )
     if not alone.strip():
         found.append("they have no rules at all")
     if lab.running(names) is not None:
