@@ -24,7 +24,7 @@ TRIAL_S = 5
 ONE_SYN_S = 0.8
 """Less than the second after which a SYN is sent again: each knock is one packet."""
 PAUSE_S = 0.02
-STEPS = 10
+STEPS = 20
 
 
 # Beside others
