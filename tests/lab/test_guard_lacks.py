@@ -2,11 +2,12 @@
 
 import errno
 import subprocess
+from pathlib import Path
 
 import pytest
 
 from guard_life_lab import OTHER, Lab
-from labs import connect, listen
+from labs import PORTULAN, connect, listen
 from lacking_kernel import CONNTRACK, KNOWN, NETFILTER, SOCK_DESTROY, Lacking
 
 pytestmark = [
@@ -14,6 +15,9 @@ pytestmark = [
     pytest.mark.peer,
     pytest.mark.skipif(not KNOWN, reason="system call numbers of this processor are not known"),
 ]
+
+BYTES_OF_A_NETWORK = 60
+"""Of what nft sends for it, at least."""
 
 
 @pytest.fixture
@@ -93,3 +97,16 @@ def test_without_sock_destroy_connections_end_when_they_speak(lab):
         opener.recv(1)
     for one in (opener, other, server):
         one.close()
+
+
+def test_a_namespace_in_which_nft_may_not_send_so_much(lab, tmp_path):
+    """As in a container of an ordinary user: without rights over the machine nft cannot have the room that a large set takes in one message."""
+    room = int(Path("/proc/sys/net/core/wmem_max").read_text())
+    networks = (f"10.{number >> 14 & 255}.{number >> 6 & 255}.{(number & 63) << 2}/31" for number in range(room // BYTES_OF_A_NETWORK))
+    Path(tmp_path, "many.txt").write_text("\n".join(networks))
+    Path(tmp_path, "many.toml").write_text('[sources]\nmany = "file many.txt"\n[doors]\nssh = "everyone"\n8001 = "many"\n')
+    line = f"{PORTULAN} guard apply --policy many.toml --root {tmp_path}/root; echo $?; nft list ruleset"
+    done = lab.host.run(["unshare", "--user", "--map-root-user", "--net", "sh", "-c", line], folder=tmp_path)
+    assert "Message too long" in done.stderr
+    assert "Nothing was changed" in done.stderr
+    assert done.stdout == "1\n"
