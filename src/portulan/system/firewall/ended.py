@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from portulan.wire.ctnetlink import Tuple
 
 FAMILY, TABLE = "inet", "portulan_ended"
-MOST = 65_536
+MOST = 1 << 20
 """Connections of each family at one time."""
 REMOVAL = f"add table {FAMILY} {TABLE}\ndelete table {FAMILY} {TABLE}\n"
 """Takes the table away, whether it is there or not."""
@@ -57,14 +57,17 @@ def _frame() -> str:
 
 def silence(answers: Iterable[Tuple]) -> None:
     """Refuse what would begin these anew, each as its server's packets have it. Raises as `load_script` does."""
-    lines = []
-    for each in dict.fromkeys(answers):
+    elements: dict[str, dict[str, int]] = {}
+    for each in answers:
         name = _SETS[len(each.source)][0]
         source, target = (inet_ntop(AF_INET if len(one) == 4 else AF_INET6, one) for one in (each.source, each.target))
         key = f"{_PROTOCOLS[each.protocol]} . {source} . {each.source_port} . {target} . {each.target_port}"
-        place = f"element {FAMILY} {TABLE} {name}"
-        seconds = _REMEMBERED_S.get(each.protocol, _SILENCE_S)
+        elements.setdefault(name, {})[key] = _REMEMBERED_S.get(each.protocol, _SILENCE_S)
+    lines = []
+    for name, seconds in elements.items():
+        place, keys = f"element {FAMILY} {TABLE} {name}", ", ".join(seconds)
+        timed = ", ".join(f"{key} timeout {each}s" for key, each in seconds.items())
         # One that is there would keep its time: so it is taken away first, in the same moment.
-        lines += [f"add {place} {{ {key} }}", f"delete {place} {{ {key} }}", f"add {place} {{ {key} timeout {seconds}s }}"]
+        lines += [f"add {place} {{ {keys} }}", f"delete {place} {{ {keys} }}", f"add {place} {{ {timed} }}"]
     if lines:
         load_script(_frame() + "\n".join(lines) + "\n")
