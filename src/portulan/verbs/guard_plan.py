@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from portulan.model.network import Network
     from portulan.model.policy import Policy
     from portulan.model.ruleset import Ruleset
+    from portulan.verbs.guard_cut import Led
     from portulan.wire.ctnetlink import Tuple
 
     Doors = Collection[tuple[Transport, int]]
@@ -108,17 +109,25 @@ def _sessions(rules: Ruleset, network: Network, heard: Doors) -> Iterator[Sessio
     from portulan.verbs.guard_cut import own_addresses, session_of, shut_firsts, way_of
 
     own = own_addresses(network)
-    for first in sorted(shut_firsts(_first_packets(heard), rules, network)):
+    for first in sorted(shut_firsts(_running(heard), rules, network)):
         yield session_of(first, way_of(first, own))
 
 
-def _first_packets(heard: Doors) -> set[Tuple]:
-    """Of all connections: those that the kernel's table knows, and those of sockets, since a kernel that no rule has asked knows none."""
+def _running(heard: Doors) -> set[tuple[Tuple, Led | None]]:
+    """All connections by their first packets: those that the kernel's table knows, and those of sockets, since a kernel that no rule has asked knows none."""
     from portulan.system.linux.tracked import own_connections, read_tracked
-    from portulan.verbs.guard_cut import opened
+    from portulan.verbs.guard_cut import answers_of, led_to, opened
 
-    found = {connection.turned if (row.transport, row.port) in heard else connection for connection, row in own_connections()}
     listening = {port for transport, port in heard if transport is Transport.TCP}
+    found: set[tuple[Tuple, Led | None]] = set()
+    tracked: set[Tuple] = set()
     with suppress(CannotTell):
-        found.update(opened(entry, listening) for entry in read_tracked() if entry.established)
+        for entry in read_tracked():
+            first = opened(entry, listening)
+            tracked.update((first, answers_of(entry, first)))
+            if entry.established:
+                found.add((first, led_to(entry, first)))
+    for connection, row in own_connections():
+        if connection not in tracked:
+            found.add((connection.turned if (row.transport, row.port) in heard else connection, None))
     return found

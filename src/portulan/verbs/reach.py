@@ -67,7 +67,7 @@ def reach(
     ]
     if places:
         doors = [door for door in doors if _is_in(places, door)]
-    inner = PortSet.of(PortRange(port, port) for door in doors if door.published and (port := int(door.published.rpartition(":")[2])))
+    inner = PortSet.of(PortRange(port, port) for door in doors if door.published and (port := door.led_to[1]))
     if inner.ranges:
         others, _ = look(machine, Selection(ports=inner), guard=guard)
         doors = [_behind(guard, door, others) for door in doors]
@@ -185,15 +185,17 @@ def _behind(guard: Guard, door: Door, items: Iterable[Endpoint]) -> Door:
     """A published door with who listens behind it, where that namespace was seen."""
     if door.published is None:
         return door
-    address, _, port = door.published.rpartition(":")
-    there = parse(address.strip("[]"))
+    address, port = door.led_to
+    if "-" in address:
+        return door  # any of several
+    there = parse(address)
     for netns, space in guard.spaces.items():
         if space is None or netns == door.netns or not _has(space.network, there):
             continue
         inside = [
             item
             for item in items
-            if item.netns == netns and item.port == int(port) and item.transport is door.transport and item.state in SERVING
+            if item.netns == netns and item.port == port and item.transport is door.transport and item.state in SERVING
         ]
         held = [item for item in inside if parse(item.address).number == 0 or parse(item.address) == there]
         return door._replace(behind=holder_of(held))

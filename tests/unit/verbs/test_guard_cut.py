@@ -57,7 +57,7 @@ TEXT = '[doors]\n53 = "everyone"\n[outgoing]\n443 = "everyone"\n[zones]\na = "et
 def test_what_could_not_be_begun_again(first, way, shut, monkeypatch):
     monkeypatch.setattr(guard_cut, "link_to", lambda source, target, _: link_of(source))
     rules = compiled_rules(policy_of(TEXT), date(2026, 6, 1), terrain_of(NETWORK))
-    assert (first in guard_cut.shut_firsts([first], rules, NETWORK)) is shut
+    assert (first in guard_cut.shut_firsts([(first, None)], rules, NETWORK)) is shut
     assert guard_cut.way_of(first, guard_cut.own_addresses(NETWORK)) == way
 
 
