@@ -50,7 +50,8 @@ def _who(voice: Voice, sure: Sequence[Senders], perhaps: Sequence[Senders]) -> s
 
 def way_of(voice: Voice, row: WayRow) -> tuple[str, str, str, str]:
     """(way, ports, now, then) of what goes out or through, for a table."""
-    ports = row.ports
+    parts = [word.partition("/") for word in row.ports.split()]
+    ports = " ".join(voice.say("all {transport}", transport=kind) if span == "0-65535" else f"{span}/{kind}" for span, _, kind in parts)
     if len(ports) > _MOST_PORTS:
         ports = voice.count("{n} port", "{n} ports", row.number)
     elif row.name:

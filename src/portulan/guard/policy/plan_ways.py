@@ -14,7 +14,7 @@ from portulan.model.standing import Senders
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from portulan.guard.onward import Flow, Way
     from portulan.model.network import Network
@@ -55,19 +55,46 @@ def way_rows(
     most, whole = MOST_ASKED // max(1, len(pieces) * len(transports)), not beyond.left_out
     for way in ways[:most]:
         groups.setdefault(_key(way), []).append(way)
-    rows: list[WayRow] = []
+    rows: list[tuple[WayRow, Sequence[Way]]] = []
     for key, together in groups.items():
-        rows += _rows(key, together, both, pieces, [kind for kind in TRANSPORTS if kind in transports], service)
-    return tuple(sorted(rows, key=lambda row: (row.way, row.comes, row.leaves, row.number))), whole and len(ways) <= most
+        rows += (
+            (row, together) for row in _rows(key, together, both, pieces, [kind for kind in TRANSPORTS if kind in transports], service)
+        )
+    return tuple(sorted(_joined(rows, ways), key=lambda row: (row.way, row.comes, row.leaves, row.number))), whole and len(ways) <= most
+
+
+def _joined(rows: Iterable[tuple[WayRow, Sequence[Way]]], ways: Iterable[Way]) -> Iterator[WayRow]:
+    """Receivers beyond the same interfaces who fare alike are told in one row, where they are all that there are: of both IP versions, or of one."""
+    alike: dict[WayRow, list[tuple[WayRow, Sequence[Way]]]] = {}
+    for row, mine in rows:
+        alike.setdefault(row._replace(to=Senders(_EVERYBODY)), []).append((row, mine))
+    all_ways: dict[tuple[tuple[str, ...], tuple[str, ...]], list[Way]] = {}
+    for way in ways:
+        all_ways.setdefault((way.comes, way.to.links), []).append(way)
+    for common, found in alike.items():
+        if common.way == OUT:
+            yield from (row for row, _ in found)
+            continue
+        chosen = {way.number for _, mine in found for way in mine}
+        left = [way for way in all_ways[common.comes, common.leaves] if way.number not in chosen]
+        versions = {way.to.version for way in left}
+        if not left:
+            yield common
+            continue
+        for row, mine in found:
+            if mine[0].to.version in versions:
+                yield row
+        whole = {way.to.version for _, mine in found for way in mine} - versions
+        yield from (common._replace(to=Senders(_EVERYBODY, version=version)) for version in whole)
 
 
 def _key(way: Way) -> Key:
-    """Ways that are told in one row: all that this host sends; what passes from the same interfaces to the same receivers, of both IP versions where those are all."""
+    """Ways that are looked at together: all that this host sends; what passes from the same interfaces to the same receivers."""
     to = way.to
     if not way.comes:
         return OUT, (), (), Senders(_EVERYBODY)
     told = told_of(to.spans, to.others, to.version)
-    return THROUGH, way.comes, to.links, told._replace(version=None)
+    return THROUGH, way.comes, to.links, told if told.kind == _EVERYBODY else told._replace(version=None)
 
 
 def _rows(

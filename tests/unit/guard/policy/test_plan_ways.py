@@ -88,6 +88,19 @@ def test_receivers_are_named_where_they_fare_otherwise():
     assert (("eth0",), ("198.18.2.2",), ()) in told
 
 
+def test_receivers_who_fare_alike_are_told_once():
+    """The policy's own line of [outgoing] tells one of them apart, which makes no difference to what goes through."""
+    rows = changed(Ruleset(), ZONES + '[outgoing]\ndomain = "192.0.2.53"\n')
+    assert [(row.comes, row.leaves, row.to) for row in rows if row.way == "through"] == [
+        (("eth0",), ("eth2",), Senders("everyone")),
+        (("eth2",), ("eth0",), Senders("everyone")),
+    ]
+    # Of one IP version only, and the version is told.
+    narrow = ruleset(chain("f", (match("meta nfproto", 2), DROP), hook="forward"))
+    rows = changed(narrow, ZONES, out=False)
+    assert {row.to for row in rows} == {Senders("everyone", version=6)}
+
+
 def test_sctp_where_it_is_asked_for():
     rows = changed(Ruleset(), '[doors]\n[outgoing]\n"5000/sctp" = "everyone"\n', transports=(TCP, UDP, SCTP), through=False)
     (row,) = rows
