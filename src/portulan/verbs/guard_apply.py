@@ -14,9 +14,12 @@ from portulan.verbs.guard_policy import load_policy, loose_files
 from portulan.verbs.guard_trial import SECONDS, Life
 from portulan.verbs.guard_ways_in import find_shut, read_others, through_tunnel
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from portulan.model.guard_check import Loose
+
 SHORTEST_S, LONGEST_S = 5, 3600
 TOLD_TWICE = 2
-_LOOSE = {"owner": "guard.file-owner", "group": "guard.file-group", "others": "guard.file-others"}
 
 
 def guard_apply(
@@ -35,7 +38,7 @@ def guard_apply(
         raise BadInput("guard.seconds", text=seconds, least=SHORTEST_S, most=LONGEST_S)
     wanted = load_policy(policy)
     if not trust_file and (loose := loose_files(wanted)):
-        raise Refused(_LOOSE[loose[0].why], path=loose[0].path, who=loose[0].who)
+        raise _refusal(loose[0])
     find_nft()
     network, today = read_network(), datetime.now().astimezone().date()
     terrain = terrain_of(network)
@@ -48,3 +51,12 @@ def guard_apply(
     with life.locked():
         applied = life.begin(new, seconds, warm_s=warm_s)
     return applied._replace(shut=shut, concerns=concerns)
+
+
+def _refusal(loose: Loose) -> Refused:
+    """Of a file, or a folder above it, that others may change."""
+    if loose.why == "owner":
+        return Refused("guard.file-owner", path=loose.path, who=loose.who)
+    if loose.why == "group":
+        return Refused("guard.file-group", path=loose.path, who=loose.who)
+    return Refused("guard.file-others", path=loose.path)
