@@ -147,9 +147,10 @@ def takeover_lines(voice: Voice, concerns: tuple[Concern, ...]) -> list[str]:
         voice.say("Nothing of theirs is changed by Portulan. To leave the work to the policy alone, in this order:"),
     ]
     for each in tables:
-        text = voice.say(_TAKEOVER.get(each.detail, _TAKEOVER[""]), subject=each.subject)
-        if "  " + text not in lines:
-            lines.append("  " + text)
+        for author in each.detail.split(", "):
+            text = voice.say(_TAKEOVER.get(author, _TAKEOVER[""]), subject=each.subject)
+            if "  " + text not in lines:
+                lines.append("  " + text)
     return lines
 
 

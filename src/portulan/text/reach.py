@@ -312,7 +312,7 @@ def close_it(voice: Voice, door: Door) -> str | None:
     """How a published port is closed."""
     if door.published is None:
         return None
-    inner = door.published.rpartition(":")[2]
+    _, inner = door.led_to
     return voice.say("publish it on this host only:  -p 127.0.0.1:{port}:{inner}", port=door.port, inner=inner)
 
 

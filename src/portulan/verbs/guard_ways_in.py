@@ -14,14 +14,14 @@ from portulan.model.port import Transport
 from portulan.model.reach import Outcome, Packet
 from portulan.model.rule import Opaque, Reject, Verdict, VerdictKind
 from portulan.model.survey import Selection
-from portulan.system.firewall import blocks
+from portulan.system.firewall import blocks, ended
 from portulan.system.firewall.running import WARM
 from portulan.system.linux.login import read_peer
 from portulan.wire.nft_authors import author_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from portulan.model.network import Network
     from portulan.model.ruleset import Chain, Ruleset
@@ -31,7 +31,7 @@ SSH = "ssh"
 SSH_SERVERS = ("sshd", "sshd-session", "dropbear", "tinysshd")
 _ADMITTED = (Outcome.ACCEPT, Outcome.MAYBE)
 _FROM_OUTSIDE = ("everyone", "networks", "maybe")
-_OURS = ((FAMILY, TABLE), (FAMILY, WARM), (blocks.FAMILY, blocks.TABLE))
+_OURS = ((FAMILY, TABLE), (FAMILY, WARM), (blocks.FAMILY, blocks.TABLE), (ended.FAMILY, ended.TABLE))
 _TUNNELS = (
     "wireguard",
     "tun",
@@ -145,18 +145,23 @@ def _open_outside(new: Ruleset, network: Network, port: int) -> bool:
 
 
 def other_tables(ruleset: Ruleset) -> tuple[Concern, ...]:
-    """Tables of others that refuse something on the way in: what ours lets in still has to pass them."""
+    """Tables of others that refuse something on the way in: what ours lets in still has to pass them. The programs that do are named, where names tell."""
     found: dict[tuple[str, str], Concern] = {}
     for chain in ruleset.chains:
         if (chain.family, chain.table) in _OURS or chain.base is None or chain.base.hook not in _FILTERING:
             continue
-        if chain.base.policy is VerdictKind.DROP or _refuses(chain, _reached(chain, ruleset)):
+        inner = _reached(chain, ruleset)
+        if chain.base.policy is VerdictKind.DROP or _refuses((chain, *inner)):
             key = chain.family, chain.table
-            author = next(
-                (who for each in ruleset.chains if (each.family, each.table) == key and (who := author_of(each.table, each.name))), None
-            )
-            found.setdefault(key, Concern("guard.other-table", f"{chain.family} {chain.table}", author or ""))
+            found.setdefault(key, Concern("guard.other-table", f"{chain.family} {chain.table}", ", ".join(_authors(chain.table, inner))))
     return tuple(found.values())
+
+
+def _authors(table: str, chains: Sequence[Chain]) -> tuple[str, ...]:
+    """Whose chains refuse something; whoever else has some there, where none of them does."""
+    named = [(who, chain) for chain in chains if (who := author_of(table, chain.name))]
+    refusing = dict.fromkeys(who for who, chain in named if _refuses((chain,)))
+    return tuple(refusing or dict.fromkeys(who for who, _ in named)) or tuple(filter(None, (author_of(table),)))
 
 
 def _reached(base: Chain, ruleset: Ruleset) -> list[Chain]:
@@ -164,8 +169,8 @@ def _reached(base: Chain, ruleset: Ruleset) -> list[Chain]:
     return [chain for chain in ruleset.chains if (chain.family, chain.table) == (base.family, base.table) and chain.base is None]
 
 
-def _refuses(base: Chain, others: Iterable[Chain]) -> bool:
-    for chain in (base, *others):
+def _refuses(chains: Iterable[Chain]) -> bool:
+    for chain in chains:
         for rule in chain.rules:
             for each in rule.statements:
                 if isinstance(each, Reject | Opaque) or (isinstance(each, Verdict) and each.kind is VerdictKind.DROP):
