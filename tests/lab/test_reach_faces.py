@@ -263,7 +263,7 @@ def test_what_is_let_in_may_find_nobody(host, world):
 
 
 @pytest.mark.parametrize(("words", "sentence"), [
-    (("22/sctp", "--from", "198.18.0.9"), "22/sctp: the rules are followed for TCP and UDP only."),
+    (("22/dccp", "--from", "198.18.0.9"), "22/dccp: the rules are followed for TCP, UDP and SCTP only."),
     (("8080-8090", "--from", "everyone"), "--from is about one packet"),
     (("22", "--from", "fd00::9", "--to", "198.18.0.1"), "are of two IP versions"),
     (("22", "--from", "this-host", "--to", "198.18.0.9"), "198.18.0.9 is no address of this host"),

@@ -23,6 +23,7 @@ SENTENCES: dict[str, str] = {
     "export.log": mark("the line of {text} logs what it lets through, which cannot be said there."),
     "export.beyond-zone": mark("the line of {text} is about more than what comes in, which one zone cannot say."),
     "export.by-interface": mark("the line of {text} means senders by their interface, which one zone cannot say."),
+    "export.ping-out": mark("ufw has no commands for ICMP: the line of {text} in [outgoing] cannot be said there."),
     "export.ping": mark("{file}: ping is for senders by their interface, which one zone cannot say."),
 }
 WAYS_OUT: dict[str, str] = {
@@ -31,6 +32,7 @@ WAYS_OUT: dict[str, str] = {
     "export.helper": mark("iptables can:  portulan guard export --to iptables"),
     "export.pattern": mark("name each interface, or:  portulan guard export --to iptables"),
     "export.beyond-zone": mark("iptables can:  portulan guard export --to iptables"),
+    "export.ping-out": mark("iptables can:  portulan guard export --to iptables"),
     "export.by-interface": mark("iptables can:  portulan guard export --to iptables"),
     "export.too-many": mark("nftables keeps them as sets:  portulan guard apply"),
 }

@@ -215,17 +215,17 @@ def _has(network: Network, address: Address) -> bool:
 
 
 def matrix(*, namespace: str | None = None, most: int | None = None, policy: str | None = None) -> MatrixAnswer:
-    """All senders x all ports of TCP and UDP from outside, in few lines: ports that fare alike for everybody are one. `most`: so many lines at most.
+    """All senders x all ports of TCP and UDP from outside (of SCTP too, where a rule speaks of it), in few lines: ports that fare alike for everybody are one. `most`: so many lines at most.
 
     `policy`: a file, as if it were applied. Raises BadInput, NotPermitted and CannotTell where the rules cannot be read, MachineFailed.
     """
-    from portulan.guard.reach import simulate
+    from portulan.guard.reach import simulate, transports_of
     from portulan.guard.senders import brief
 
     suppose = _suppose(policy)
     taken_at = datetime.now(UTC)
     ruleset, network, _ = _read(namespace, suppose)
-    groups, more = simulate(ruleset, network).matrix(most)
+    groups, more = simulate(ruleset, network, ports=transports_of(ruleset)).matrix(most)
     rows = tuple(
         MatrixRow(
             " ".join(f"{_spans_text(spans)}/{transport.value}" for transport, spans in group.ports), group.links, brief(group.accepted, network),
@@ -251,7 +251,7 @@ def passage(
     from portulan.guard.trace import trace
 
     numbers, transports = resolve_ports(str(port))
-    followed = [transport for transport in transports if transport in _SERVERS]
+    followed = [transport for transport in transports if transport in (*_SERVERS, Transport.SCTP)]
     if len(numbers) != 1:
         raise BadInput("reach.one")
     if not followed:

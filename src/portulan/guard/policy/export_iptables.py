@@ -55,7 +55,7 @@ class _Writer:
         for chain in (_REFUSE, _DOORS, _PUBLISHED):
             self.chains[chain] = "-"
         self._kept("INPUT", out=False)
-        self._ping()
+        self._ping("INPUT", out=False)
         self.add("INPUT", "-m conntrack --ctstate DNAT", go=_PUBLISHED)
         self.add("INPUT", "", jump=_DOORS)
         self.add("INPUT", "", go=_REFUSE)
@@ -65,6 +65,7 @@ class _Writer:
         if policy.outgoing is not None:
             self.chains[_WAYS] = "-"
             self._kept("OUTPUT", out=True)
+            self._ping("OUTPUT", out=True)
             self.add("OUTPUT", "", jump=_WAYS)
             self.add("OUTPUT", "", go=_REFUSE)
             self._doors(policy.outgoing, _WAYS, out=True)
@@ -111,10 +112,10 @@ class _Writer:
             return tuple(f"-d {where} -p udp -m udp --sport 546 --dport 547" for where in ("fe80::/10", "ff02::1:2/128"))
         return ("-s fe80::/10 -p udp -m udp --sport 547 --dport 546",)
 
-    def _ping(self) -> None:
+    def _ping(self, chain: str, *, out: bool) -> None:
         if self.version == 4:
-            for each in senders_of(self.policy.ping, 4):
-                self.add("INPUT", f"{_senders(each, out=False)} -p icmp -m icmp --icmp-type 8", jump="ACCEPT", note="ping")
+            for each in senders_of(self.policy.ping_out if out else self.policy.ping, 4):
+                self.add(chain, f"{_senders(each, out=out)} -p icmp -m icmp --icmp-type 8", jump="ACCEPT", note="ping")
 
     # --- the lines ---
 
