@@ -62,13 +62,18 @@ bench:          ## answers checked first, then ratios to the peers
 	@tools/environment dev
 	@$(PY) tools/private_root.py --into $(ROOT) $(PEERS)
 	@$(PY) tools/private_root.py --into $(BENCH_ROOT) $(BENCH_PEERS)
+	@$(PY) tools/private_root.py --into $(WATCHERS_ROOT) $(WATCHERS)
 	@$(PY) benchmarks/bench_chart.py
 	@$(PY) benchmarks/bench_why.py
 	@$(PY) benchmarks/bench_free.py
 	@$(PY) benchmarks/bench_reach.py
 	@$(PY) benchmarks/bench_guard.py
+	@$(PY) benchmarks/bench_guard_prove.py
 	@$(PY) benchmarks/bench_scan.py
 	@$(PY) benchmarks/bench_path.py
+	@$(PY) benchmarks/bench_traffic.py --skip tshark
+	@$(PY) benchmarks/bench_traffic_live.py
+	@$(PY) benchmarks/bench_scanners.py
 
 fuzz:           ## each target for ten seconds; SECONDS=600 for longer
 	@tools/environment dev

@@ -118,6 +118,7 @@ def test_the_chart_tells_who_can_get_in_and_connections_agree(host, world, shop)
 LED = """
 table ip led { chain p { type nat hook prerouting priority dstnat; iifname "eth0" tcp dport 7000 dnat to 172.17.0.2; iifname "eth0" tcp dport 7001 dnat to 172.17.0.2-172.17.0.3; }; }
 """
+SHUT = "table inet shut {{ chain {hook} {{ type filter hook {hook} priority 0; policy drop; }}; }}\n"
 
 
 def test_a_port_that_is_led_elsewhere_under_its_own_number(host, shop):
@@ -128,6 +129,10 @@ def test_a_port_that_is_led_elsewhere_under_its_own_number(host, shop):
     assert {row["behind"] is not None for row in answer["items"] if row["port"] == 7000} == {True}
     assert "7000/tcp" in said(host, "reach")
     assert "goes on to 172.17.0.2" in said(host, "reach", "7000", "--from", "203.0.113.9")
+    load(host, SHUT.format(hook="input"))
+    assert "7000/tcp: the firewall denies it, but the port is published" in " ".join(said(host, "reach", "7000").split())
+    load(host, SHUT.format(hook="forward"))  # who judges what is led elsewhere too is asked after all
+    assert "denies it" not in said(host, "reach", "7000")
 
 
 def test_a_published_port_is_open_whatever_ufw_says(host, world, shop):

@@ -103,7 +103,7 @@ def _door(guard: Guard, items: list[Endpoint]) -> Door:
     standing = guard.together(items)
     addresses = tuple(dict.fromkeys(item.address for item in items))
     published = None if standing is None else published_to(standing)
-    shut = None if published is None else _shut_here(guard, first.netns, first.transport, first.port)
+    shut = None if published is None or not _is_led_in(standing) else _shut_here(guard, first.netns, first.transport, first.port)
     return Door(
         first.transport,
         first.port,
@@ -137,6 +137,14 @@ def published_to(standing: Standing) -> str | None:
     return next(
         (grant.target for grant in standing.grants if grant.target is not None and grant.path is Way.FORWARD and grant.links != ("lo",)),
         None,
+    )
+
+
+def _is_led_in(standing: Standing | None) -> bool:
+    """Whether anybody from outside gets to where the rules send them."""
+    return standing is not None and any(
+        grant.path is Way.FORWARD and grant.links != ("lo",) and grant.verdict in (Outcome.ACCEPT, Outcome.MAYBE)
+        for grant in standing.grants
     )
 
 
@@ -176,7 +184,7 @@ def _unheld(guard: Guard, survey: Survey, doors: list[Door], chosen: PortSet | N
                 target = published_to(standing)
                 if target is not None:
                     service = open_table().usual(port, transport)
-                    shut = _shut_here(guard, netns, transport, port)
+                    shut = _shut_here(guard, netns, transport, port) if _is_led_in(standing) else None
                     found.append(Door(transport, port, (), service, netns, names.get(netns), None, standing, target, shut_here=shut))
     return found
 

@@ -117,6 +117,18 @@ def test_a_line_without_words_is_named(export, line, code):
     assert sentences(Voice("ja"), caught.value)[0] != sentences(Voice("en"), caught.value)[0]
 
 
+@pytest.mark.parametrize(
+    ("limit", "fits"), [("2/day burst 2", True), ("2/day burst 3", False), ("1/hour burst 24", True), ("1/hour burst 25", False)]
+)
+def test_iptables_counts_bursts_of_a_day(limit, fits):
+    policy = policy_of(f'[doors]\nssh = {{ from = "everyone", limit = "{limit}" }}\n')
+    if fits:
+        assert "--hashlimit-burst" in export_iptables(policy, TODAY, ("eth0",), 4).text
+    else:
+        with pytest.raises(BadInput, match=r"export\.rate-bounds"):
+            export_iptables(policy, TODAY, ("eth0",), 4)
+
+
 def test_a_crossing_without_words_is_named():
     zones = '[zones]\ninside = "eth1"\noutside = "eth0"\n[doors]\n22 = "everyone"\n[forward]\n'
     made = export_ufw(policy_of(f'{zones}"inside -> outside" = ["smtp"]'), TODAY).text
