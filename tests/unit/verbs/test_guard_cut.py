@@ -2,7 +2,7 @@
 
 import pytest
 
-from portulan.verbs.guard_cut import opened, session_of
+from portulan.verbs.guard_cut import answers_of, opened, session_of
 from portulan.wire.ctnetlink import TCP, UDP, Tracked, Tuple
 
 CLIENT, SERVER = bytes((198, 51, 100, 4)), bytes((192, 0, 2, 1))
@@ -27,3 +27,10 @@ def test_an_answer_is_not_taken_for_a_call(seen, listening, wanted):
 def test_a_session_is_told_by_the_port_that_was_called():
     told = session_of(CALLED)
     assert (told.port, told.peer, told.peer_port) == (22, "198.51.100.4", 50_000)
+
+
+def test_answers_come_from_where_a_connection_was_led():
+    led = CALLED.turned._replace(source=bytes((172, 17, 0, 2)), source_port=80)
+    assert answers_of(Tracked(CALLED, led, 14, 1, 3), CALLED) == led
+    # Met while it ran, by an answer: nothing was changed on its way.
+    assert answers_of(Tracked(CALLED.turned, CALLED, 14, 1, 3), CALLED) == CALLED.turned
