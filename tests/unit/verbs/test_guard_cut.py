@@ -8,7 +8,7 @@ from policies import policy_of
 from portulan.guard.policy.compile import compiled_rules, terrain_of
 from portulan.model.port import Transport
 from portulan.verbs import guard_cut
-from portulan.verbs.guard_cut import opened, session_of
+from portulan.verbs.guard_cut import answers_of, opened, session_of
 from portulan.wire.ctnetlink import TCP, UDP, Tracked, Tuple
 from rule_builders import network
 
@@ -77,3 +77,10 @@ def test_sessions_on_each_way():
 def test_a_session_is_told_by_the_port_that_was_called():
     told = session_of(CALLED)
     assert (told.port, told.peer, told.peer_port) == (22, "198.51.100.4", 50_000)
+
+
+def test_answers_come_from_where_a_connection_was_led():
+    led = CALLED.turned._replace(source=bytes((172, 17, 0, 2)), source_port=80)
+    assert answers_of(Tracked(CALLED, led, 14, 1, 3), CALLED) == led
+    # Met while it ran, by an answer: nothing was changed on its way.
+    assert answers_of(Tracked(CALLED.turned, CALLED, 14, 1, 3), CALLED) == CALLED.turned
