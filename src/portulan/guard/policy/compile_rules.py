@@ -90,7 +90,7 @@ def _entrance(draft: Draft, maps: dict[Transport, str], refuse: str, ping: list[
     strange = draft.chain(own(f"strange_{way}"), [loopback(out=out), by_protocol(control), last])
     draft.chain(
         own("output" if out else "input"),
-        [by_state(strange), loopback(out=out), by_protocol(chains | control), last],
+        [*by_state(strange), loopback(out=out), by_protocol(chains | control), last],
         Base("filter", "output" if out else "input", _FILTER, VerdictKind.DROP),
     )
 
