@@ -16,6 +16,9 @@ WATCHERS_ROOT := .cache/roots/watchers
 # The shells that completions are tried in.
 SHELLS := fish tcsh zsh
 SHELLS_ROOT := .cache/roots/shells
+# What writes rules beside ours, and servers that need more than their port.
+BESIDE := docker.io iptables sip-tester tftp-hpa tftpd-hpa vsftpd
+BESIDE_ROOT := .cache/roots/beside
 # What scans are measured against.
 BENCH_PEERS := gcc iproute2 iptables libc6-dev masscan nftables nmap zmap
 BENCH_ROOT := .cache/roots/bench
@@ -32,6 +35,7 @@ test:           ## everything, sampled
 	@$(PY) tools/private_root.py --into $(TALKERS_ROOT) $(TALKERS)
 	@$(PY) tools/private_root.py --into $(WATCHERS_ROOT) $(WATCHERS)
 	@$(PY) tools/private_root.py --into $(SHELLS_ROOT) $(SHELLS)
+	@$(PY) tools/private_root.py --into $(BESIDE_ROOT) $(BESIDE)
 	@$(PY) -m pytest -n 2 --dist worksteal
 
 prove:          ## the full counts; takes up where it was interrupted
@@ -40,6 +44,7 @@ prove:          ## the full counts; takes up where it was interrupted
 	@$(PY) tools/private_root.py --into $(SERVERS_ROOT) $(SERVERS)
 	@$(PY) tools/private_root.py --into $(TALKERS_ROOT) $(TALKERS)
 	@$(PY) tools/private_root.py --into $(WATCHERS_ROOT) $(WATCHERS)
+	@$(PY) tools/private_root.py --into $(BESIDE_ROOT) $(BESIDE)
 	@$(PY) tools/prove.py
 
 check:          ## format, lint, types, contracts, catalogues, generated files
@@ -57,13 +62,18 @@ bench:          ## answers checked first, then ratios to the peers
 	@tools/environment dev
 	@$(PY) tools/private_root.py --into $(ROOT) $(PEERS)
 	@$(PY) tools/private_root.py --into $(BENCH_ROOT) $(BENCH_PEERS)
+	@$(PY) tools/private_root.py --into $(WATCHERS_ROOT) $(WATCHERS)
 	@$(PY) benchmarks/bench_chart.py
 	@$(PY) benchmarks/bench_why.py
 	@$(PY) benchmarks/bench_free.py
 	@$(PY) benchmarks/bench_reach.py
 	@$(PY) benchmarks/bench_guard.py
+	@$(PY) benchmarks/bench_guard_prove.py
 	@$(PY) benchmarks/bench_scan.py
 	@$(PY) benchmarks/bench_path.py
+	@$(PY) benchmarks/bench_traffic.py --skip tshark
+	@$(PY) benchmarks/bench_traffic_live.py
+	@$(PY) benchmarks/bench_scanners.py
 
 fuzz:           ## each target for ten seconds; SECONDS=600 for longer
 	@tools/environment dev

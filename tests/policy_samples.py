@@ -89,7 +89,7 @@ def draw_door(dice):
         return dice.choice(SERVICES)
     first = dice.choice((dice.randrange(1, 65_536), dice.randrange(1, 1_100), 65_535, 1, 8_000 + dice.randrange(20)))
     text = str(first) if kind < 0.65 else f"{first}-{min(65_535, first + dice.choice((1, 3, 10, 500, 30_000)))}"
-    return f'"{text}{dice.choice(("/tcp", "/udp", "", "/tcp"))}"'
+    return f'"{text}{dice.choice(("/tcp", "/udp", "", "/tcp") * 4 + ("/sctp",))}"'
 
 
 def draw_lines(dice, senders, word):
@@ -99,7 +99,7 @@ def draw_lines(dice, senders, word):
         who = quoted(chosen)
         more = draw_more(dice)
         lines[draw_door(dice)] = f"{{ {word} = {who}{more} }}" if more else who
-    if word == "from" and dice.random() < 0.5:
+    if dice.random() < 0.5:
         lines["ping"] = quoted([dice.choice(senders)])
     return [f"{door} = {what}" for door, what in lines.items()]
 

@@ -51,6 +51,8 @@ def expressible(target, policy):
                 policy = policy._replace(ping=())
                 continue
             gone = error.facts["line"]
+            if policy.ping_out_spot is not None and gone == policy.ping_out_spot.line:
+                policy = policy._replace(ping_out=(), ping_out_spot=None)
             policy = policy._replace(
                 doors=tuple(line for line in policy.doors if line.spot.line != gone),
                 crossings=tuple(line for line in policy.crossings if line.spot.line != gone),

@@ -249,6 +249,18 @@ PROOFS = (
         "not): what a boot loads is whole and was confirmed, the notes can be read, and the rules they name are there.",
     ),
     Proof(
+        "guard-beside", 20, "proofs_guard_beside:beside",
+        "While the real ufw, firewalld, dockerd, and ufw and dockerd together, write their rules anew without end (ports let in and not, reloads, switched off and on, restarts, networks made and taken away), "
+        "`guard apply`, `confirm`, `rollback` and `status` go on. A new connection to the management port is never refused by our rules, nor by anybody while the others do nothing; a port that no policy lets in is "
+        "never open; whenever the others pause, each port is open if, and only if, both let it in, and `status` names those that refuse something, and nobody else. In the end our table is whole, and theirs are, "
+        "word for word, those that they write where we are not.",
+    ),
+    Proof(
+        "guard-boot-kills", 20, "proofs_guard_beside:boot_kills",
+        "`guard boot --enable`, `--disable` and `rollback --off`, killed with SIGKILL at moments drawn by lot: /etc/nftables.conf, what it includes and the unit are each the old or the new one, whole and with their "
+        "rights, and the same command once more does all of it.",
+    ),
+    Proof(
         "guard-policies", 200, "proofs_guard_prove:policies",
         "Policies drawn by lot (names of senders made of networks, ranges, interfaces, files and each other; services, numbers, ranges; rates, logs, last days; [outgoing], [zones] and "
         "[forward]; with and without uplinks), compiled and loaded: real packets of a sender of every class that no line tells apart, and of senders at the edges of networks, to the host itself, to "

@@ -1,70 +1,35 @@
 """Compiled policies at work: real connections through a host that carries nothing but them (and, for published ports, another program's translation)."""
 
 import socket
-from contextlib import ExitStack, contextmanager
 from datetime import date
 
 import pytest
 
 from compiled_policies import EVERYBODY, ports, spot
+from compiled_scene import (
+    FAR6,
+    GATE_IN,
+    GATE_OUT,
+    GATE_OUT6,
+    INSIDE,
+    NEAR6,
+    ONLY_FIRST,
+    OUTSIDE,
+    OUTSIDE6,
+    PATIENCE_S,
+    SECOND,
+    Scene,
+    tcp,
+    udp,
+)
 from firewalls import load
 from portulan.guard.policy.compile import compile_policy
 from portulan.guard.policy.compile_text import permanent
 from portulan.model.guard_compiled import Terrain
-from portulan.model.policy import Crossing, Limit, Line, Part, Per, Policy, Refusal, Source, Zone
+from portulan.model.policy import Crossing, Limit, Part, Per, Policy, Refusal, Source, Zone
 from portulan.model.reach import Sources
 
 pytestmark = [pytest.mark.lab, pytest.mark.peer]
-PATIENCE_S = 0.25
-OUTSIDE, GATE_OUT, GATE_IN, INSIDE = "198.18.0.1", "198.18.0.2", "198.18.1.1", "198.18.1.2"
-OUTSIDE6, GATE_OUT6 = "fd00::1", "fd00::2"
-SECOND = "198.18.0.77"
-ONLY_FIRST = Source("first", (Part(Sources(((0xC6120001, 0xC6120001),)), ("eth0",)),))
-
-
-class Scene:
-    """outside -- eth0 gate eth1 -- inside"""
-
-    def __init__(self, sandbox, peers):
-        self.outside, self.gate, self.inside = sandbox.host("outside"), sandbox.router("gate", root=peers), sandbox.host("inside")
-        sandbox.link(self.outside, self.gate, (f"{OUTSIDE}/24", f"{OUTSIDE6}/64", f"{SECOND}/24"), (f"{GATE_OUT}/24", f"{GATE_OUT6}/64"))
-        sandbox.link(self.gate, self.inside, f"{GATE_IN}/24", f"{INSIDE}/24")
-        self.outside.route("198.18.1.0/24", GATE_OUT)
-        self.inside.route("198.18.0.0/24", GATE_IN)
-        self.open = ExitStack()
-
-    def apply(self, *doors, **more):
-        policy = Policy("portulan.toml", "", doors=doors, **more)
-        load(self.gate, permanent(compile_policy(policy, date(2026, 11, 22), Terrain(("eth0",)))))
-
-    def serve(self, host, port, address="0.0.0.0"):
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        with host.enter():
-            server = self.open.enter_context(socket.socket(family))
-        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        server.bind((address, port))
-        server.listen()
-        server.settimeout(5)
-        return server
-
-    @contextmanager
-    def connected(self, host, address, port, source=None):
-        with host.enter():
-            one = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
-        with one:
-            one.settimeout(PATIENCE_S)
-            if source is not None:
-                one.bind((source, 0))
-            one.connect((address, port))
-            one.settimeout(5)
-            yield one
-
-    def gets_in(self, host, address, port, source=None):
-        try:
-            with self.connected(host, address, port, source):
-                return True
-        except TimeoutError:
-            return False
 
 
 @pytest.fixture
@@ -72,10 +37,6 @@ def scene(sandbox, peers):
     made = Scene(sandbox, peers)
     with made.open:
         yield made
-
-
-def tcp(number, sources=(EVERYBODY,), **more):
-    return Line(f"{number}/tcp", ports(tcp=str(number)), sources, spot(int(str(number).partition("-")[0])), **more)
 
 
 def passive(scene):
@@ -113,6 +74,58 @@ def test_a_sender_who_comes_too_often(scene):
     scene.apply(tcp(22, (EVERYBODY,), limit=Limit(1, Per.DAY, 1)), tcp("20-30", (ONLY_FIRST,)))
     assert [scene.gets_in(scene.outside, GATE_OUT, 22) for _ in range(3)] == [True, True, True]
     assert [scene.gets_in(scene.outside, GATE_OUT, 22, SECOND) for _ in range(2)] == [True, False]
+
+
+def test_addresses_of_one_network_of_ipv6_are_one_sender(scene):
+    scene.serve(scene.gate, 22, "::")
+    scene.apply(tcp(22, (EVERYBODY,), limit=Limit(2, Per.HOUR, 2)))
+    asked = (OUTSIDE6, NEAR6, OUTSIDE6, NEAR6, FAR6, FAR6, FAR6)
+    assert [scene.gets_in(scene.outside, GATE_OUT6, 22, each) for each in asked] == [True, True, False, False, True, True, False]
+
+
+def received(server):
+    """The datagrams that have arrived."""
+    server.settimeout(PATIENCE_S)
+    found = []
+    try:
+        while True:
+            found.append(server.recvfrom(100))
+    except TimeoutError:
+        return found
+
+
+def test_new_exchanges_of_udp_are_counted_and_what_goes_on_is_not(scene):
+    servers = {}
+    for address in ("0.0.0.0", "::"):
+        with scene.gate.enter():
+            servers[address] = scene.open.enter_context(
+                socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
+            )
+        servers[address].setsockopt(
+            *((socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1) if ":" in address else (socket.SOL_SOCKET, socket.SO_REUSEADDR, 1))
+        )
+        servers[address].bind((address, 53))
+    scene.apply(udp(53, limit=Limit(3, Per.HOUR, 3)))
+    for server, own, target in (
+        (servers["0.0.0.0"], (OUTSIDE,) * 5 + (SECOND,), GATE_OUT),
+        (servers["::"], (OUTSIDE6, NEAR6, OUTSIDE6, NEAR6, OUTSIDE6, FAR6), GATE_OUT6),
+    ):
+        clients = []
+        for number, address in enumerate(own):
+            with scene.outside.enter():
+                one = scene.open.enter_context(socket.socket(server.family, socket.SOCK_DGRAM))
+            one.bind((address, 0))
+            one.connect((target, 53))
+            one.send(b"%d" % number)
+            clients.append(one)
+        came = received(server)
+        assert [data for data, _ in came] == [b"0", b"1", b"2", b"5"], "three of one sender, and the other"
+        # Who was answered goes on, however often; who was refused stays so.
+        server.sendto(b"!", came[0][1])
+        for _ in range(5):
+            clients[0].send(b"more")
+        clients[3].send(b"again")
+        assert [data for data, _ in received(server)] == [b"more"] * 5
 
 
 def test_nobody_is_shut_out_because_too_many_others_are_counted(scene):
@@ -162,13 +175,29 @@ def test_refused_by_an_answer(scene):
             one.recv(1)
 
 
+def datagram(scene, port):
+    """What somebody inside is answered by a server outside, and who that server sees."""
+    with scene.outside.enter():
+        server = scene.open.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+    with scene.inside.enter():
+        client = scene.open.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+    for one in (server, client):
+        one.settimeout(5)
+    server.bind((OUTSIDE, port))
+    client.connect((OUTSIDE, port))
+    client.send(b"?")
+    _, peer = server.recvfrom(10)
+    server.sendto(b"!", peer)
+    return client.recv(10), peer
+
+
 def test_a_machine_between_two_networks(scene):
     """Who is inside may go out to the web; nothing comes in."""
     inside, outside = Zone("inside", ("eth1",), spot(1)), Zone("outside", ("eth0", "ppp*"), spot(2))
     web, other = scene.serve(scene.outside, 80), scene.serve(scene.outside, 81)
     scene.serve(scene.inside, 80)
     scene.serve(scene.gate, 22)
-    crossing = Crossing("inside -> outside", inside, outside, ports(tcp="25,80,443"), spot(3))
+    crossing = Crossing("inside -> outside", inside, outside, ports(tcp="25,80,443", udp="443"), spot(3))
     zones = {"zones": (inside, outside)}
     scene.apply(tcp(22, (Source("inside", (Part(None, inside.links),)),)), crossings=(crossing._replace(masquerade=True),), **zones)
     with scene.connected(scene.inside, OUTSIDE, 80):
@@ -176,6 +205,8 @@ def test_a_machine_between_two_networks(scene):
         taken.close()
         assert peer[0] == GATE_OUT
     assert not scene.gets_in(scene.inside, OUTSIDE, 81)
+    asked, peer = datagram(scene, 443)
+    assert (asked, peer[0]) == (b"!", GATE_OUT)
     assert not scene.gets_in(scene.outside, INSIDE, 80)
     assert scene.gets_in(scene.inside, GATE_IN, 22)
     assert not scene.gets_in(scene.outside, GATE_OUT, 22)

@@ -72,7 +72,9 @@ def test_a_fresh_host(host, tmp_path):
     # All but 22, 443 twice, 3389, 8080, 9000, 9001, and those that DHCP answers on.
     assert others["number"] == 131_072 - 7 - 2
     assert others["before"] == everyone
-    assert answer["sessions"] == [{"transport": "tcp", "port": 3389, "peer": "198.18.0.2", "peer_port": answer["sessions"][0]["peer_port"]}]
+    assert answer["sessions"] == [
+        {"transport": "tcp", "port": 3389, "peer": "198.18.0.2", "peer_port": answer["sessions"][0]["peer_port"], "way": "in", "to": ""}
+    ]
     assert "3389/tcp" in said.stdout
     assert "1 session open now (198.18.0.2)" in said.stdout
     assert "portulan guard apply" in said.stdout

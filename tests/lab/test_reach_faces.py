@@ -115,6 +115,26 @@ def test_the_chart_tells_who_can_get_in_and_connections_agree(host, world, shop)
     assert "届く相手" in said(host, "ls", language="ja")
 
 
+LED = """
+table ip led { chain p { type nat hook prerouting priority dstnat; iifname "eth0" tcp dport 7000 dnat to 172.17.0.2; iifname "eth0" tcp dport 7001 dnat to 172.17.0.2-172.17.0.3; }; }
+"""
+SHUT = "table inet shut {{ chain {hook} {{ type filter hook {hook} priority 0; policy drop; }}; }}\n"
+
+
+def test_a_port_that_is_led_elsewhere_under_its_own_number(host, shop):
+    give(shop, listen(shop, "", 7000))
+    load(host, LED)
+    answer = told(host, "reach", "--netns", "this")
+    assert {row["port"]: row["target"] for row in answer["items"] if row["target"]} == {7000: "172.17.0.2", 7001: "172.17.0.2-172.17.0.3"}
+    assert {row["behind"] is not None for row in answer["items"] if row["port"] == 7000} == {True}
+    assert "7000/tcp" in said(host, "reach")
+    assert "goes on to 172.17.0.2" in said(host, "reach", "7000", "--from", "203.0.113.9")
+    load(host, SHUT.format(hook="input"))
+    assert "7000/tcp: the firewall denies it, but the port is published" in " ".join(said(host, "reach", "7000").split())
+    load(host, SHUT.format(hook="forward"))  # who judges what is led elsewhere too is asked after all
+    assert "denies it" not in said(host, "reach", "7000")
+
+
 def test_a_published_port_is_open_whatever_ufw_says(host, world, shop):
     serve(host, shop)
     run_all(host, UFW)
@@ -243,7 +263,7 @@ def test_what_is_let_in_may_find_nobody(host, world):
 
 
 @pytest.mark.parametrize(("words", "sentence"), [
-    (("22/sctp", "--from", "198.18.0.9"), "22/sctp: the rules are followed for TCP and UDP only."),
+    (("22/dccp", "--from", "198.18.0.9"), "22/dccp: the rules are followed for TCP, UDP and SCTP only."),
     (("8080-8090", "--from", "everyone"), "--from is about one packet"),
     (("22", "--from", "fd00::9", "--to", "198.18.0.1"), "are of two IP versions"),
     (("22", "--from", "this-host", "--to", "198.18.0.9"), "198.18.0.9 is no address of this host"),

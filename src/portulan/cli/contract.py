@@ -24,7 +24,7 @@ from portulan.model.guard_check import Doubtful, Edited, Kept, Mistake, Understo
 from portulan.model.guard_draft import Drafted
 from portulan.model.guard_export import Export
 from portulan.model.guard_life import Applied, BootState, Confirmed, GuardStatus, Past, Peer, RolledBack, Session
-from portulan.model.guard_plan import PlanRemark, PlanRow
+from portulan.model.guard_plan import PlanRemark, PlanRow, WayRow
 from portulan.model.guard_proof import DifferenceRow, TallyRow
 from portulan.model.lease import Lease
 from portulan.model.path import Compared, Flow, Hop, Kind, PathMtu, PingSummary
@@ -95,7 +95,7 @@ ENVELOPES: dict[str, tuple[type, dict[str, Any]]] = {
     "guard-plan": (
         PlanRow,
         {
-            "host": str, "file": str, "hash": str, "running": str | None, "trial": bool, "changes": bool, "sessions": tuple[Session, ...],
+            "host": str, "file": str, "hash": str, "running": str | None, "trial": bool, "changes": bool, "ways": tuple[WayRow, ...], "sessions": tuple[Session, ...],
             "remarks": tuple[PlanRemark, ...], "peer": Peer | None,
         },
     ),

@@ -31,6 +31,9 @@ def arguments(parser: argparse.ArgumentParser, voice: Voice) -> None:
     add_policy(parser, voice)
     add_trial(parser, voice)
     parser.add_argument(
+        "--trust-file", action="store_true", help=voice.say("as root, though others than root may change the policy's file")
+    )
+    parser.add_argument(
         "--takeover", action="store_true", help=voice.say("only tell how to hand over from other firewalls; nothing is changed")
     )
     add_root(parser, voice)
@@ -70,7 +73,13 @@ def run(options: argparse.Namespace, face: Face) -> int:
         for line in takeover_lines(face.voice, read_others()):
             face.paragraph(line)
         return 0
-    applied = guard_apply(options.policy, seconds=seconds_of(options.seconds), shut_me_out=options.shut_me_out, root=options.root)
+    applied = guard_apply(
+        options.policy,
+        seconds=seconds_of(options.seconds),
+        shut_me_out=options.shut_me_out,
+        trust_file=options.trust_file,
+        root=options.root,
+    )
     return show_applied(applied, options, face, "apply")
 
 

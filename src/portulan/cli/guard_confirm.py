@@ -20,6 +20,11 @@ EXAMPLES = (
     ("portulan guard confirm --console", mark("at the machine itself")),
     ("portulan guard confirm --boot", mark("and let them be loaded at boot")),
 )
+_ENDED = {
+    "in": mark("ended: {port}/{transport} from {peer}"),
+    "through": mark("ended: {port}/{transport} from {peer} to {to}"),
+    "out": mark("ended: {port}/{transport} of {peer}, from here"),
+}
 
 
 def arguments(parser: argparse.ArgumentParser, voice: Voice) -> None:
@@ -58,7 +63,8 @@ def _show(confirmed: Confirmed, face: Face, *, cut: bool) -> None:
     )
     face.line(face.style(said, "bold"))
     for each in confirmed.cut:
-        face.line(voice.say("ended: {port}/{transport} from {peer}", port=each.port, transport=each.transport.value, peer=each.peer))
+        said = voice.say(_ENDED[each.way], port=each.port, transport=each.transport.value, peer=each.peer, to=each.to)
+        face.line(said)
     if cut and not confirmed.cut:
         face.line(voice.say("No connection runs through a door that is shut now."))
     show_boot(face, confirmed.boot)

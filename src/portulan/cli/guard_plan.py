@@ -38,7 +38,7 @@ def run(options: argparse.Namespace, face: Face) -> int:
     if options.json:
         extra = {
             "host": plan.host, "file": plan.file, "hash": plan.hash, "running": plan.running, "trial": plan.trial, "changes": plan.changes,
-            "sessions": plan.sessions, "remarks": plan.remarks, "peer": plan.peer,
+            "ways": plan.ways, "sessions": plan.sessions, "remarks": plan.remarks, "peer": plan.peer,
         }  # fmt: skip
         face.envelope("guard-plan", plan.rows, taken_at=plan.taken_at, missing=missing, extra=extra)
     else:
@@ -49,7 +49,7 @@ def run(options: argparse.Namespace, face: Face) -> int:
 
 
 def _show(face: Face, plan: Plan) -> None:
-    from portulan.text.guard_plan import headline, line_of, remarks, sessions
+    from portulan.text.guard_plan import headline, line_of, remarks, sessions, way_of
 
     voice = face.voice
     face.line(face.style(headline(voice, plan), "bold"))
@@ -61,6 +61,13 @@ def _show(face: Face, plan: Plan) -> None:
 
         face.line()
         face.table(lines, [voice.say("DOOR"), voice.say("NAME"), voice.say("NOW"), voice.say("THEN")], shrink=(1, 2, 3), styles=styles)
+    if plan.ways:
+        ways = [way_of(voice, row) for row in plan.ways]
+        face.line()
+        face.table(
+            ways, [voice.say("WAY"), voice.say("PORTS"), voice.say("NOW"), voice.say("THEN")], shrink=(0, 1, 2, 3),
+            styles=lambda _, column: _STYLES[True] if column in (2, 3) else (),
+        )  # fmt: skip
     if not plan.changes:
         return
     for told in (sessions(voice, plan), remarks(voice, plan)):

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from portulan.model.network import Link
     from portulan.model.rule import Field
 
-TCP, UDP = 6, 17
+TCP, UDP, SCTP = 6, 17, 132
+_HEADERS = {TCP: "tcp", UDP: "udp", SCTP: "sctp"}
 BEFORE_TRACKING = -200
 """NF_IP_PRI_CONNTRACK of include/uapi/linux/netfilter_ipv4.h: chains before it see no connection."""
 
@@ -144,8 +145,8 @@ class Moment(Record):
 
 
 _NOT_CARRIED = frozenset({
-    "icmp", "icmpv6", "igmp", "arp", "vlan", "8021q", "8021ad", "esp", "ah", "comp", "sctp", "dccp", "udplite", "gre", "vxlan", "geneve", "gretap", "mh", "rt", "rt0", "rt2",
-    "rt4", "hbh", "dst", "frag", "exthdr", "sctp chunk", "dccp option", "ip option", "ipsec",
+    "icmp", "icmpv6", "igmp", "arp", "vlan", "8021q", "8021ad", "esp", "ah", "comp", "dccp", "udplite", "gre", "vxlan", "geneve", "gretap", "mh", "rt", "rt0", "rt2",
+    "rt4", "hbh", "dst", "frag", "exthdr", "dccp option", "ip option", "ipsec",
 })  # fmt: skip
 _ETHERNET = 1
 """ARPHRD_ETHER of include/uapi/linux/if_arp.h."""
@@ -193,13 +194,13 @@ class Facts:
         """What the field is; `fib` is asked elsewhere, since it depends on routes."""
         group, name = field.group, field.name
         if field.exists:
-            return self._exists(field)
+            return self._exists(lane, field)
         found = lane.facts.get((group, name, field.direction)) if not moment.reply else None
         if found is not None:
             return found
         if group in ("ip", "ip6"):
             return self._header(lane, group, name, moment)
-        if group in ("tcp", "udp", "th"):
+        if group in ("tcp", "udp", "sctp", "th"):
             return self._transport(lane, group, name, moment)
         if group == "meta":
             return self._meta(lane, name, moment)
@@ -207,7 +208,7 @@ class Facts:
             return self._tracking(lane, field, moment)
         if group == "ether":
             return self._frame(lane, name, moment)
-        if group in _NOT_CARRIED:
+        if group in _NOT_CARRIED or (group == "sctp chunk" and lane.transport != SCTP):
             return ABSENT
         return self._raw(lane, group, name, moment)
 
@@ -218,11 +219,11 @@ class Facts:
             return ABSENT
         return ETHER_TYPES[self.header] if name == "type" else UNKNOWN
 
-    def _exists(self, field: Field) -> Value:
+    def _exists(self, lane: Lane, field: Field) -> Value:
         """What is asked about here are plain packets: no extension headers, no options, no IPsec."""
         if field.group in ("exthdr", "ip option"):
             return 0 if (field.group == "exthdr") == (self.version == 6) else ABSENT
-        if field.group in ("sctp chunk", "dccp option"):
+        if field.group == "dccp option" or (field.group == "sctp chunk" and lane.transport != SCTP):
             return ABSENT
         return 0 if field.group == "meta" and field.name in ("ipsec", "secpath") else UNKNOWN
 
@@ -242,13 +243,13 @@ class Facts:
         return UNKNOWN
 
     def _transport(self, lane: Lane, group: str, name: str, moment: Moment) -> Value:
-        if group not in ("th", "tcp" if lane.transport == TCP else "udp"):
+        if group not in ("th", _HEADERS[lane.transport]):
             return ABSENT
         if name == ("sport" if moment.reply else "dport"):
             return lane.port
         if group == "tcp" and name == "flags" and not moment.reply:
             return TCP_FLAGS["syn"]
-        if group == "tcp" and name == "ackseq" and not moment.reply:
+        if (group, name) in (("tcp", "ackseq"), ("sctp", "vtag")) and not moment.reply:
             return 0
         return UNKNOWN
 

@@ -28,6 +28,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from portulan.guard.sets import Sets
     from portulan.model.network import Link
     from portulan.model.rule import Expression, Rule
     from portulan.model.ruleset import Chain, Key, Ruleset
@@ -167,6 +168,14 @@ class Mentioned:
             else ()
         )
         return names, numbers, link.name if self._by_link else "", str(targets)
+
+    def receivers(self, rows: Sets) -> list[int]:
+        """The sets of addresses that rules hold destinations against, as sets of these rows."""
+        found = (
+            ((first, min(last, rows.size - 1)) for first, last in zip(*spans, strict=True) if first < rows.size)
+            for spans in self._held["daddr"]
+        )
+        return list(dict.fromkeys(number for each in found if (number := rows.spans(each))))
 
     def sees(self, address: int, *ends: str) -> object:
         """What rules can see of an own address as `daddr` (and `saddr`): those with the same answer are one class."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import cached_property
 
 from portulan.guard.collector import uncollected
-from portulan.guard.lanes import TCP, UDP
+from portulan.guard.lanes import SCTP, TCP, UDP
 from portulan.guard.mentioned import Mentioned
 from portulan.guard.paths import KERNEL, MARTIAN, Paths, address_text
 from portulan.guard.sets import EMPTY, Sets
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from portulan.model.rule import Rule
     from portulan.model.ruleset import Chain, Ruleset
 
-NUMBERS = {Transport.TCP: TCP, Transport.UDP: UDP}
-"""Transports that are followed; the others are looked for by neither rules nor scanners often enough."""
+NUMBERS = {Transport.TCP: TCP, Transport.UDP: UDP, Transport.SCTP: SCTP}
+"""Transports that can be followed; SCTP only where it is asked for, since hardly anybody uses it."""
 _BEST = (Outcome.ACCEPT, Outcome.MAYBE, Outcome.REJECT, Outcome.DROP)
 _NO_WAY_BACK = "no-way-back"
 
@@ -138,18 +138,19 @@ class Doors:
 
     def _paints(self, at: int, port: int, lane: Lane) -> list[Paint]:
         """The boxes of a layer that a port of a lane lies in, first match first."""
+        paints, bit = self.layers[at].paints, lane.bit
+        return [paints[number] for number in self._holding(at, port) if paints[number].lanes & bit]
+
+    def _holding(self, at: int, port: int) -> list[int]:
+        """The numbers of a layer's boxes that a port lies in."""
         paints = self.layers[at].paints
         index = self._by_port[at]
         if index is None:
             index = self._by_port[at] = {}
             for number, paint in enumerate(paints):
                 index.setdefault(paint.port, []).append(number)
-        holds, bit = self.ports.holds, lane.bit
-        return [
-            paints[number]
-            for number in sorted(number for each, numbers in index.items() if holds(each, port) for number in numbers)
-            if paints[number].lanes & bit
-        ]
+        holds = self.ports.holds
+        return sorted(number for each, numbers in index.items() if holds(each, port) for number in numbers)
 
     def _ask(self, at: int, port: int, lane: Lane, alive: list[_Live], done: list[Region]) -> list[_Live]:
         """One base chain's decisions for the packets that are still on their way."""
@@ -394,7 +395,7 @@ class Reach:
 
 
 def simulate(ruleset: Ruleset, network: Network, *, ports: Mapping[Transport, PortSet] | None = None, answers: bool = True) -> Reach:
-    """What the rules of a network namespace do with every new packet to its ports. `ports`: only these; None: all of TCP and UDP.
+    """What the rules of a network namespace do with every new packet to its ports. `ports`: only these; None: all of TCP and UDP, and no SCTP.
 
     `answers`: a TCP port counts as reached only if the rules let its answers out as well; without, the request alone is judged.
 
@@ -407,6 +408,15 @@ def simulate(ruleset: Ruleset, network: Network, *, ports: Mapping[Transport, Po
         else {NUMBERS[each]: tuple((part.first, part.last) for part in wanted.ranges) for each, wanted in ports.items() if each in NUMBERS}
     )
     return Reach(ruleset, network, {version: Paths(ruleset, network, version, mentioned, numbers, answers=answers) for version in (4, 6)})
+
+
+def transports_of(*rulesets: Ruleset) -> dict[Transport, PortSet]:
+    """What to simulate: every port of TCP and UDP, and of SCTP where a rule speaks of it."""
+    from portulan.model.portset import PortRange, PortSet
+
+    whole = PortSet.of([PortRange(0, 65_535)])
+    sctp = any(group == "sctp" for each in rulesets for group, _ in Mentioned(each).read)
+    return dict.fromkeys((Transport.TCP, Transport.UDP, Transport.SCTP) if sctp else (Transport.TCP, Transport.UDP), whole)
 
 
 def place_of(chain: Chain, rule: Rule | None, hook: str | None = None) -> Place:

@@ -163,6 +163,11 @@ def brief(sources: Sources, network: Network) -> tuple[Senders, ...]:
     )
 
 
+def told_of(inside: Spans, outsiders: Spans, version: int) -> Senders:
+    """These addresses and not those, in the fewest words."""
+    return _brief(inside, outsiders, (), version, (), whole=False)
+
+
 def outside_of(spans: Spans, version: int) -> Spans:
     """All other numbers of a version."""
     rest, at = [], 0

@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from portulan.guard.lanes import TCP, UDP
+from portulan.guard.lanes import SCTP, TCP, UDP
 from portulan.guard.matrix import Matrix
 from portulan.model.network import Address
 from portulan.model.port import Transport
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     """Classes of senders that are accepted, and that perhaps are, as packed bits."""
     Spans: TypeAlias = dict[Transport, list[tuple[int, int]]]
 
+_WORDS = {TCP: Transport.TCP, UDP: Transport.UDP, SCTP: Transport.SCTP}
+_NUMBERS = {word: number for number, word in _WORDS.items()}
 _NOBODY = 0
 """Number of the key of ports at which nobody is accepted."""
 
@@ -144,7 +146,7 @@ def groups(verdicts: Mapping[int, Verdicts], most: int | None = None) -> tuple[t
     lines: dict[tuple[str, int, int], Spans] = {}
     known: dict[tuple[int, int], dict[tuple[int, int], list[tuple[int, int]]]] = {}
     for link, transport in dict.fromkeys(way for each in verdicts.values() for way in each.ways):
-        word = Transport.TCP if transport == TCP else Transport.UDP
+        word = _WORDS[transport]
         four, six = (
             verdicts[version].pieces(link, transport) if version in verdicts else (np.zeros(1, np.intp), np.zeros(1, np.intp))
             for version in (4, 6)
@@ -185,7 +187,7 @@ def _witness(verdicts: Verdicts, version: int, line: Line, senders: Sequence[tup
     first, last = max(senders, key=lambda span: span[1] - span[0])
     sender = first + 1 if first & 0xFF == 0 and last > first else first
     transport, ((port, _), *_) = next(iter(line.ports.items()))
-    lanes = verdicts.roots(line.links[0], TCP if transport is Transport.TCP else UDP)
+    lanes = verdicts.roots(line.links[0], _NUMBERS[transport])
     lane = next((lane for lane in lanes if verdicts.matrix.look(lane, sender, port)[0] is wanted), lanes[0])
     return Packet(transport, Address(version, sender), Address(version, lane.entry.addresses[0]), port, None, line.links[0])
 

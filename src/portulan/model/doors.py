@@ -33,6 +33,15 @@ class Door(Record):
     shut_here: Place | None = None
     """Of a published port: the rule that would shut it if the packets came to this host itself."""
 
+    @property
+    def led_to(self) -> tuple[str, int]:
+        """The address that a published port leads to, or several with `-` between, and the port there: the same one where the rule names none."""
+        text = self.published or ""
+        address, colon, port = text.rpartition(":")
+        if text.startswith("[") or (colon and ":" not in address and port.isdigit()):
+            return address.strip("[]"), int(port)
+        return text, self.port
+
 
 class ReachAnswer(Record):
     """What `reach` found."""

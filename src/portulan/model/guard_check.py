@@ -77,6 +77,16 @@ class Checked(Record):
     """Codes of what could not be looked at on this machine: listeners, network."""
 
 
+class Loose(Record):
+    """A file, or a folder above it, that others than root and ourselves may change."""
+
+    why: str
+    """`owner`: it is somebody else's; `group`, `others`: they may write there."""
+    path: str
+    who: str = ""
+    """The owner or the group."""
+
+
 class Danger(Record):
     """A service that should not be open to everyone."""
 
@@ -95,6 +105,8 @@ class Caller(Record):
     """Of this host: where he came in."""
     link: str
     """The interface by which his packets come."""
+    own: int | None = None
+    """This host's address that he came to, as a number; None: not known."""
 
 
 class Edited(Record):

@@ -106,11 +106,13 @@ class Shut(Record):
     """A way in that the new rules would shut."""
 
     code: str
-    """`guard.peer-shut-out`, `guard.last-way-in`."""
+    """`guard.peer-shut-out`, `guard.last-way-in`; where not our rules but another table is what shuts it: `guard.peer-shut-by-others`, `guard.last-way-shut-by-others`."""
     door: str
     """`22/tcp`."""
     address: str = ""
     link: str = ""
+    table: str = ""
+    """The other table: `ip filter`."""
 
 
 class Concern(Record):
@@ -123,12 +125,19 @@ class Concern(Record):
 
 
 class Session(Record):
-    """A connection that runs through a door that is shut now."""
+    """A connection that runs, and that could not be made anew."""
 
     transport: Transport
     port: int
+    """That was called: of `out` it is the other side's."""
     peer: str
+    """Who is at the other end; of `through` who called."""
     peer_port: int
+    """That it was called from."""
+    way: str = "in"
+    """`in` to this host, `through` it, `out` of it."""
+    to: str = ""
+    """`through`: who was called."""
 
 
 class BootState(Record):

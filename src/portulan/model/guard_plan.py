@@ -37,6 +37,28 @@ class PlanRow(Record):
         return (self.before, self.before_perhaps) != (self.after, self.after_perhaps)
 
 
+class WayRow(Record):
+    """What this host sends, or passes on, and what becomes of it now and then. Only what changes."""
+
+    way: str
+    """`out`: sent by this host. `through`: passed on from one interface to another one."""
+    comes: tuple[str, ...]
+    """`through`: the interfaces it comes in by."""
+    leaves: tuple[str, ...]
+    """The interfaces it goes out by."""
+    to: Senders
+    """`through`: which of those beyond these interfaces it is sent to."""
+    ports: str
+    """`25,80,443/tcp 443/udp`."""
+    number: int
+    name: str | None
+    before: tuple[Senders, ...]
+    """`out`: to whom this host gets; `through`: who gets there. Nobody: empty."""
+    before_perhaps: tuple[Senders, ...]
+    after: tuple[Senders, ...]
+    after_perhaps: tuple[Senders, ...]
+
+
 class PlanRemark(Record):
     """What else it does."""
 
@@ -64,6 +86,8 @@ class Plan(Record):
     trial: bool = False
     """A trial goes on, or its rules are still in the kernel."""
     gaps: tuple[Gap, ...] = ()
+    ways: tuple[WayRow, ...] = ()
+    """What changes for packets that do not end here."""
 
     @property
     def changes(self) -> bool:

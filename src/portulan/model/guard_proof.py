@@ -111,6 +111,9 @@ class MessagesRow(Record):
     through: str
     """`3,8,11-12`: types."""
     near: str
+    road: Road = Road.INPUT
+    """OUTPUT: from the host to `target`."""
+    target: str = ""
 
 
 class MessageDifferenceRow(Record):
@@ -123,6 +126,8 @@ class MessageDifferenceRow(Record):
     hop_limit: int
     kernel: bool
     policy: bool
+    road: Road = Road.INPUT
+    target: str = ""
 
 
 class TallyRow(Record):
@@ -218,16 +223,18 @@ def messages_row(messages: Messages) -> MessagesRow:
     """With its address and types in words."""
     team = messages.team
     return MessagesRow(
-        team.link, address_text(team.sender), team.version, team.names, messages.sent, span_text(messages.through), span_text(messages.near)
-    )
+        team.link, address_text(team.sender), team.version, team.names, messages.sent, span_text(messages.through), span_text(messages.near), team.road,
+        address_text(team.target),
+    )  # fmt: skip
 
 
 def message_difference_row(difference: MessageDifference) -> MessageDifferenceRow:
     """With its address in words."""
     team = difference.team
     return MessageDifferenceRow(
-        team.link, address_text(team.sender), team.version, difference.kind, difference.hop_limit, difference.kernel, difference.policy
-    )
+        team.link, address_text(team.sender), team.version, difference.kind, difference.hop_limit, difference.kernel, difference.policy, team.road,
+        address_text(team.target),
+    )  # fmt: skip
 
 
 def span_text(spans: tuple[tuple[int, int], ...]) -> str:

@@ -162,3 +162,12 @@ class Policy(Record):
     """Where the line of ping stands; None without one."""
     never_block: tuple[Source, ...] = ()
     """Whom `portulan scanners --block` spares, whatever they do."""
+    ping_out: tuple[Source, ...] = ()
+    """Whom this host may ask for an echo by ICMP (IPv4), where there is an [outgoing]."""
+    ping_out_spot: Spot | None = None
+    """Where that line stands; None without one."""
+
+    @property
+    def pinged(self) -> tuple[Source, ...]:
+        """All senders and receivers that lines of ping name."""
+        return (*self.ping, *self.ping_out)

@@ -57,6 +57,8 @@ def gap_sentence(voice: Voice, gap: Gap) -> str:  # noqa: C901, PLR0911, PLR0912
             return voice.say("Who can reach ports that are bound to a group's address (multicast) is not told.")
         case "reach.unreadable":
             return _unreadable(voice, gap)
+        case "plan.many-receivers":
+            return voice.say("The rules tell so many receivers apart that not all of what goes out or through was compared.")
         case "reach.incomplete":
             from portulan.text.firewall import incomplete_sentence
 

@@ -31,6 +31,11 @@ DOUBTS: dict[str, str] = {
     "link.missing": mark("there is no interface {text} here now (there are: {known})."),
     "forward.helper": mark("{text} lets {helper} through only in part: the further connections that it opens stay refused. Name their ports, or take it out."),
     "forward.off": mark("{text} will pass nothing: forwarding is off for these interfaces (sysctl net.ipv4.ip_forward)."),
+    "file.owner": mark("{path} belongs to {who}, who could change these rules: as root, apply will refuse."),
+    "file.group": mark("the group {who} may write {path}, and could change these rules: as root, apply will refuse."),
+    "file.others": mark("everybody may write {path}, and could change these rules: as root, apply will refuse."),
+    "lock-out.caller-others": mark("you are logged in from {address} by port {port}, which a line lets you in by again, but the table {table} does not ({link})."),
+    "lock-out.others": mark("ssh listens here (port {ports}), and lines let somebody in there, but the table {table} lets nobody in: only a console would be left."),
     "lock-out.caller": mark("you are logged in from {address} by port {port}, and no line lets you in there again ({link})."),
     "lock-out.no-way-in": mark("ssh listens here (port {ports}), and no line lets anybody in there: only a console would be left."),
 }  # fmt: skip
@@ -49,7 +54,10 @@ KEPT: dict[str, str] = {
     "refused.invalid": mark("what belongs to no connection and begins none"),
     "refused.forward-zones": mark("what is forwarded and is in no line of [forward], nor a published port that [doors] names"),
     "refused.forward-uplink": mark("what strangers send through this host, published ports apart: those are judged by [doors]"),
-    "refused.outgoing": mark("what this host sends and is in no line of [outgoing]; answers, errors and DHCP apart"),
+    "kept.outgoing-answers": mark("what this host sends to itself, and on connections that are let through"),
+    "kept.outgoing-icmp": mark("what this host sends of errors, neighbour discovery, multicast listeners and IPv6 echo"),
+    "kept.outgoing-dhcp": mark("what this host asks DHCP servers"),
+    "refused.outgoing": mark("what else this host sends and is in no line of [outgoing]"),
     "refused.rest": mark("everything else that comes in"),
 }
 OPENS: dict[str, str] = {"everything": mark("everything"), "ping": mark("ICMP echo")}
@@ -62,7 +70,9 @@ SECTIONS: dict[str, tuple[str, str, str]] = {
 UNSEEN: dict[str, str] = {
     "network": mark("This machine's interfaces could not be read: whether they are there was not checked."),
     "listeners": mark("Who listens here could not be read: lines for ports on which nobody listens were not looked for."),
-    "published": mark("The firewall's rules could not be read: published ports of containers count as not listened on."),
+    "published": mark(
+        "The firewall's rules could not be read: published ports of containers count as not listened on, and what other tables refuse is not known."
+    ),
 }
 
 

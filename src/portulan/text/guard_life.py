@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 SENTENCES: dict[str, str] = {
     "guard.seconds": mark("{text} is not a time for a trial: {least} to {most} seconds were expected."),
+    "guard.file-owner": mark("{path} belongs to {who}, who could change these rules: nothing was changed."),
+    "guard.file-group": mark("the group {who} may write {path}, and could change these rules: nothing was changed."),
+    "guard.file-others": mark("everybody may write {path}, and could change these rules: nothing was changed."),
     "guard.trial-running": mark("a trial is going on, for {seconds} s more: nothing was changed."),
     "guard.strange-table": mark("the kernel has a table inet portulan that is not known here: nothing was changed, since it could not be put back."),
     "guard.rules-lost": mark("the rules {hash} are not kept here any more: nothing was changed."),
@@ -44,6 +47,9 @@ SENTENCES: dict[str, str] = {
     "guard.no-systemctl": mark("systemctl is not installed."),
 }  # fmt: skip
 WAYS_OUT: dict[str, str] = {
+    "guard.file-owner": mark("keep the policy where only root may write:  /etc/portulan/portulan.toml   or all the same:  portulan guard apply --trust-file"),
+    "guard.file-group": mark("take that right away:  chmod go-w {path}   or all the same:  portulan guard apply --trust-file"),
+    "guard.file-others": mark("take that right away:  chmod go-w {path}   or all the same:  portulan guard apply --trust-file"),
     "guard.trial-running": mark("end it first:  portulan guard rollback   (or, from a new login:  portulan guard confirm)"),
     "guard.strange-table": mark("look at it:  nft list table inet portulan   and take it away:  portulan guard rollback --off"),
     "guard.rules-lost": mark("begin anew:  portulan guard rollback --off"),
@@ -67,6 +73,12 @@ WAYS_OUT: dict[str, str] = {
 
 SHUT: dict[str, str] = {
     "guard.peer-shut-out": mark("you are logged in from {address} ({link}), and from there {door} would be shut."),
+    "guard.peer-shut-by-others": mark(
+        "you are logged in from {address} ({link}), and the policy lets you in by {door}, but the table {table} would not: no new login could confirm."
+    ),
+    "guard.last-way-shut-by-others": mark(
+        "nobody could log in from outside any more: the policy lets somebody in by {door}, but the table {table} lets in nobody."
+    ),
     "guard.last-way-in": mark("nobody could log in from outside any more: {door} would be shut for all."),
 }
 """Code -> the way in that would be shut."""
@@ -122,7 +134,7 @@ _TAKEOVER: dict[str, str] = {
 
 def shut_lines(voice: Voice, shut: tuple[Shut, ...]) -> list[str]:
     """The ways in that would be shut, a line each."""
-    return [voice.say(SHUT[each.code], door=each.door, address=each.address, link=each.link) for each in shut]
+    return [voice.say(SHUT[each.code], door=each.door, address=each.address, link=each.link, table=each.table) for each in shut]
 
 
 def concern_lines(voice: Voice, concerns: tuple[Concern, ...]) -> list[str]:
@@ -147,9 +159,10 @@ def takeover_lines(voice: Voice, concerns: tuple[Concern, ...]) -> list[str]:
         voice.say("Nothing of theirs is changed by Portulan. To leave the work to the policy alone, in this order:"),
     ]
     for each in tables:
-        text = voice.say(_TAKEOVER.get(each.detail, _TAKEOVER[""]), subject=each.subject)
-        if "  " + text not in lines:
-            lines.append("  " + text)
+        for author in each.detail.split(", "):
+            text = voice.say(_TAKEOVER.get(author, _TAKEOVER[""]), subject=each.subject)
+            if "  " + text not in lines:
+                lines.append("  " + text)
     return lines
 
 

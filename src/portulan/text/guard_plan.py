@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from portulan.model.standing import Standing
+from portulan.model.standing import Senders, Standing
 from portulan.text.clean import clean
 from portulan.text.reach import who
 from portulan.text.voice import Voice, mark
@@ -11,14 +11,16 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from portulan.model.guard_plan import Plan, PlanRow
-    from portulan.model.standing import Senders
+    from portulan.model.guard_life import Session
+    from portulan.model.guard_plan import Plan, PlanRow, WayRow
 
 _LONGEST = 200
 _MOST_PORTS = 40
 _FEW_PEERS = 3
+_ALL = Senders("everyone")
 
 REMARKS: dict[str, str] = {
+    "loose": mark("Others than root may change {subject}, and so these rules: apply will refuse. Why:  portulan guard check"),
     "zones": mark("Between zones only this goes through: {subject}."),
     "strangers": mark("Nothing that comes in by {subject} goes through to other machines, but for published ports that a line opens."),
     "outgoing": mark("From this host only this goes out: {subject}."),
@@ -46,11 +48,29 @@ def _who(voice: Voice, sure: Sequence[Senders], perhaps: Sequence[Senders]) -> s
     return who(voice, Standing("", tuple(sure), tuple(perhaps)))
 
 
+def way_of(voice: Voice, row: WayRow) -> tuple[str, str, str, str]:
+    """(way, ports, now, then) of what goes out or through, for a table."""
+    parts = [word.partition("/") for word in row.ports.split()]
+    ports = " ".join(voice.say("all {transport}", transport=kind) if span == "0-65535" else f"{span}/{kind}" for span, _, kind in parts)
+    if len(ports) > _MOST_PORTS:
+        ports = voice.count("{n} port", "{n} ports", row.number)
+    elif row.name:
+        ports = f"{ports} {clean(row.name, _LONGEST)}"
+    leaves = clean(", ".join(row.leaves), _LONGEST)
+    if row.way == "out":
+        way = voice.say("this host -> {leaves}", leaves=leaves)
+    else:
+        way = f"{clean(', '.join(row.comes), _LONGEST)} -> {leaves}"
+        if row.to != _ALL:
+            way = voice.say("{way}, to {who}", way=way, who=_who(voice, (row.to,), ()))
+    return way, ports, _who(voice, row.before, row.before_perhaps), _who(voice, row.after, row.after_perhaps)
+
+
 def sessions(voice: Voice, plan: Plan) -> list[str]:
     """The connections that run where others are shut out, door by door; and our own."""
     doors: dict[str, list[str]] = {}
     for each in plan.sessions:
-        doors.setdefault(f"{each.port}/{each.transport.value}", []).append(clean(each.peer, _LONGEST))
+        doors.setdefault(door_of(voice, each), []).append(clean(each.peer, _LONGEST))
     found = []
     for door, peers in doors.items():
         several = list(dict.fromkeys(peers))
@@ -69,6 +89,16 @@ def sessions(voice: Voice, plan: Plan) -> list[str]:
     return found
 
 
+def door_of(voice: Voice, session: Session) -> str:
+    """`3389/tcp`; with the way, where it is not into this host."""
+    door = f"{session.port}/{session.transport.value}"
+    if session.way == "out":
+        return voice.say("out to {door}", door=door)
+    if session.way == "through":
+        return voice.say("through to {to} {door}", to=session.to, door=door)
+    return door
+
+
 def remarks(voice: Voice, plan: Plan) -> list[str]:
     """What it does besides."""
     return [voice.say(REMARKS[each.code], subject=each.subject or voice.say("nothing")) for each in plan.remarks]
@@ -81,7 +111,7 @@ def headline(voice: Voice, plan: Plan) -> str:
         return voice.say("Nothing would change: these rules are in force.")
     if plan.trial:
         return voice.say("A trial has left its rules in the kernel: this is the plan beside them.")
-    if not changed:
+    if not changed and not plan.ways:
         return voice.say("Nobody gets to other ports than now, but the rules themselves would be others.")
     return voice.say("{host}: what {file} would change", host=plan.host, file=plan.file)
 

@@ -87,6 +87,12 @@ def _difference(voice: Voice, one: Difference) -> str:
 
 
 def _message_difference(voice: Voice, one: MessageDifference) -> str:
+    if one.team.road is Road.OUTPUT:
+        return voice.say(
+            "ICMP type {kind} (IPv{version}, hop limit {hops}) to {target}, {way}: kernel {kernel}, policy {policy}",
+            kind=one.kind, version=one.team.version, hops=one.hop_limit, target=address_text(one.team.target), way=_way(voice, one.team),
+            kernel=_word(voice, said=one.kernel), policy=_word(voice, said=one.policy),
+        )  # fmt: skip
     return voice.say(
         "ICMP type {kind} (IPv{version}, hop limit {hops}) from {sender}, {way}: kernel {kernel}, policy {policy}",
         kind=one.kind, version=one.team.version, hops=one.hop_limit, sender=address_text(one.team.sender), way=_way(voice, one.team), kernel=_word(voice, said=one.kernel),

@@ -312,7 +312,7 @@ def close_it(voice: Voice, door: Door) -> str | None:
     """How a published port is closed."""
     if door.published is None:
         return None
-    inner = door.published.rpartition(":")[2]
+    _, inner = door.led_to
     return voice.say("publish it on this host only:  -p 127.0.0.1:{port}:{inner}", port=door.port, inner=inner)
 
 
@@ -408,7 +408,7 @@ SENTENCES: dict[str, str] = {
     "reach.no-way-in": mark("no packet comes to {address} by {link}: the interface or the address is not of this network."),
     "reach.not-own": mark("{text} is no address of this host, so it cannot speak to itself there."),
     "reach.versions": mark("{sender} and {to} are of two IP versions: no packet goes from one to the other."),
-    "reach.transport": mark("{text}: the rules are followed for TCP and UDP only."),
+    "reach.transport": mark("{text}: the rules are followed for TCP, UDP and SCTP only."),
     "reach.one": mark("--from is about one packet: name one port, as in  portulan reach 443 --from 203.0.113.9"),
     "reach.policy-elsewhere": mark("a policy is for this network namespace only, not for {text}."),
     "reach.needs-from": mark("{option} is about one packet: say who sends it, with --from."),

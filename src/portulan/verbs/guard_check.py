@@ -8,7 +8,7 @@ from portulan.guard.policy.check import Surroundings, find_doubts
 from portulan.guard.policy.understood import implied, understood
 from portulan.model.guard_check import Checked, Mistake
 from portulan.model.policy import Spot
-from portulan.verbs.guard_policy import find_policy, load_reading
+from portulan.verbs.guard_policy import find_policy, load_reading, loose_files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def guard_check(policy: str | None = None, *, file_only: bool = False) -> Checked:
-    """Read a policy with care. `policy`: its file, by default as `find_policy` says. `file_only`: leave this machine out of it (who listens, which interfaces there are).
+    """Read a policy with care. `policy`: its file, by default as `find_policy` says. `file_only`: leave this machine out of it (who listens, which interfaces there are, whose file it is).
 
     Raises BadInput where there is no such file, NotPermitted, CannotTell; mistakes in it are part of the answer.
     """
@@ -30,10 +30,10 @@ def guard_check(policy: str | None = None, *, file_only: bool = False) -> Checke
         from portulan.verbs.guard_surroundings import look_around
 
         around, unseen = look_around()
+        around = around._replace(loose=loose_files(reading.policy))
     today = taken_at.astimezone().date()
-    return Checked(
-        file, taken_at, understood(reading.policy, today), find_doubts(reading.policy, today, around), (), implied(reading.policy), unseen,
-    )  # fmt: skip
+    doubts = find_doubts(reading.policy, today, around)
+    return Checked(file, taken_at, understood(reading.policy, today), doubts, (), implied(reading.policy), unseen)
 
 
 def _mistake(error: BadInput) -> Mistake:

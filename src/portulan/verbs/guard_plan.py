@@ -10,18 +10,16 @@ from portulan.errors import CannotTell
 from portulan.guard.policy.compile import compile_policy, compiled_rules, terrain_of
 from portulan.guard.policy.compile_text import seals
 from portulan.guard.policy.plan import Simulations, plan_rows
-from portulan.guard.policy.supposed import with_ours, without_ours
+from portulan.guard.policy.plan_ways import forwards, sends_matter, way_rows
+from portulan.guard.policy.supposed import only_ours, with_ours, without_ours
 from portulan.guard.published import translated_ports
-from portulan.guard.reach import simulate
-from portulan.guard.trace import Tracer
+from portulan.guard.reach import simulate, transports_of
 from portulan.model.chart import Gap
 from portulan.model.guard_plan import Plan, PlanRemark
-from portulan.model.network import Address
 from portulan.model.port import Transport
-from portulan.model.reach import Outcome, Packet
 from portulan.system.registry_file import open_table
 from portulan.system.source import open_source
-from portulan.verbs.guard_policy import load_policy
+from portulan.verbs.guard_policy import load_policy, loose_files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,11 +30,10 @@ if TYPE_CHECKING:
     from portulan.model.network import Network
     from portulan.model.policy import Policy
     from portulan.model.ruleset import Ruleset
+    from portulan.verbs.guard_cut import Led
     from portulan.wire.ctnetlink import Tuple
 
     Doors = Collection[tuple[Transport, int]]
-
-_REFUSED = (Outcome.DROP, Outcome.REJECT)
 
 
 def guard_plan(policy: str | None = None) -> Plan:
@@ -63,22 +60,37 @@ def guard_plan(policy: str | None = None) -> Plan:
     heard = {(item.transport, item.port) for item in listeners()}
     published = {(transport, port) for port in translated_ports(ruleset) for transport in (Transport.TCP, Transport.UDP)}
     running, trial = seals(ruleset)
-    after = simulate(then, network)
-    before = after if running == new.hash and trial is None else simulate(ruleset, network)
-    alone = after if not without_ours(ruleset).chains else simulate(ours, network)
-    simulations = Simulations(before, after, alone)
+    same = running == new.hash and trial is None
+    ports = transports_of(ruleset, ours)
+    transports = tuple(ports)
+    after = simulate(then, network, ports=ports)
+    before = after if same else simulate(ruleset, network, ports=ports)
+    alone = after if not without_ours(ruleset).chains else simulate(ours, network, ports=ports)
+    simulations = Simulations(before, after, alone, transports)
+    usual = open_table().usual
+    ways, whole = ((), True) if same else way_rows(
+        ruleset, then, network, transports, usual, out=sends_matter((only_ours(ruleset), ours)), through=forwards(network)
+    )  # fmt: skip
     return Plan(
         open_source("auto").host_name(),
         now,
         wanted.file,
         new.hash,
         running,
-        plan_rows(simulations, wanted, today, heard | published, open_table().usual),
-        tuple(_sessions(then, network, heard)),
-        (*_remarks(wanted, terrain, network), *(PlanRemark("others", concern.subject) for concern in other_tables(ruleset))),
+        plan_rows(simulations, wanted, today, heard | published, usual),
+        tuple(_sessions(ours, network, heard)),
+        (
+            *(PlanRemark("loose", one.path) for one in loose_files(wanted)),
+            *_remarks(wanted, terrain, network),
+            *(PlanRemark("others", concern.subject) for concern in other_tables(ruleset)),
+        ),
         read_peer(),
         trial is not None,
-        tuple(Gap("reach.incomplete", {"why": code, "text": text}) for code, text in ruleset.incomplete),
+        (
+            *(Gap("reach.incomplete", {"why": code, "text": text}) for code, text in ruleset.incomplete),
+            *(() if whole else (Gap("plan.many-receivers"),)),
+        ),
+        ways,
     )
 
 
@@ -89,36 +101,33 @@ def _remarks(policy: Policy, terrain: Terrain, network: Network) -> Iterator[Pla
     elif terrain.uplinks and any(link.forwards4 or link.forwards6 for link in network.links):
         yield PlanRemark("strangers", ", ".join(terrain.uplinks))
     if policy.outgoing is not None:
-        yield PlanRemark("outgoing", ", ".join(line.text for line in policy.outgoing))
+        yield PlanRemark("outgoing", ", ".join((*(line.text for line in policy.outgoing), *(["ping"] if policy.ping_out else []))))
 
 
 def _sessions(rules: Ruleset, network: Network, heard: Doors) -> Iterator[Session]:
-    """Connections that came in, and that these rules would not let in."""
-    from portulan.verbs.guard_cut import session_of
-    from portulan.verbs.guard_ways_in import link_to
-    from portulan.wire.ctnetlink import TCP, UDP
+    """Connections that run, and that these rules of ours would not let begin: those that `confirm --cut` ends."""
+    from portulan.verbs.guard_cut import own_addresses, session_of, shut_firsts, way_of
 
-    transports = {TCP: Transport.TCP, UDP: Transport.UDP}
-    tracer = Tracer(rules, network)
-    own = {address for link in network.links for address, _ in link.addresses}
-    for first in sorted(_first_packets(heard)):
-        transport, source, target = transports.get(first.protocol), _address(first.source), _address(first.target)
-        if transport is None or source in own or target not in own:
-            continue
-        packet = Packet(transport, source, target, first.target_port, first.source_port, link_to(source, target, network))
-        if tracer.trace(packet).outcome in _REFUSED:
-            yield session_of(first)
+    own = own_addresses(network)
+    for first in sorted(shut_firsts(_running(heard), rules, network)):
+        yield session_of(first, way_of(first, own))
 
 
-def _first_packets(heard: Doors) -> set[Tuple]:
-    """Of all connections: those that the kernel's table knows, and those of sockets, since a kernel that no rule has asked knows none."""
+def _running(heard: Doors) -> set[tuple[Tuple, Led | None]]:
+    """All connections by their first packets: those that the kernel's table knows, and those of sockets, since a kernel that no rule has asked knows none."""
     from portulan.system.linux.tracked import own_connections, read_tracked
+    from portulan.verbs.guard_cut import answers_of, led_to, opened
 
-    found = {connection.turned for connection, row in own_connections() if (row.transport, row.port) in heard}
+    listening = {port for transport, port in heard if transport is Transport.TCP}
+    found: set[tuple[Tuple, Led | None]] = set()
+    tracked: set[Tuple] = set()
     with suppress(CannotTell):
-        found.update(entry.original for entry in read_tracked() if entry.established)
+        for entry in read_tracked():
+            first = opened(entry, listening)
+            tracked.update((first, answers_of(entry, first)))
+            if entry.established:
+                found.add((first, led_to(entry, first)))
+    for connection, row in own_connections():
+        if connection not in tracked:
+            found.add((connection.turned if (row.transport, row.port) in heard else connection, None))
     return found
-
-
-def _address(packed: bytes) -> Address:
-    return Address(4 if len(packed) == 4 else 6, int.from_bytes(packed))

@@ -14,6 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from portulan.model.guard_check import Loose
     from portulan.model.policy import Policy
 
 USUAL_FOLDER = "/etc/portulan"
@@ -59,6 +60,19 @@ def load_reading(path: str | None = None) -> Reading:
     """As `load_policy`, with all mistakes of the file at once. Raises only where it cannot be read."""
     file = find_policy(path)
     return read_policy(read_text(file), file, open_table(), reader_beside(file))
+
+
+def loose_files(policy: Policy) -> tuple[Loose, ...]:
+    """Where others may change a policy that we apply as root: its file, files of networks that it names, the folders above them. Of no matter unless we are root."""
+    if not hasattr(os, "geteuid") or os.geteuid() != 0:
+        return ()
+    from portulan.system.ownership import find_loose
+
+    file = whole_path(policy.file)
+    lines = (*policy.doors, *(policy.outgoing or ()))
+    sources = [*policy.sources, *(source for line in lines for source in line.sources), *policy.pinged, *policy.never_block]
+    lists = dict.fromkeys(os.path.join(os.path.dirname(file), name) for source in sources for name in source.files)
+    return find_loose((file, *lists))
 
 
 def read_text(file: str) -> str:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from portulan.model.network import Network
+    from portulan.model.ruleset import Ruleset
 
 SERVERS = (Transport.TCP, Transport.UDP)
 SERVING = (State.LISTENING, State.BOUND)
@@ -40,8 +41,11 @@ def look_around() -> tuple[Surroundings, tuple[str, ...]]:
     listening = None
     if items is not None:
         outside = {(item.transport, item.port) for item in items if item.exposure is not Exposure.LOOPBACK}
-        listening = frozenset(outside | _published(unseen))
-    return Surroundings(network, listening, logins(items or ()), _callers(network), dangers()), tuple(unseen)
+        listening = frozenset(outside)
+    rules = _rules(unseen)
+    if listening is not None and rules is not None:
+        listening |= _published(rules)
+    return Surroundings(network, listening, logins(items or ()), _callers(network), dangers(), rules), tuple(unseen)
 
 
 def listeners() -> tuple[Endpoint, ...]:
@@ -94,21 +98,26 @@ def _callers(network: Network | None) -> tuple[Caller, ...]:
     if peer is None:
         return ()
     source, target = parse(peer.address), parse(peer.own_address)
-    return (Caller(source.version, source.number, peer.address, peer.own_port, link_to(source, target, network)),)
+    return (Caller(source.version, source.number, peer.address, peer.own_port, link_to(source, target, network), target.number),)
 
 
-def _published(unseen: list[str]) -> set[tuple[Transport, int]]:
-    """Ports that rules may send on to a container."""
+def _rules(unseen: list[str]) -> Ruleset | None:
+    """All rules; none of them where there are none, None where they may not be read."""
     if not sys.platform.startswith("linux"):
-        return set()
-    from portulan.guard.published import translated_ports
+        return None
+    from portulan.model.ruleset import Ruleset
     from portulan.system.firewall.present import has_rules
     from portulan.system.firewall.read import read_ruleset
 
     try:
-        if not has_rules(None):
-            return set()
-        return {(kind, port) for port in translated_ports(read_ruleset()) for kind in SERVERS}
+        return read_ruleset() if has_rules(None) else Ruleset()
     except (CannotTell, MachineFailed, ParseError):
         unseen.append("published")
-        return set()
+        return None
+
+
+def _published(rules: Ruleset) -> set[tuple[Transport, int]]:
+    """Ports that rules may send on to a container."""
+    from portulan.guard.published import translated_ports
+
+    return {(kind, port) for port in translated_ports(rules) for kind in SERVERS}

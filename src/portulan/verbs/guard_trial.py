@@ -12,6 +12,7 @@ from portulan.guard.life import check_namespace, check_startable, needed, phase_
 from portulan.guard.policy.compile_text import from_json, permanent, to_json, trial
 from portulan.model.guard_compiled import FAMILY, TABLE, TRIAL
 from portulan.model.guard_life import Applied, Phase, Trial
+from portulan.system.firewall import ended
 from portulan.system.firewall.guard_store import Store, boot_id
 from portulan.system.firewall.load import check_script, load_script
 from portulan.system.firewall.running import read_running
@@ -152,7 +153,7 @@ class Life:
 
     def off(self) -> None:
         """No rules of ours. Raises as `load_script`."""
-        self._replace(NO_TABLE + REMOVAL, None)
+        self._replace(NO_TABLE + REMOVAL + ended.REMOVAL, None)
 
     def tidy(self, notes: Notes, running: Running) -> None:
         """Forget rules that nobody needs."""

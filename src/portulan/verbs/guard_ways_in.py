@@ -6,32 +6,32 @@ from contextlib import suppress
 from ipaddress import ip_address
 
 from portulan.errors import CannotTell, PortulanError
-from portulan.guard.trace import trace
+from portulan.guard.policy.supposed import without_ours
+from portulan.guard.policy.together import Together
 from portulan.model.guard_compiled import FAMILY, TABLE
 from portulan.model.guard_life import Concern, Peer, Shut
 from portulan.model.network import Address
 from portulan.model.port import Transport
-from portulan.model.reach import Outcome, Packet
+from portulan.model.reach import Packet
 from portulan.model.rule import Opaque, Reject, Verdict, VerdictKind
+from portulan.model.ruleset import Ruleset
 from portulan.model.survey import Selection
-from portulan.system.firewall import blocks
+from portulan.system.firewall import blocks, ended
 from portulan.system.firewall.running import WARM
 from portulan.system.linux.login import read_peer
 from portulan.wire.nft_authors import author_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from portulan.model.network import Network
-    from portulan.model.ruleset import Chain, Ruleset
+    from portulan.model.ruleset import Chain
 
 SSH = "ssh"
 """Its port by the registry: systemd may hold it in the server's place."""
 SSH_SERVERS = ("sshd", "sshd-session", "dropbear", "tinysshd")
-_ADMITTED = (Outcome.ACCEPT, Outcome.MAYBE)
-_FROM_OUTSIDE = ("everyone", "networks", "maybe")
-_OURS = ((FAMILY, TABLE), (FAMILY, WARM), (blocks.FAMILY, blocks.TABLE))
+_OURS = ((FAMILY, TABLE), (FAMILY, WARM), (blocks.FAMILY, blocks.TABLE), (ended.FAMILY, ended.TABLE))
 _TUNNELS = (
     "wireguard",
     "tun",
@@ -56,28 +56,47 @@ _FILTERING = ("prerouting", "input", "forward", "ingress")
 
 
 def find_shut(new: Ruleset, network: Network) -> tuple[Shut, ...]:
-    """The ways in that are used, or are the last ones, and that new rules of ours, by themselves, would shut."""
+    """The ways in that are used, or are the last ones, and that would be shut by new rules of ours together with all others that there are."""
     peer = read_peer()
     found = []
     ports = ssh_ports()
+    together = Together(new, _rules(), network)
     if peer is not None:
         ports.add(peer.own_port)
-        shut = _peer_shut(new, network, peer)
+        shut = _peer_shut(together, network, peer)
         if shut is not None:
             found.append(shut)
-    if ports and not any(_open_outside(new, network, port) for port in ports):
-        found.append(Shut("guard.last-way-in", ", ".join(f"{port}/tcp" for port in sorted(ports))))
+    judged = [together.anybody(port) for port in sorted(ports)]
+    if judged and not any(lets_in and not table for lets_in, table in judged):
+        doors = ", ".join(f"{port}/tcp" for port in sorted(ports))
+        tables = [table for _, table in judged if table]
+        found.append(Shut("guard.last-way-shut-by-others", doors, table=tables[0]) if tables else Shut("guard.last-way-in", doors))
     return tuple(found)
 
 
-def _peer_shut(new: Ruleset, network: Network, peer: Peer) -> Shut | None:
+def _rules() -> Ruleset:
+    """All rules, without the sets of our own; none where they cannot be read: then ours alone are judged."""
+    from portulan.system.firewall.present import has_rules
+    from portulan.system.firewall.read import read_ruleset
+    from portulan.wire.nft_sets import sets_in_rules
+
+    try:
+        return read_ruleset(wanted=lambda ruleset: sets_in_rules(without_ours(ruleset))) if has_rules() else Ruleset()
+    except PortulanError:
+        return Ruleset()
+
+
+def _peer_shut(together: Together, network: Network, peer: Peer) -> Shut | None:
     """Whether another connection from where this login comes from would be refused."""
     source, target = _address(peer.address), _address(peer.own_address)
     link = link_to(source, target, network)
-    packet = Packet(Transport.TCP, source, target, peer.own_port, None, link)
-    if trace(new, network, packet).outcome in _ADMITTED:
+    lets_in, table = together.lets_in(Packet(Transport.TCP, source, target, peer.own_port, None, link))
+    if lets_in and not table:
         return None
-    return Shut("guard.peer-shut-out", f"{peer.own_port}/tcp", peer.address, link)
+    door = f"{peer.own_port}/tcp"
+    if table:
+        return Shut("guard.peer-shut-by-others", door, peer.address, link, table)
+    return Shut("guard.peer-shut-out", door, peer.address, link)
 
 
 def through_tunnel(network: Network) -> tuple[Concern, ...]:
@@ -134,29 +153,27 @@ def _only_local(address: object) -> bool:
     return ip_address(str(address).partition("%")[0]).is_loopback
 
 
-def _open_outside(new: Ruleset, network: Network, port: int) -> bool:
-    from portulan.verbs.guarding import Space
-
-    standing = Space(new, network, {Transport.TCP: {port}}).door(Transport.TCP, port, None, v4=True, v6=True)
-    return standing.wide in _FROM_OUTSIDE
-
-
 # Others
 
 
 def other_tables(ruleset: Ruleset) -> tuple[Concern, ...]:
-    """Tables of others that refuse something on the way in: what ours lets in still has to pass them."""
+    """Tables of others that refuse something on the way in: what ours lets in still has to pass them. The programs that do are named, where names tell."""
     found: dict[tuple[str, str], Concern] = {}
     for chain in ruleset.chains:
         if (chain.family, chain.table) in _OURS or chain.base is None or chain.base.hook not in _FILTERING:
             continue
-        if chain.base.policy is VerdictKind.DROP or _refuses(chain, _reached(chain, ruleset)):
+        inner = _reached(chain, ruleset)
+        if chain.base.policy is VerdictKind.DROP or _refuses((chain, *inner)):
             key = chain.family, chain.table
-            author = next(
-                (who for each in ruleset.chains if (each.family, each.table) == key and (who := author_of(each.table, each.name))), None
-            )
-            found.setdefault(key, Concern("guard.other-table", f"{chain.family} {chain.table}", author or ""))
+            found.setdefault(key, Concern("guard.other-table", f"{chain.family} {chain.table}", ", ".join(_authors(chain.table, inner))))
     return tuple(found.values())
+
+
+def _authors(table: str, chains: Sequence[Chain]) -> tuple[str, ...]:
+    """Whose chains refuse something; whoever else has some there, where none of them does."""
+    named = [(who, chain) for chain in chains if (who := author_of(table, chain.name))]
+    refusing = dict.fromkeys(who for who, chain in named if _refuses((chain,)))
+    return tuple(refusing or dict.fromkeys(who for who, _ in named)) or tuple(filter(None, (author_of(table),)))
 
 
 def _reached(base: Chain, ruleset: Ruleset) -> list[Chain]:
@@ -164,8 +181,8 @@ def _reached(base: Chain, ruleset: Ruleset) -> list[Chain]:
     return [chain for chain in ruleset.chains if (chain.family, chain.table) == (base.family, base.table) and chain.base is None]
 
 
-def _refuses(base: Chain, others: Iterable[Chain]) -> bool:
-    for chain in (base, *others):
+def _refuses(chains: Iterable[Chain]) -> bool:
+    for chain in chains:
         for rule in chain.rules:
             for each in rule.statements:
                 if isinstance(each, Reject | Opaque) or (isinstance(each, Verdict) and each.kind is VerdictKind.DROP):

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from portulan.system.linux.namespaces import Place
 
 SERVING = (State.LISTENING, State.BOUND)
-_FOLLOWED = {Transport.TCP: Transport.TCP, Transport.UDP: Transport.UDP, Transport.UDPLITE: Transport.UDP}
+_FOLLOWED = {Transport.TCP: Transport.TCP, Transport.UDP: Transport.UDP, Transport.UDPLITE: Transport.UDP, Transport.SCTP: Transport.SCTP}
 _MOST = 256
 """Namespaces whose rules are read."""
 _UNTRUSTED = ("nft.changing", "legacy.forbidden", "legacy.no-program")
@@ -44,7 +44,8 @@ class Space:
         self.rules, self.network, self.ports = rules, network, ports
         self.ruled = rules is not None and any(chain.base is not None for chain in rules.chains)
         self._bare: Bare | None = None
-        self._readings: Readings | None = None
+        self._readings: dict[bool, Readings] = {}
+        """Of SCTP, and of all else: hardly anybody asks for the former, so it is simulated only then."""
         self._known: dict[object, Standing] = {}
 
     def door(self, transport: Transport, port: int, addresses: tuple[Address, ...] | None, *, v4: bool, v6: bool) -> Standing:
@@ -62,7 +63,7 @@ class Space:
             found = self._bare.door(addresses, v4=v4, v6=v6)
             if found is not None:
                 return found
-        return self.readings().door(transport, port, addresses, v4=v4, v6=v6)
+        return self.readings(sctp=transport is Transport.SCTP).door(transport, port, addresses, v4=v4, v6=v6)
 
     @property
     def ruleset(self) -> Ruleset:
@@ -73,18 +74,19 @@ class Space:
             self.rules = Ruleset()
         return self.rules
 
-    def readings(self) -> Readings:
-        """The rules, simulated."""
-        if self._readings is None:
+    def readings(self, *, sctp: bool = False) -> Readings:
+        """The rules, simulated for TCP and UDP, or for SCTP."""
+        if sctp not in self._readings:
             from portulan.guard.reach import simulate
             from portulan.guard.unread import Readings
             from portulan.model.portset import PortRange, PortSet
 
-            wanted = None
+            wanted = {Transport.SCTP: PortSet.of([PortRange(0, 65_535)])} if sctp else None
             if self.ports is not None and self.ruled:
-                wanted = {kind: PortSet.of(PortRange(port, port) for port in numbers) for kind, numbers in self.ports.items()}
-            self._readings = Readings(self.ruleset, lambda ruleset: simulate(ruleset, self.network, ports=wanted))
-        return self._readings
+                asked = {kind: numbers for kind, numbers in self.ports.items() if (kind is Transport.SCTP) is sctp}
+                wanted = {kind: PortSet.of(PortRange(port, port) for port in numbers) for kind, numbers in asked.items()}
+            self._readings[sctp] = Readings(self.ruleset, lambda ruleset: simulate(ruleset, self.network, ports=wanted))
+        return self._readings[sctp]
 
 
 class Guard:

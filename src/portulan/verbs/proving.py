@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     Expect: TypeAlias = "Callable[[Team, Transport], Words]"
     Progress: TypeAlias = "Callable[[int, int], None]"
 
-TRANSPORTS = (Transport.TCP, Transport.UDP)
+ALWAYS = (Transport.TCP, Transport.UDP)
+"""SCTP besides, where a line speaks of it."""
 MOST_TOLD = 100
 """Differences that are listed."""
 _MOST_AT_ONCE = 1 << 17
@@ -101,6 +102,8 @@ class _Proving:
     def __init__(self, asked: Asked, bench: Bench, planned: Plan, progress: Progress | None) -> None:
         self.asked, self.bench, self.plan = asked, bench, planned
         self._telling = np.array(sorted({*telling(_lines(asked.policy)), *asked.telling}), np.uint16)
+        sctp = any(kind is Transport.SCTP for line in _lines(asked.policy) for kind, _ in line.ports)
+        self._transports = (*ALWAYS, Transport.SCTP) if sctp else ALWAYS
         self._progress = progress
         self._teams = tuple(team for team in planned.teams if team.road in asked.roads)
         self._published = published(planned, whole=asked.pick is None) if asked.publish and Road.PUBLISHED in asked.roads else ()
@@ -115,7 +118,7 @@ class _Proving:
         self._phase(self._teams)
         self._messages()
         if self._published:
-            self.bench.publish()
+            self.bench.publish(self._transports)
             self._phase(self._published)
         return Proved(
             tuple(self.tallies), tuple(self.found[:MOST_TOLD]), self.more + len(self.found[MOST_TOLD:]), tuple(self.messages), tuple(self.wrong_messages), self.limited, self.untried, self.unsimulated,
@@ -128,13 +131,13 @@ class _Proving:
         simulation = None
         if self.asked.simulate:
             place = Place(self.bench.host.netns_inode, self.bench.host.netns_path)
-            simulation = Simulation(ruleset, read_network(place), self._telling.tolist())
-        sizes = {team.number: len(TRANSPORTS) * (PORTS if team.whole else len(self._telling)) for team in teams}
+            simulation = Simulation(ruleset, read_network(place), self._telling.tolist(), self._transports)
+        sizes = {team.number: len(self._transports) * (PORTS if team.whole else len(self._telling)) for team in teams}
         for together in rounds(teams, sizes, _MOST_AT_ONCE):
-            asks = [(team, dict.fromkeys(TRANSPORTS, self._ports(team))) for team in together]
+            asks = [(team, dict.fromkeys(self._transports, self._ports(team))) for team in together]
             numbers = self.bench.through(asks)
             for team in together:
-                for transport in TRANSPORTS:
+                for transport in self._transports:
                     asked = np.zeros(PORTS, bool)
                     asked[self._ports(team)] = True
                     self._judge(team, transport, asked, bits(numbers, team, transport), simulation)
@@ -143,10 +146,12 @@ class _Proving:
                 self._progress(self._sent, self._total())
 
     def _messages(self) -> None:
-        """ICMP to the host: all types as each class of senders and as a neighbour, echoes as those at edges."""
+        """ICMP to the host: all types as each class of senders and as a neighbour, echoes as those at edges. Where [outgoing] says who may be pinged, from the host too."""
         if Road.INPUT not in self.asked.roads:
             return
-        teams = [*(team for team in self._teams if team.road is Road.INPUT), *neighbours(self.plan)]
+        narrowed = self.asked.policy is not None and self.asked.policy.outgoing is not None
+        roads = (Road.INPUT, Road.OUTPUT) if narrowed else (Road.INPUT,)
+        teams = [*(team for team in self._teams if team.road in roads), *neighbours(self.plan)]
         for together in rounds(teams, dict.fromkeys((team.number for team in teams), 1), _MOST_TALKING):
             asks = [(team, message_kinds(team)) for team in together]
             heard = self.bench.heard(asks)
@@ -166,7 +171,7 @@ class _Proving:
         ]
 
     def _total(self) -> int:
-        return sum(len(TRANSPORTS) * (PORTS if team.whole else len(self._telling)) for team in (*self._teams, *self._published))
+        return sum(len(self._transports) * (PORTS if team.whole else len(self._telling)) for team in (*self._teams, *self._published))
 
     def _ports(self, team: Team) -> np.ndarray[tuple[int], np.dtype[np.uint16]]:
         return np.arange(PORTS, dtype=np.uint16) if team.whole else self._telling

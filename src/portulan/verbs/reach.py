@@ -67,7 +67,7 @@ def reach(
     ]
     if places:
         doors = [door for door in doors if _is_in(places, door)]
-    inner = PortSet.of(PortRange(port, port) for door in doors if door.published and (port := int(door.published.rpartition(":")[2])))
+    inner = PortSet.of(PortRange(port, port) for door in doors if door.published and (port := door.led_to[1]))
     if inner.ranges:
         others, _ = look(machine, Selection(ports=inner), guard=guard)
         doors = [_behind(guard, door, others) for door in doors]
@@ -103,7 +103,7 @@ def _door(guard: Guard, items: list[Endpoint]) -> Door:
     standing = guard.together(items)
     addresses = tuple(dict.fromkeys(item.address for item in items))
     published = None if standing is None else published_to(standing)
-    shut = None if published is None else _shut_here(guard, first.netns, first.transport, first.port)
+    shut = None if published is None or not _is_led_in(standing) else _shut_here(guard, first.netns, first.transport, first.port)
     return Door(
         first.transport,
         first.port,
@@ -137,6 +137,14 @@ def published_to(standing: Standing) -> str | None:
     return next(
         (grant.target for grant in standing.grants if grant.target is not None and grant.path is Way.FORWARD and grant.links != ("lo",)),
         None,
+    )
+
+
+def _is_led_in(standing: Standing | None) -> bool:
+    """Whether anybody from outside gets to where the rules send them."""
+    return standing is not None and any(
+        grant.path is Way.FORWARD and grant.links != ("lo",) and grant.verdict in (Outcome.ACCEPT, Outcome.MAYBE)
+        for grant in standing.grants
     )
 
 
@@ -176,7 +184,7 @@ def _unheld(guard: Guard, survey: Survey, doors: list[Door], chosen: PortSet | N
                 target = published_to(standing)
                 if target is not None:
                     service = open_table().usual(port, transport)
-                    shut = _shut_here(guard, netns, transport, port)
+                    shut = _shut_here(guard, netns, transport, port) if _is_led_in(standing) else None
                     found.append(Door(transport, port, (), service, netns, names.get(netns), None, standing, target, shut_here=shut))
     return found
 
@@ -185,15 +193,17 @@ def _behind(guard: Guard, door: Door, items: Iterable[Endpoint]) -> Door:
     """A published door with who listens behind it, where that namespace was seen."""
     if door.published is None:
         return door
-    address, _, port = door.published.rpartition(":")
-    there = parse(address.strip("[]"))
+    address, port = door.led_to
+    if "-" in address:
+        return door  # any of several
+    there = parse(address)
     for netns, space in guard.spaces.items():
         if space is None or netns == door.netns or not _has(space.network, there):
             continue
         inside = [
             item
             for item in items
-            if item.netns == netns and item.port == int(port) and item.transport is door.transport and item.state in SERVING
+            if item.netns == netns and item.port == port and item.transport is door.transport and item.state in SERVING
         ]
         held = [item for item in inside if parse(item.address).number == 0 or parse(item.address) == there]
         return door._replace(behind=holder_of(held))
@@ -205,17 +215,17 @@ def _has(network: Network, address: Address) -> bool:
 
 
 def matrix(*, namespace: str | None = None, most: int | None = None, policy: str | None = None) -> MatrixAnswer:
-    """All senders x all ports of TCP and UDP from outside, in few lines: ports that fare alike for everybody are one. `most`: so many lines at most.
+    """All senders x all ports of TCP and UDP from outside (of SCTP too, where a rule speaks of it), in few lines: ports that fare alike for everybody are one. `most`: so many lines at most.
 
     `policy`: a file, as if it were applied. Raises BadInput, NotPermitted and CannotTell where the rules cannot be read, MachineFailed.
     """
-    from portulan.guard.reach import simulate
+    from portulan.guard.reach import simulate, transports_of
     from portulan.guard.senders import brief
 
     suppose = _suppose(policy)
     taken_at = datetime.now(UTC)
     ruleset, network, _ = _read(namespace, suppose)
-    groups, more = simulate(ruleset, network).matrix(most)
+    groups, more = simulate(ruleset, network, ports=transports_of(ruleset)).matrix(most)
     rows = tuple(
         MatrixRow(
             " ".join(f"{_spans_text(spans)}/{transport.value}" for transport, spans in group.ports), group.links, brief(group.accepted, network),
@@ -241,7 +251,7 @@ def passage(
     from portulan.guard.trace import trace
 
     numbers, transports = resolve_ports(str(port))
-    followed = [transport for transport in transports if transport in _SERVERS]
+    followed = [transport for transport in transports if transport in (*_SERVERS, Transport.SCTP)]
     if len(numbers) != 1:
         raise BadInput("reach.one")
     if not followed:

@@ -6,11 +6,11 @@ import pytest
 
 from portulan.errors import BadInput, ParseError
 from portulan.model.guard_life import Peer, Session
-from portulan.model.guard_plan import Plan, PlanRemark, PlanRow
+from portulan.model.guard_plan import Plan, PlanRemark, PlanRow, WayRow
 from portulan.model.port import Transport
 from portulan.model.standing import Senders
 from portulan.text.errors import sentences
-from portulan.text.guard_plan import REMARKS, headline, line_of, remarks, sessions
+from portulan.text.guard_plan import REMARKS, headline, line_of, remarks, sessions, way_of
 from portulan.text.voice import Voice
 
 VOICE = Voice("en")
@@ -62,6 +62,44 @@ def test_sessions_that_stay():
         "22/tcp: you are connected from 198.51.100.4.",
     ]
     assert sessions(VOICE, PLAN) == []
+
+
+def test_sessions_on_other_ways():
+    out = session(443, "203.0.113.9")._replace(way="out")
+    through = session(25, "10.0.0.7")._replace(way="through", to="203.0.113.8")
+    told = sessions(VOICE, PLAN._replace(sessions=(out, through)))
+    assert [each.partition(" It ")[0] for each in told] == [
+        "out to 443/tcp: 1 session open now (203.0.113.9).",
+        "through to 203.0.113.8 25/tcp: 1 session open now (10.0.0.7).",
+    ]
+
+
+WAY = WayRow("out", (), ("eth0",), Senders("everyone"), "25/tcp", 1, "smtp", EVERYONE, (), (), ())
+THROUGH = WAY._replace(way="through", comes=("eth1", "vlan7"), before=OFFICE, after=(), after_perhaps=EVERYONE)
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        (WAY, ("this host -> eth0", "25/tcp smtp", "everyone", "nobody")),
+        (WAY._replace(after=OFFICE, name=None), ("this host -> eth0", "25/tcp", "everyone", "198.51.100.0/24, 2001:db8::/48")),
+        (THROUGH, ("eth1, vlan7 -> eth0", "25/tcp smtp", "198.51.100.0/24, 2001:db8::/48", "perhaps everyone")),
+        (THROUGH._replace(to=OFFICE[0])[:4], "eth1, vlan7 -> eth0, to 198.51.100.0/24, 2001:db8::/48"),
+        (WAY._replace(ports="1-2,4-5,7-8,10-11,13-14,16-17,19-20,22-23/tcp", number=16)[:5], "16 ports"),
+        (WAY._replace(leaves=("evil\x1b[2J",))[:3], "this host -> evil\\x1b[2J"),
+    ],
+)
+def test_a_way(row, told):
+    full = row if isinstance(row, WayRow) else (THROUGH if row[0] == "through" else WAY)._replace(
+        **dict(zip(WayRow._fields, row, strict=False)), **({"number": 16} if len(row) == 5 else {})
+    )  # fmt: skip
+    said = way_of(VOICE, full)
+    assert said == told if isinstance(told, tuple) else told in said
+
+
+def test_what_only_goes_out_otherwise_is_a_change_too():
+    assert headline(VOICE, PLAN._replace(rows=(), ways=(WAY,))) == "web: what portulan.toml would change"
+    assert way_of(Voice("ja"), WAY)[0] == "このホスト -> eth0"
 
 
 @pytest.mark.parametrize("language", ["en", "ja"])

@@ -79,7 +79,7 @@ def test_endpoints_of_one_port_are_one_door():
 def test_what_is_not_known_is_not_told():
     assert (
         wide(
-            RULES, endpoint("0.0.0.0", netns=2), endpoint("0.0.0.0", transport=Transport.SCTP), endpoint("0.0.0.0", state=State.ESTABLISHED)
+            RULES, endpoint("0.0.0.0", netns=2), endpoint("0.0.0.0", transport=Transport.DCCP), endpoint("0.0.0.0", state=State.ESTABLISHED)
         )
         == [None] * 3
     )

@@ -10,7 +10,8 @@ from portulan.guard.policy.overlap import find_overlaps
 from portulan.guard.policy.tracking_helpers import needed_through
 from portulan.guard.policy.wording import ports_text
 from portulan.model.finding import LEVELS, Level
-from portulan.model.guard_check import Caller, Danger, Doubtful
+from portulan.model.guard_check import Caller, Danger, Doubtful, Loose
+from portulan.model.network import Address
 from portulan.model.policy import Part
 from portulan.model.port import Transport
 from portulan.model.reach import Outcome, Sources
@@ -18,16 +19,20 @@ from portulan.model.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from datetime import date
 
     from portulan.model.network import Network
     from portulan.model.policy import Crossing, Line, Policy, Source, Spot
     from portulan.model.portset import PortSet
+    from portulan.model.ruleset import Ruleset
 
 _SOON = timedelta(days=14)
+_LOOSE = {"owner": "file.owner", "group": "file.group", "others": "file.others"}
 _WIDE = 10_000
 """Ports of one line from which on it is no door but a missing wall."""
+_LISTED = (Transport.TCP, Transport.UDP)
+"""Transports whose listeners are known: of SCTP nobody is asked."""
 _NEVER = Sources(
     ((0, 0x00FFFFFF), (0x7F000000, 0x7FFFFFFF), (0xE0000000, 0xEFFFFFFF), (0xFFFFFFFF, 0xFFFFFFFF)),
     ((0, 1), (0xFFFF << 32, 0xFFFF << 32 | 0xFFFFFFFF), (0xFF << 120, (1 << 128) - 1)),
@@ -46,11 +51,16 @@ class Surroundings(Record):
     """TCP ports on which ssh listens."""
     callers: tuple[Caller, ...] = ()
     dangers: tuple[Danger, ...] = ()
+    rules: Ruleset | None = None
+    """All rules of the machine, ours and others'."""
+    loose: tuple[Loose, ...] = ()
+    """Where others may change the policy's files."""
 
 
 def find_doubts(policy: Policy, today: date, around: Surroundings) -> tuple[Doubtful, ...]:
     """All of them, the worst first, then by line."""
     found = [
+        *(Doubtful(_LOOSE[one.why], Level.WARNING, None, {"path": one.path, "who": one.who}) for one in around.loose),
         *find_overlaps(policy.doors, today),
         *find_overlaps(policy.outgoing or (), today),
         *_days(policy, today),
@@ -83,7 +93,7 @@ def _days(policy: Policy, today: date) -> Iterator[Doubtful]:
 
 def _names(policy: Policy) -> Iterator[Doubtful]:
     """Names that no line uses. A source that only other sources are made of counts as used."""
-    used = {source.name for line in _lines(policy) for source in line.sources} | {source.name for source in policy.ping}
+    used = {source.name for line in _lines(policy) for source in line.sources} | {source.name for source in policy.pinged}
     for crossing in policy.crossings:
         used |= {crossing.source.name, crossing.target.name}
     for source in policy.sources:
@@ -173,7 +183,7 @@ def _machine(policy: Policy, today: date, around: Surroundings) -> Iterator[Doub
         yield from _links(policy, around.network)
     if around.listening is not None:
         for line in policy.doors:
-            if line.is_over(today) or not parts_of(line.sources):
+            if line.is_over(today) or not parts_of(line.sources) or all(kind not in _LISTED for kind, _ in line.ports):
                 continue
             if not any(kind is each and port in ports for kind, ports in line.ports for each, port in around.listening):
                 facts = {"text": line.text, "ports": " ".join(ports_text(line.ports))}
@@ -216,3 +226,28 @@ def _lockout(policy: Policy, today: date, around: Surroundings) -> Iterator[Doub
     ]
     if around.logins and not ways_in and not shut_out:
         yield Doubtful("lock-out.no-way-in", Level.WARNING, None, {"ports": ", ".join(map(str, around.logins))})
+    elif around.rules is not None and around.network is not None and not shut_out:
+        yield from _shut_by_others(policy, today, around, around.rules, around.network, ways_in)
+
+
+def _shut_by_others(
+    policy: Policy, today: date, around: Surroundings, rules: Ruleset, network: Network, ways_in: Sequence[int]
+) -> Iterator[Doubtful]:
+    """What lines let in and another table does not."""
+    if not (around.callers or ways_in) or not rules.chains:
+        return
+    from portulan.guard.policy.compile import compiled_rules, terrain_of
+    from portulan.guard.policy.together import Together, packet_to
+
+    together = Together(compiled_rules(policy, today, terrain_of(network)), rules, network)
+    for caller in around.callers:
+        own = None if caller.own is None else Address(caller.version, caller.own)
+        packet = packet_to(Address(caller.version, caller.number), own, caller.port, caller.link, network)
+        table = "" if packet is None else together.lets_in(packet)[1]
+        if table:
+            facts: dict[str, str | int] = {"address": caller.address, "port": caller.port, "link": caller.link, "table": table}
+            yield Doubtful("lock-out.caller-others", Level.ERROR, None, facts)
+    found = [together.anybody(port) for port in ways_in]
+    tables = [table for lets_in, table in found if lets_in]
+    if tables and all(tables):
+        yield Doubtful("lock-out.others", Level.WARNING, None, {"ports": ", ".join(map(str, ways_in)), "table": tables[0]})

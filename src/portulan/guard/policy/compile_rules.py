@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from portulan.model.guard_compiled import Terrain
-    from portulan.model.policy import Crossing, Line, Policy
+    from portulan.model.policy import Crossing, Line, Policy, Source
     from portulan.model.rule import Rule
 
 _ALWAYS = (Transport.TCP, Transport.UDP)
@@ -62,11 +62,11 @@ def build(policy: Policy, today: date, terrain: Terrain, mark: str = "") -> Draf
         ),
     )
     draft.chain(names.own("redirected"), [rule(jump(published)), rule(goto(refuse))])
-    _entrance(draft, maps, refuse, _ping(draft, policy))
+    _entrance(draft, maps, refuse, _ping(draft, policy.ping))
     _forward(draft, inward, policy, today, terrain, published, refuse)
     if policy.outgoing is not None:
         lines = [line for line in policy.outgoing if not line.is_over(today)]
-        _entrance(draft, _maps(draft, Lines(draft, out=True), lines, "ways"), refuse, [], out=True)
+        _entrance(draft, _maps(draft, Lines(draft, out=True), lines, "ways"), refuse, _ping(draft, policy.ping_out, out=True), out=True)
     draft.tidy()
     return draft
 
@@ -90,7 +90,7 @@ def _entrance(draft: Draft, maps: dict[Transport, str], refuse: str, ping: list[
     strange = draft.chain(own(f"strange_{way}"), [loopback(out=out), by_protocol(control), last])
     draft.chain(
         own("output" if out else "input"),
-        [by_state(strange), loopback(out=out), by_protocol(chains | control), last],
+        [*by_state(strange), loopback(out=out), by_protocol(chains | control), last],
         Base("filter", "output" if out else "input", _FILTER, VerdictKind.DROP),
     )
 
@@ -150,11 +150,11 @@ def _pieces(lines: Sequence[Line], transport: Transport) -> Iterator[tuple[int, 
             yield at, following - 1, sorted(open_now, key=lambda line: order[id(line)])
 
 
-def _ping(draft: Draft, policy: Policy) -> list[Rule]:
+def _ping(draft: Draft, named: Sequence[Source], *, out: bool = False) -> list[Rule]:
     return [
         rule(*who, equals("icmp", "type", ECHO_REQUEST), ACCEPT, comment="ping")
-        for source in policy.ping
-        for who in draft.senders(source, (4,))
+        for source in named
+        for who in draft.senders(source, (4,), out=out)
     ]
 
 

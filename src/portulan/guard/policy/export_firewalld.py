@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from portulan.errors import BadInput
-from portulan.guard.policy.export_parts import ANYBODY, in_force, one_line, place_of, port_words, senders_of
+from portulan.guard.policy.export_parts import ANYBODY, in_force, one_line, place_of, place_of_ping, place_of_table, port_words, senders_of
 from portulan.model.guard_export import Export, Target
 from portulan.model.policy import Refusal
 
@@ -31,6 +31,10 @@ def export_firewalld(policy: Policy, today: date) -> Export:
     beyond: tuple[Line | Crossing, ...] = (*(policy.outgoing or ()), *policy.crossings)
     for line in beyond[:1]:
         raise BadInput("export.beyond-zone", **place_of(policy, line))
+    if policy.ping_out_spot is not None:
+        raise BadInput("export.beyond-zone", **place_of_ping(policy))
+    if policy.outgoing is not None:
+        raise BadInput("export.beyond-zone", **place_of_table(policy, "outgoing"))
     target = "DROP" if policy.refusal is Refusal.DROP else "%%REJECT%%"
     body = [*_kept(), *_ping(policy)]
     for each in in_force(policy.doors, today):

@@ -21,6 +21,9 @@ MOST_RULES = 50_000
 """iptables asks its rules one by one: a longer list is no firewall for a person to want."""
 _SECOND_S = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 _MOST_BURST = 10_000
+_DAY_S = 86400
+"""hashlimit counts in credits, of which no more than one to two days' worth fit into its 64 bits (net/netfilter/xt_hashlimit.c, MAX_CPJ): a burst that takes longer to come
+back is refused by the kernel for rates a day, and silently another one for rates an hour."""
 _COMMENT = 120
 _REFUSE, _DOORS, _PUBLISHED, _WAYS = "portulan-refuse", "portulan-doors", "portulan-published", "portulan-ways"
 
@@ -28,6 +31,11 @@ _REFUSE, _DOORS, _PUBLISHED, _WAYS = "portulan-refuse", "portulan-doors", "portu
 def export_iptables(policy: Policy, today: date, uplinks: Iterable[str], version: int) -> Export:
     """The text for one IP version. Raises BadInput for a line that has more senders than iptables can bear."""
     return Export(Target.IPTABLES, _Writer(policy, today, tuple(uplinks), version).text(), version)
+
+
+def _in_a_day(limit: Limit) -> int:
+    """How many it lets through in a day; of a slower rate there is none."""
+    return limit.number * _DAY_S // _SECOND_S[limit.per.value]
 
 
 class _Writer:
@@ -47,7 +55,7 @@ class _Writer:
         for chain in (_REFUSE, _DOORS, _PUBLISHED):
             self.chains[chain] = "-"
         self._kept("INPUT", out=False)
-        self._ping()
+        self._ping("INPUT", out=False)
         self.add("INPUT", "-m conntrack --ctstate DNAT", go=_PUBLISHED)
         self.add("INPUT", "", jump=_DOORS)
         self.add("INPUT", "", go=_REFUSE)
@@ -57,6 +65,7 @@ class _Writer:
         if policy.outgoing is not None:
             self.chains[_WAYS] = "-"
             self._kept("OUTPUT", out=True)
+            self._ping("OUTPUT", out=True)
             self.add("OUTPUT", "", jump=_WAYS)
             self.add("OUTPUT", "", go=_REFUSE)
             self._doors(policy.outgoing, _WAYS, out=True)
@@ -103,10 +112,10 @@ class _Writer:
             return tuple(f"-d {where} -p udp -m udp --sport 546 --dport 547" for where in ("fe80::/10", "ff02::1:2/128"))
         return ("-s fe80::/10 -p udp -m udp --sport 547 --dport 546",)
 
-    def _ping(self) -> None:
+    def _ping(self, chain: str, *, out: bool) -> None:
         if self.version == 4:
-            for each in senders_of(self.policy.ping, 4):
-                self.add("INPUT", f"{_senders(each, out=False)} -p icmp -m icmp --icmp-type 8", jump="ACCEPT", note="ping")
+            for each in senders_of(self.policy.ping_out if out else self.policy.ping, 4):
+                self.add(chain, f"{_senders(each, out=out)} -p icmp -m icmp --icmp-type 8", jump="ACCEPT", note="ping")
 
     # --- the lines ---
 
@@ -155,8 +164,8 @@ class _Writer:
         return name
 
     def _rate(self, line: Line | Crossing, limit: Limit, name: str) -> str:
-        if limit.burst > _MOST_BURST or limit.number > _MOST_BURST * _SECOND_S[limit.per.value]:
-            raise BadInput("export.rate", **place_of(self.policy, line))
+        if limit.burst > min(_MOST_BURST, _in_a_day(limit)) or limit.number > _MOST_BURST * _SECOND_S[limit.per.value]:
+            raise BadInput("export.rate-bounds", **place_of(self.policy, line), most=_MOST_BURST)
         mask = " --hashlimit-srcmask 64" if self.version == 6 else ""
         memory_ms = max(60, -(-limit.burst * _SECOND_S[limit.per.value] // limit.number)) * 1000
         return (
@@ -209,7 +218,7 @@ class _Writer:
         if policy.log is not None:
             limit = policy.log
             self.rules.append(
-                f'-A {_REFUSE} -m limit --limit {limit.number}/{limit.per.value} --limit-burst {min(limit.burst, _MOST_BURST)} -j LOG --log-prefix "portulan refused: "'
+                f'-A {_REFUSE} -m limit --limit {limit.number}/{limit.per.value} --limit-burst {min(limit.burst, _MOST_BURST, _in_a_day(limit))} -j LOG --log-prefix "portulan refused: "'
             )
         if policy.refusal is Refusal.REJECT:
             self.add(_REFUSE, "-m conntrack --ctstate INVALID", jump="DROP")

@@ -75,6 +75,20 @@ def place_of(policy: Policy, line: Line | Crossing) -> dict[str, str | int]:
     return {"text": line.text, "file": spot.file, "line": spot.line, "column": spot.column, "quote": quote}
 
 
+def place_of_ping(policy: Policy) -> dict[str, str | int]:
+    """The same of the line of ping in [outgoing]."""
+    spot = policy.ping_out_spot
+    assert spot is not None
+    return {"text": "ping", "file": spot.file, "line": spot.line, "column": spot.column, "quote": policy.text.split("\n")[spot.line - 1]}
+
+
+def place_of_table(policy: Policy, name: str) -> dict[str, str | int]:
+    """The same of a table that has no lines."""
+    lines = policy.text.split("\n")
+    at = next((at for at, line in enumerate(lines, 1) if line.strip().startswith(f"[{name}]")), 1)
+    return {"text": f"[{name}]", "file": policy.file, "line": at, "column": 1, "quote": lines[at - 1]}
+
+
 def shell(text: str) -> str:
     """A word of a shell's, whatever is in it."""
     return "'" + text.replace("'", "'\\''") + "'"

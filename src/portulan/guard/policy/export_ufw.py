@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from portulan.errors import BadInput
-from portulan.guard.policy.export_parts import ANYBODY, Who, in_force, one_line, place_of, port_words, senders_of, shell
+from portulan.guard.policy.export_parts import ANYBODY, Who, in_force, one_line, place_of, place_of_ping, port_words, senders_of, shell
 from portulan.model.guard_export import Export, Target
 from portulan.model.policy import Refusal
 from portulan.model.port import Transport
@@ -22,13 +22,15 @@ MOST_COMMANDS = 5_000
 
 
 def export_ufw(policy: Policy, today: date) -> Export:
-    """The script. Raises BadInput for the first line that ufw has no words for: rates of one's own, helpers, SCTP, masquerading, patterns of interfaces' names."""
+    """The script. Raises BadInput for the first line that ufw has no words for: rates of one's own, helpers, SCTP, ping outwards, masquerading, patterns of interfaces' names."""
     lines = ["#!/bin/sh", f"# {one_line(policy.file, _COMMENT)}: all rules of ufw are replaced", "set -e", "ufw --force reset"]
     way = "reject" if policy.refusal is Refusal.REJECT else "deny"
     lines.append(f"ufw default {way} incoming")
     lines.append(f"ufw default {'allow' if policy.outgoing is None else way} outgoing")
     lines.append(f"ufw default {way} routed")
     lines.append(f"ufw logging {'low' if policy.log is not None or any(line.log for line in policy.doors) else 'off'}")
+    if policy.ping_out_spot is not None:
+        raise BadInput("export.ping-out", **place_of_ping(policy))
     body = [*_doors(policy, policy.doors, today, out=False)]
     if policy.outgoing is not None:
         body += _doors(policy, policy.outgoing, today, out=True)

@@ -200,7 +200,8 @@ def decide_icmp(  # noqa: PLR0911 - a list, top to bottom
         return _KEPT
     if state == "invalid":
         return _INVALID
-    if version == 4 and kind == ECHO_REQUEST and not out and any(is_from(source, 4, sender, link) for source in policy.ping):
+    named = policy.ping_out if out else policy.ping
+    if version == 4 and kind == ECHO_REQUEST and any(is_from(source, 4, sender, link) for source in named):
         return Judged(Outcome.ACCEPT, Why.LINE)
     return _refused(policy)
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     Who = tuple[tuple[Senders, ...], tuple[Senders, ...]]
 
 FOLLOWED = (Transport.TCP, Transport.UDP)
+"""Always; SCTP only where somebody speaks of it."""
 _ANSWERED = ((Transport.UDP, 68), (Transport.UDP, 546))
 """Where DHCP servers answer: always kept, to whoever sends from the servers' port. Not worth a line unless somebody asks for one."""
 
@@ -41,8 +42,9 @@ class Piece(Record):
 class Simulations:
     """The old rules, the new ones, and the new ones of ours alone."""
 
-    def __init__(self, before: Reach, after: Reach, alone: Reach) -> None:
-        """Some of them may be the same one."""
+    def __init__(self, before: Reach, after: Reach, alone: Reach, transports: tuple[Transport, ...] = FOLLOWED) -> None:
+        """Some of them may be the same one. `transports`: those that they follow."""
+        self.transports = transports
         self.engines = before, after, alone
         groups = {engine: engine.matrix()[0] for engine in dict.fromkeys(self.engines)}
         self._groups = [groups[engine] for engine in self.engines]
@@ -50,7 +52,7 @@ class Simulations:
 
     def pieces(self, cuts: Mapping[Transport, Collection[int]]) -> Iterator[Piece]:
         """All ports, in order; cut at these numbers too."""
-        for transport in FOLLOWED:
+        for transport in self.transports:
             turns: dict[int, list[tuple[int, int]]] = {0: [], PORTS: [], **{cut: [] for cut in cuts.get(transport, ())}}
             for engine, groups in enumerate(self._groups):
                 for number, group in enumerate(groups):

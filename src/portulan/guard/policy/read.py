@@ -30,7 +30,7 @@ _COMMON = ("limit", "log", "note", "until")
 _DOOR = ("from", *_COMMON, "helper")
 _OUT = ("to", *_COMMON, "helper")
 _CROSSING = ("doors", "masquerade", *_COMMON)
-_PING = ("from", "note")
+_PING = {"doors": ("from", "note"), "outgoing": ("to", "note")}
 EVERYTHING, PING, ARROW = "everything", "ping", "->"
 _LIMIT = re.compile(r"(\d{1,7}) ?/ ?([a-z]+)(?:,? +burst +(\d{1,7}))?")
 _MOST = 1_000_000
@@ -100,15 +100,18 @@ class _Reader:
         self.senders.read_zones(self._table("zones"))
         sources = self.senders.read_sources(self._table("sources"))
         refusal, log, spared = self._settings(self._table("settings"))
-        doors = dict(self._table("doors"))
-        ping = self._ping(doors.pop(PING)) if PING in doors else ()
+        doors, outgoing = dict(self._table("doors")), dict(self._table("outgoing"))
+        pings = {
+            section: self._ping(section, lines.pop(PING)) for section, lines in (("doors", doors), ("outgoing", outgoing)) if PING in lines
+        }
+        spots = {section: self.toml.spot(section, PING) for section in pings}
         if "forward" in values and not self.senders.zones:
             with self.problems.at("forward"):
                 raise BadInput("policy.no-zones")
         return Policy(
             self.toml.path, self.toml.text, sources, self._lines("doors", doors), tuple(self.senders.zones.values()),
-            self._crossings(self._table("forward")), self._lines("outgoing", self._table("outgoing")) if "outgoing" in values else None, refusal, log, ping,
-            self.toml.spot("doors", PING) if PING in self._table("doors") else None, spared,
+            self._crossings(self._table("forward")), self._lines("outgoing", outgoing) if "outgoing" in values else None, refusal, log, pings.get("doors", ()),
+            spots.get("doors"), spared, pings.get("outgoing", ()), spots.get("outgoing"),
         )  # fmt: skip
 
     def _table(self, name: str) -> dict[str, Any]:
@@ -145,16 +148,17 @@ class _Reader:
                 raise BadInput("policy.never-block", text=source.name)
         return found
 
-    def _ping(self, value: object) -> tuple[Source, ...]:
-        with self.problems.at("doors", PING):
+    def _ping(self, section: str, value: object) -> tuple[Source, ...]:
+        who = _PING[section][0]
+        with self.problems.at(section, PING):
             if not isinstance(value, dict):
-                return self.senders.of(value, "doors", PING)
+                return self.senders.of(value, section, PING)
             for key in value:
-                with self.problems.at("doors", PING, key):
-                    _check_key(key, _PING, "policy.ping")
-            if "from" not in value:
-                raise BadInput("policy.no-from", text=PING, key="from")
-            return self.senders.of(value["from"], "doors", PING, "from")
+                with self.problems.at(section, PING, key):
+                    _check_key(key, _PING[section], "policy.ping")
+            if who not in value:
+                raise BadInput("policy.no-from", text=PING, key=who)
+            return self.senders.of(value[who], section, PING, who)
         return ()
 
     def _lines(self, section: str, table: dict[str, Any]) -> tuple[Line, ...]:
@@ -179,7 +183,7 @@ class _Reader:
         return tuple(found)
 
     def _ports(self, section: str, name: str) -> Ports:
-        if section != "doors" and name == PING:
+        if name == PING:
             raise BadInput("policy.ping-elsewhere", text=section)
         try:
             return door_ports(name, self.table)

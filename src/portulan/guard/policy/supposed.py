@@ -22,6 +22,14 @@ def without_ours(ruleset: Ruleset) -> Ruleset:
     )
 
 
+def only_ours(ruleset: Ruleset) -> Ruleset:
+    """Our own rules among those of a machine."""
+    return ruleset._replace(
+        tables=tuple(table for table in ruleset.tables if (table.family, table.name) == _OURS),
+        chains=tuple(chain for chain in ruleset.chains if (chain.family, chain.table) == _OURS),
+    )
+
+
 def with_ours(ruleset: Ruleset, ours: Ruleset) -> Ruleset:
     """The rules with ours behind them: of several chains at one hook and priority the one made last is asked last."""
     others = without_ours(ruleset)

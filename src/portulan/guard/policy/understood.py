@@ -38,8 +38,9 @@ def _line(section: str, line: Line, today: date) -> Understood:
 
 
 def _ping(policy: Policy) -> Iterator[Understood]:
-    if policy.ping and policy.ping_spot is not None:
-        yield Understood("doors", PING, policy.ping_spot.line, (PING,), tuple(source.name for source in policy.ping))
+    for section, sources, spot in (("doors", policy.ping, policy.ping_spot), ("outgoing", policy.ping_out, policy.ping_out_spot)):
+        if sources and spot is not None:
+            yield Understood(section, PING, spot.line, (PING,), tuple(source.name for source in sources))
 
 
 def implied(policy: Policy) -> tuple[Kept, ...]:
@@ -60,6 +61,18 @@ def implied(policy: Policy) -> tuple[Kept, ...]:
         found.append(Kept("refused.forward-zones", "forward", ""))
     else:
         found += [Kept("refused.forward-uplink", "forward, iif uplink", ""), Kept("kept.forward", "forward", "")]
-    found.append(Kept("kept.outgoing", "output", "") if policy.outgoing is None else Kept("refused.outgoing", "output", ""))
+    if policy.outgoing is None:
+        found.append(Kept("kept.outgoing", "output", ""))
+    else:
+        found += [
+            Kept("kept.outgoing-answers", "output, ct state established, related; oif lo", ""),
+            Kept(
+                "kept.outgoing-icmp",
+                "output, icmp type 3, 11, 12; icmpv6 type 1-4, 128-132, 143, 151-153; 133-136, 141, 142, 148, 149, hop limit 255",
+                "RFC 1191, RFC 4890 4.4.1",
+            ),
+            Kept("kept.outgoing-dhcp", "output, udp 68 -> 67; udp 546 -> 547 to ff02::1:2, fe80::/10", "RFC 2131 4.1, RFC 8415 7.1"),
+            Kept("refused.outgoing", "output", ""),
+        ]
     found.append(Kept("refused.rest", "input", ""))
     return tuple(found)

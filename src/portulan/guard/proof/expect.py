@@ -61,6 +61,8 @@ class Expectation:
         return decide(policy, today, transport, version, sender, team.link, port, source_port=self._source_port)
 
     def message(self, team: Team, kind: int, hop_limit: int) -> bool:
-        """Whether an ICMP message of a type gets in."""
-        said = decide_icmp(self._policy, team.version, kind, team.sender.number, team.link, hop_limit=hop_limit)
+        """Whether an ICMP message of a type gets in; of OUTPUT: out."""
+        out = team.road is Road.OUTPUT
+        other = team.target if out else team.sender
+        said = decide_icmp(self._policy, team.version, kind, other.number, team.link, hop_limit=hop_limit, out=out)
         return said.outcome is Outcome.ACCEPT

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     AddressOf = Callable[[str, int], int | None]
 
-MOST_TEAMS = 1 << 15
+MOST_TEAMS = 1 << 14
 """A packet has room for so many."""
 ECHO_REQUEST_6 = 128
 _NEIGHBOUR = (0xFE80 << 112) + 9
@@ -154,7 +154,7 @@ def _output(policy: Policy, maker: _Maker) -> None:
     """From the host to everybody that a line of [outgoing] tells apart."""
     ground = maker.ground
     lines = policy.outgoing or ()
-    sources = tuple({source.name: source for line in lines for source in line.sources}.values())
+    sources = tuple({source.name: source for source in (*(one for line in lines for one in line.sources), *policy.ping_out)}.values())
     for version in ground.versions:
         for link in ground.links:
             found, hopeless = senders(sources, link, version, ground.taken)

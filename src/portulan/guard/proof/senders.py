@@ -51,6 +51,7 @@ def link_names(policy: Policy, more: Iterable[str] = ()) -> tuple[str, ...]:
     wanted = [link for source in policy.sources for part in source.parts for link in part.links]
     for line in (*policy.doors, *(policy.outgoing or ())):
         wanted += [link for source in line.sources for part in source.parts for link in part.links]
+    wanted += [link for source in policy.pinged for part in source.parts for link in part.links]
     wanted += [link for zone in policy.zones for link in zone.links]
     patterns = dict.fromkeys(name for name in wanted if name != "lo")
     found = dict.fromkeys(name for name in (*patterns, *more) if not name.endswith("*") and name != "lo")
@@ -83,7 +84,7 @@ def means(pattern: str, link: str) -> bool:
 def named(policy: Policy) -> tuple[Source, ...]:
     """Every name of senders that a line uses, each once, and those that none uses yet."""
     lines = [*policy.doors, *(policy.outgoing or ())]
-    sources = [*(source for line in lines for source in line.sources), *policy.ping, *policy.sources]
+    sources = [*(source for line in lines for source in line.sources), *policy.pinged, *policy.sources]
     return tuple({source.name: source for source in sources}.values())
 
 

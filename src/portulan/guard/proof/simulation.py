@@ -8,11 +8,12 @@ from portulan.guard.proof.judge import LET_IN, PORTS, REFUSED, UNKNOWN, words_by
 from portulan.guard.reach import simulate
 from portulan.guard.trace import Tracer
 from portulan.model.guard_proof import Road
+from portulan.model.portset import PortRange, PortSet
 from portulan.model.reach import Outcome, Packet
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
     from portulan.guard.proof.judge import Words
     from portulan.model.guard_proof import Team
@@ -20,15 +21,16 @@ if TYPE_CHECKING:
     from portulan.model.port import Transport
     from portulan.model.ruleset import Ruleset
 
+_WHOLE = PortSet.of([PortRange(0, PORTS - 1)])
 _WORDS = {Outcome.ACCEPT: LET_IN, Outcome.DROP: REFUSED, Outcome.REJECT: REFUSED, Outcome.MAYBE: UNKNOWN}
 
 
 class Simulation:
     """Of rules and a network as they were read."""
 
-    def __init__(self, ruleset: Ruleset, network: Network, telling: Collection[int]) -> None:
+    def __init__(self, ruleset: Ruleset, network: Network, telling: Collection[int], transports: Iterable[Transport]) -> None:
         """`telling`: ports at which something may change; of the roads that are followed one packet at a time only these are asked."""
-        self._reach = simulate(ruleset, network, answers=False)
+        self._reach = simulate(ruleset, network, ports=dict.fromkeys(transports, _WHOLE), answers=False)
         self._verdicts = self._reach.prepare()
         self._tracer = Tracer(ruleset, network)
         self._telling = telling

@@ -10,7 +10,7 @@ from portulan.errors import CannotTell
 from portulan.model.guard_proof import Road
 from portulan.model.port import Transport
 from portulan.model.record import Record
-from portulan.system.firewall.recorder import ARRIVED, CALLED, HEARD, LEFT, SOURCE_PORT, Recorder, emptied, recording
+from portulan.system.firewall.recorder import ARRIVED, CALLED, HEARD, LEFT, SAID, SOURCE_PORT, Recorder, emptied, recording
 from portulan.system.linux.links import add_route, read_interfaces
 from portulan.system.linux.outlet import Outlet
 from portulan.system.sandbox.link import connect
@@ -40,7 +40,7 @@ DOOR = 9
 """The container's only port: whatever is published comes there."""
 _HALVES = {4: (("0.0.0.0", 1), ("128.0.0.0", 1)), 6: (("::", 1), ("8000::", 1))}  # noqa: S104 - a network, not an address to bind
 """Everywhere, without a default route: those of a sandbox lead nowhere."""
-_TRANSPORTS = {Transport.TCP: 0, Transport.UDP: 1}
+_TRANSPORTS = {Transport.TCP: 0, Transport.UDP: 1, Transport.SCTP: 2}
 _ROUNDS = 3
 _FEWER = 2048
 """Packets at once, when some of a larger portion got lost on their way."""
@@ -106,6 +106,11 @@ class Bench:
     def _route(self, start: str, prefix: int, gateway: IPv4Address | IPv6Address) -> None:
         add_route(self.host.netlink, Route(ip_address(start).packed, prefix, (Hop(gateway.packed),)))
 
+    def _routes_to(self, teams: Iterable[Team]) -> None:
+        """Each target behind the interface that its team goes out by."""
+        for each in teams:
+            self._route(str(_address(each.target)), 32 if each.version == 4 else 128, self._others[each.link][each.version])
+
     def close(self) -> None:
         """Let go of the kernel's socket; the sandbox ends itself."""
         self.recorder.close()
@@ -137,14 +142,15 @@ class Bench:
         """Name the sets that packets fill (rates for each sender): they are emptied before each round."""
         self._filling = tuple(sets)
 
-    def publish(self) -> None:
+    def publish(self, transports: Iterable[Transport]) -> None:
         """From now on each port of the host is a published one: what comes for it is sent on to the container's only port."""
+        named = [each.value for each in transports]
         for version in self.versions:
             address = self._others[INNER][version]
             family, target = ("ip", str(address)) if version == 4 else ("ip6", f"[{address}]")
             self.load(
                 f"table {family} portulan_published {{ chain in {{ type nat hook prerouting priority -100; policy accept; "
-                + "".join(f"fib daddr type local meta l4proto {each} dnat to {target}:{DOOR}; " for each in ("tcp", "udp"))
+                + "".join(f"fib daddr type local meta l4proto {each} dnat to {target}:{DOOR}; " for each in named)
                 + "}; }"
             )
 
@@ -175,16 +181,24 @@ class Bench:
             source, target = each.sender.number.to_bytes(size), each.target.number.to_bytes(size)
             for kind, hop_limit in kinds:
                 frames.add(source, target, kind, hop_limit, message_number(each, kind, hop_limit))
+        out = team.road is Road.OUTPUT
+        if out:
+            self._routes_to(each for each, _ in asks)
         for _ in range(_ROUNDS):
             self.load(emptied(self._filling))
-            with self._peers[team.link].enter():
-                outlet = Outlet(frames.rows, frames.length, version=team.version, link=team.link)
+            with (self.host if out else self._peers[team.link]).enter():
+                outlet = Outlet(frames.rows, frames.length, version=team.version, link=team.link, raw=out, bound=out)
             try:
-                outlet.name_links(self._indexes[team.link], self._macs[team.link])
-                outlet.send(frames.count)
+                if out:
+                    targets = b"".join(each.target.number.to_bytes(size) for each, _ in asks)
+                    outlet.name_addresses(np.frombuffer(targets, np.uint8).reshape(-1, size))
+                    outlet.send(frames.count, np.repeat(np.arange(len(asks)), [len(kinds) for _, kinds in asks]))
+                else:
+                    outlet.name_links(self._indexes[team.link], self._macs[team.link])
+                    outlet.send(frames.count)
             finally:
                 outlet.close()
-            if self.recorder.wait(frames.count, CALLED):
+            if self.recorder.wait(frames.count, SAID if out else CALLED):
                 return frozenset(self.recorder.numbers(HEARD).tolist())
         raise CannotTell("proof.lost")
 
@@ -216,8 +230,8 @@ class Bench:
         for each, ports in rows:
             first = first_number(each, transport)
             at = frames.fill(at, each.sender.number.to_bytes(size), each.target.number.to_bytes(size), SOURCE_PORT, ports, first)
-            if each.road is Road.OUTPUT:
-                self._route(str(_address(each.target)), 8 * size, self._others[team.link][team.version])
+        if team.road is Road.OUTPUT:
+            self._routes_to(each for each, _ in rows)
         raw = team.road in (Road.LOCAL, Road.OUTPUT)
         place = self.host if raw else self._peers[team.link]
         with place.enter():
@@ -247,8 +261,8 @@ def _by_version(addresses: Iterable[str]) -> dict[int, IPv4Address | IPv6Address
 
 
 def first_number(team: Team, transport: Transport) -> int:
-    """The number of a team's packet to port 0: 15 bits of the team, one of the transport, then 16 of the port."""
-    return team.number << 17 | _TRANSPORTS[transport] << 16
+    """The number of a team's packet to port 0: 14 bits of the team, two of the transport, then 16 of the port."""
+    return team.number << 18 | _TRANSPORTS[transport] << 16
 
 
 def message_number(team: Team, kind: int, hop_limit: int) -> int:

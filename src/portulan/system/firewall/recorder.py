@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 NAME = "portulan_proof"
 """Of our tables."""
-ARRIVED, LEFT, CALLED = ("netdev", "arrived"), ("inet", "left"), ("netdev", "called")
-"""Counters: of packets that came in by an interface, that set out, and of ICMP messages that came in."""
+ARRIVED, LEFT, CALLED, SAID = ("netdev", "arrived"), ("inet", "left"), ("netdev", "called"), ("inet", "said")
+"""Counters: of packets that came in by an interface, that set out, and of ICMP messages that came in, that set out."""
 SEEN, HEARD = "seen", "heard"
 """Sets of the numbers of packets, and of ICMP messages."""
 SOURCE_PORT = 40_000
@@ -46,7 +46,7 @@ def recording(links: Iterable[str]) -> str:
     """The tables, for a host with these interfaces."""
     inlets = "\n".join(
         f'    chain in_{number} {{ type filter hook ingress device "{link}" priority {_FIRST}; policy accept; '
-        f"meta l4proto {{ tcp, udp }} th sport {SOURCE_PORT} counter name arrived; {_MESSAGES[4]} counter name called; {_MESSAGES[6]} counter name called; }}"
+        f"meta l4proto {{ tcp, udp, sctp }} th sport {SOURCE_PORT} counter name arrived; {_MESSAGES[4]} counter name called; {_MESSAGES[6]} counter name called; }}"
         for number, link in enumerate(links)
     )
     ways = "\n".join(
@@ -60,13 +60,15 @@ def recording(links: Iterable[str]) -> str:
 }}
 table inet {NAME} {{
     counter left {{ }}
+    counter said {{ }}
     set seen {{ typeof tcp sequence; flags dynamic; size {_SIZE}; }}
     set heard {{ typeof tcp sequence; flags dynamic; size {_SIZE}; }}
-    chain leaves {{ type filter hook output priority {_FIRST}; policy accept; oifname != "lo" meta l4proto {{ tcp, udp }} th sport {SOURCE_PORT} counter name left; }}
+    chain leaves {{ type filter hook output priority {_FIRST}; policy accept; oifname "lo" return; meta l4proto {{ tcp, udp, sctp }} th sport {SOURCE_PORT} counter name left; {_MESSAGES[4]} counter name said; {_MESSAGES[6]} counter name said; }}
 {ways}
     chain take {{
         th sport {SOURCE_PORT} meta l4proto tcp update @seen {{ tcp sequence }} drop
         th sport {SOURCE_PORT} meta l4proto udp update @seen {{ @th,64,32 }} drop
+        th sport {SOURCE_PORT} meta l4proto sctp update @seen {{ @th,128,32 }} drop
         {_MESSAGES[4]} update @heard {{ @th,32,32 }} drop
         {_MESSAGES[6]} update @heard {{ @th,32,32 }} drop
     }}
@@ -82,7 +84,7 @@ class Recorder:
         self._host = host
         with host.enter():
             self._netlink = Netlink(NETFILTER)
-        self._taken = dict.fromkeys((ARRIVED, LEFT, CALLED), 0)
+        self._taken = dict.fromkeys((ARRIVED, LEFT, CALLED, SAID), 0)
 
     def close(self) -> None:
         """Close the socket."""

@@ -6,12 +6,16 @@ import pytest
 
 from policies import policy_of
 from portulan.guard.policy.check import Surroundings, find_doubts
+from portulan.guard.policy.compile import compiled_rules, terrain_of
 from portulan.guard.policy.understood import implied, understood
 from portulan.model.finding import Level
-from portulan.model.guard_check import Caller, Danger
+from portulan.model.guard_check import Caller, Danger, Loose
 from portulan.model.network import Link, Network
 from portulan.model.port import Transport
-from portulan.text.guard_check import DOUBTS, KEPT
+from portulan.model.ruleset import Ruleset
+from portulan.text.guard_check import DOUBTS, KEPT, doubt_words
+from portulan.text.voice import Voice
+from rule_builders import DROP, chain, match, network, ruleset
 
 TCP, UDP = Transport.TCP, Transport.UDP
 TODAY = date(2026, 6, 1)
@@ -135,6 +139,48 @@ def test_each_doubt_that_has_words_is_found_somewhere():
     assert [code for code in DOUBTS if f'"{code}"' not in text] == []
 
 
+def test_a_way_in_that_another_table_shuts():
+    machine = network()
+    around = Surroundings(network=machine, logins=(22,), callers=(Caller(4, 0xCB007109, "203.0.113.9", 22, "eth0"),), rules=Ruleset())
+    text = '[doors]\nssh = "everyone"\n'
+    assert doubts(text, around, named="") == []
+    shut = ruleset(chain("c", (match("tcp dport", 22), DROP), hook="input", table="beside"))
+    found = find_doubts(policy_of(text), TODAY, around._replace(rules=shut))
+    assert [(one.code, one.level, one.facts["table"]) for one in found] == [
+        ("lock-out.caller-others", Level.ERROR, "inet beside"),
+        ("lock-out.others", Level.WARNING, "inet beside"),
+    ]
+    # Somebody else may come in, but not he who is logged in.
+    narrow = ruleset(chain("c", (match("ip saddr", "203.0.113.9"), match("tcp dport", 22), DROP), hook="input"))
+    assert [code for code, _ in doubts(text, around._replace(rules=narrow), named="")] == ["lock-out.caller-others"]
+    # Where our own lines shut it, that is what is told.
+    assert [code for code, _ in doubts('[doors]\nssh = "nobody"\n', around._replace(rules=shut), named="")] == ["lock-out.caller"]
+    # One way in is enough.
+    two = around._replace(rules=shut, logins=(22, 2222), callers=())
+    assert doubts('[doors]\nssh = "everyone"\n2222 = "everyone"\n', two, named="") == []
+    # Rules of ours that run already are no others.
+    ours = compiled_rules(policy_of('[doors]\n80 = "everyone"\n'), TODAY, terrain_of(machine))
+    assert doubts(text, around._replace(rules=ours), named="") == []
+
+
+def test_files_that_others_may_change():
+    loose = (Loose("owner", "/a/p.toml", "ann"), Loose("group", "/a", "staff"), Loose("others", "/b"))
+    found = find_doubts(policy_of('[doors]\nssh = "everyone"\n'), TODAY, Surroundings(loose=loose))
+    assert [(one.code, one.level, one.spot) for one in found] == [
+        (code, Level.WARNING, None) for code in ("file.owner", "file.group", "file.others")
+    ]
+    assert [doubt_words(Voice("en"), [one]) for one in found][:2] == [
+        "/a/p.toml belongs to ann, who could change these rules: as root, apply will refuse.",
+        "the group staff may write /a, and could change these rules: as root, apply will refuse.",
+    ]
+
+
+def test_of_sctp_nobody_knows_who_listens():
+    around = Surroundings(listening=frozenset())
+    assert doubts('[doors]\n"5000/sctp" = "everyone"\n', around) == []
+    assert doubts('[doors]\n"5000/tcp" = "everyone"\n', around) == [("line.nobody-listens", 2)]
+
+
 def test_the_worst_comes_first():
     caller = Caller(4, 1, "0.0.0.1", 22, "eth0")
     policy = policy_of('[doors]\nssh = { from = "192.0.2.1", until = 2026-06-02 }\n22 = "192.0.2.1"\n')
@@ -146,7 +192,7 @@ def test_the_worst_comes_first():
 def test_lines_are_told_as_they_were_understood():
     text = (
         '[doors]\nhttps = "everyone"\nping = "office"\nssh = { from = ["office", "lan"], limit = "3/hour burst 9", note = "n", until = 2026-01-01 }\n'
-        '[outgoing]\nhttps = "everyone"\n[zones]\na = "eth0"\nb = "eth1"\n[forward]\n"a -> b" = "everything"\n' + SOURCES
+        '[outgoing]\nhttps = "everyone"\nping = "lan"\n[zones]\na = "eth0"\nb = "eth1"\n[forward]\n"a -> b" = "everything"\n' + SOURCES
     )
     found = understood(policy_of(text), TODAY)
     assert [(one.section, one.text, one.line, one.opens, one.senders) for one in found] == [
@@ -154,7 +200,8 @@ def test_lines_are_told_as_they_were_understood():
         ("doors", "ping", 3, ("ping",), ("office",)),
         ("doors", "ssh", 4, ("22/tcp",), ("office", "lan")),
         ("outgoing", "https", 6, ("443/tcp", "443/udp"), ("everyone",)),
-        ("forward", "a -> b", 11, ("everything",), ()),
+        ("outgoing", "ping", 7, ("ping",), ("lan",)),
+        ("forward", "a -> b", 12, ("everything",), ()),
     ]
     assert (found[2].limit, found[2].note, found[2].over) == ("3/hour burst 9", "n", True)
 

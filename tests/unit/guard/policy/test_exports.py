@@ -62,6 +62,14 @@ def test_iptables_has_words_for_everything():
     assert ":OUTPUT DROP [0:0]" in made
 
 
+def test_iptables_asks_for_the_receiver_of_a_ping():
+    policy = policy_of('[doors]\nping = "192.0.2.0/24"\n[outgoing]\nping = "198.51.100.0/24"\n')
+    made = export_iptables(policy, TODAY, (), 4).text
+    assert '-A OUTPUT -d 198.51.100.0/24 -p icmp -m icmp --icmp-type 8 -m comment --comment "ping" -j ACCEPT' in made
+    assert '-A INPUT -s 192.0.2.0/24 -p icmp -m icmp --icmp-type 8 -m comment --comment "ping" -j ACCEPT' in made
+    assert "icmp-type 8" not in export_iptables(policy, TODAY, (), 6).text
+
+
 def test_ufw():
     made = export_ufw(policy_of(TEXT), TODAY)
     lines = made.text.splitlines()
@@ -94,6 +102,9 @@ def test_firewalld():
         (export_firewalld, 'ssh = "tunnels"', "export.by-interface"),
         (export_firewalld, 'ping = "tunnels"', "export.ping"),
         (export_firewalld, 'https = "everyone"\n[outgoing]\ndomain = "everyone"', "export.beyond-zone"),
+        (export_firewalld, 'https = "everyone"\n[outgoing]\nping = "everyone"', "export.beyond-zone"),
+        (export_firewalld, 'https = "everyone"\n\n[outgoing]', "export.beyond-zone"),
+        (export_ufw, 'https = "everyone"\n[outgoing]\nping = "everyone"', "export.ping-out"),
     ],
 )
 def test_a_line_without_words_is_named(export, line, code):
@@ -104,6 +115,18 @@ def test_a_line_without_words_is_named(export, line, code):
     assert code == "export.ping" or caught.value.facts["line"] in (4, 6)
     assert "portulan.toml" in sentences(Voice("en"), caught.value)[0]
     assert sentences(Voice("ja"), caught.value)[0] != sentences(Voice("en"), caught.value)[0]
+
+
+@pytest.mark.parametrize(
+    ("limit", "fits"), [("2/day burst 2", True), ("2/day burst 3", False), ("1/hour burst 24", True), ("1/hour burst 25", False)]
+)
+def test_iptables_counts_bursts_of_a_day(limit, fits):
+    policy = policy_of(f'[doors]\nssh = {{ from = "everyone", limit = "{limit}" }}\n')
+    if fits:
+        assert "--hashlimit-burst" in export_iptables(policy, TODAY, ("eth0",), 4).text
+    else:
+        with pytest.raises(BadInput, match=r"export\.rate-bounds"):
+            export_iptables(policy, TODAY, ("eth0",), 4)
 
 
 def test_a_crossing_without_words_is_named():

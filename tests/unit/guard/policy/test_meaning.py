@@ -175,6 +175,24 @@ def test_outgoing():
     assert icmp(8, policy=POLICY, out=True) is ACCEPT
 
 
+PINGING = policy_of(
+    '[doors]\nping = "nobody"\n[outgoing]\nping = { to = ["192.0.2.0/24", "2001:db8::/32", "interface eth1"], note = "monitoring" }\n'
+)
+
+
+def test_pinging_others_is_a_line_of_outgoing():
+    assert icmp(8, "192.0.2.7", policy=PINGING, out=True) is ACCEPT
+    assert icmp(8, "192.0.3.7", policy=PINGING, out=True) is DROP
+    assert icmp(8, "192.0.3.7", "eth1", policy=PINGING, out=True) is ACCEPT
+    assert icmp(8, "192.0.2.7", policy=PINGING) is DROP  # the other way is another line
+    assert icmp(13, "192.0.2.7", policy=PINGING, out=True) is DROP
+    assert icmp(8, "192.0.2.7", policy=PINGING, out=True, state="invalid") is DROP
+    assert went("192.0.2.7", 443, policy=PINGING) is DROP  # a line is a line: nothing else goes out
+    # IPv6 keeps echo whatever the line says (RFC 4890 section 4.3.1).
+    assert icmp(128, "2a00::1", policy=PINGING, out=True) is ACCEPT
+    assert icmp(129, "2a00::1", policy=PINGING, out=True) is ACCEPT
+
+
 # --- through this machine ---
 
 

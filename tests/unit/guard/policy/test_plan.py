@@ -8,6 +8,7 @@ from portulan.guard.policy.plan import Simulations, plan_rows
 from portulan.guard.policy.supposed import with_ours, without_ours
 from portulan.guard.reach import simulate
 from portulan.model.port import Transport
+from portulan.model.portset import PortRange, PortSet
 from portulan.model.rule import VerdictKind
 from portulan.model.ruleset import Base, Chain, Ruleset
 from portulan.model.standing import Senders
@@ -75,6 +76,21 @@ def test_others_have_their_say():
     assert rows["443/tcp"].after == ()
     assert rows["443/tcp"].senders == ()
     assert rows["443/udp"].after == EVERYONE
+
+
+def test_sctp_where_it_is_spoken_of():
+    text = '[doors]\n"5000-5001/sctp" = "everyone"\nssh = "everyone"\n'
+    policy = policy_of(text)
+    ours = compiled_rules(policy, TODAY, terrain_of(NETWORK))
+    other = ruleset(chain("c", (match("sctp dport", 5001), DROP), hook="input"))
+    kinds = (Transport.TCP, Transport.UDP, Transport.SCTP)
+    ports = dict.fromkeys(kinds, PortSet.of([PortRange(0, 65_535)]))
+    engines = [simulate(rules, NETWORK, ports=ports) for rules in (other, with_ours(other, ours), ours)]
+    rows = {row.ports: row for row in plan_rows(Simulations(*engines, kinds), policy, TODAY, set(), lambda port, kind: None)}
+    assert (rows["5000/sctp"].before, rows["5000/sctp"].after) == (EVERYONE, EVERYONE)
+    assert (rows["5001/sctp"].before, rows["5001/sctp"].after) == ((), ())
+    (others,) = (row for row in rows.values() if row.others and row.before)
+    assert others.ports.endswith(" 0-4999,5002-65535/sctp")
 
 
 def test_only_ours_are_replaced():
