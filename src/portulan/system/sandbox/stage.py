@@ -74,11 +74,12 @@ class Stage(Generic[T]):
 
         Raises what the story raises; NotPermitted where namespaces may not be made, CannotTell when the stage was ended from outside.
         """
-        try:
+        with suppress(BrokenPipeError):  # it has ended, and may have said why
             self._near.sendall(_NEXT)
+        try:
             size = int.from_bytes(self._receive(_LENGTH_SIZE))
             kind, value = pickle.loads(self._receive(size))  # noqa: S301 - written by our own child
-        except (BrokenPipeError, ConnectionResetError, EOFError):
+        except (ConnectionResetError, EOFError):
             raise CannotTell("stage.died") from None
         if kind == "raised":
             error, trace = value
