@@ -210,7 +210,15 @@ class Watched:
         self.pids = sorted(family(self.process.pid))
         self.ends = [os.pidfd_open(pid) for pid in self.pids]
         home = os.stat("/proc/self/ns/net").st_ino
-        self.networks = {inode for pid in self.pids for inode in networks(pid)} - {home, host.netns_inode}
+        # Held open, so that nobody else's network gets the same number meanwhile.
+        self.networks = {}
+        for pid in self.pids:
+            for held in networks(pid):
+                inode = os.fstat(held).st_ino
+                if inode in (home, host.netns_inode, *self.networks):
+                    os.close(held)
+                else:
+                    self.networks[inode] = held
 
     def send(self, number):
         """A signal, and let it go on."""
@@ -218,15 +226,13 @@ class Watched:
         self.process.send_signal(signal.SIGCONT)
         return self.process.communicate(timeout=30)
 
-    def all_gone(self, patience_s=20.0):
-        """Whether every process, network and file is; waits for it."""
-        try:
-            gone = all(has_ended(end, patience_s) for end in self.ends)
-        finally:
-            for end in self.ends:
-                os.close(end)
-        left = [trace for inode in self.networks for trace in traces(inode)]
-        return gone and not left and not list((self.folder / "tmp").iterdir()) and not list((self.folder / "home").iterdir())
+    def left(self, patience_s=20.0):
+        """What is still there, when everything has had time to end: processes, networks, files."""
+        found = [pid for pid, end in zip(self.pids, self.ends, strict=True) if not has_ended(end, patience_s)]
+        found += [trace for inode in self.networks for trace in traces(inode) if not trace.startswith(f"/proc/{os.getpid()}/")]
+        for held in (*self.ends, *self.networks.values()):
+            os.close(held)
+        return found + [str(path) for name in ("tmp", "home") for path in (self.folder / name).iterdir()]
 
 
 def family(pid):
@@ -240,9 +246,11 @@ def family(pid):
 
 
 def networks(pid):
-    """The network namespaces that a process is in, or holds open."""
-    held = [os.readlink(each) for each in Path(f"/proc/{pid}/fd").iterdir()]
-    return {os.stat(f"/proc/{pid}/ns/net").st_ino, *(int(each[5:-1]) for each in held if each.startswith("net:["))}
+    """The network namespaces that a process is in, or holds open: a descriptor of ours for each."""
+    for link in (f"/proc/{pid}/ns/net", *map(str, Path(f"/proc/{pid}/fd").iterdir())):
+        with suppress(OSError):
+            if os.readlink(link).startswith("net:["):
+                yield os.open(link, os.O_RDONLY | os.O_CLOEXEC)
 
 
 def keeper(watched):
@@ -257,7 +265,7 @@ def test_nothing_is_left_when_it_is_ended_in_the_middle(desk, tmp_path, number):
     assert len(watched.pids) >= 6
     assert len(watched.networks) == 4  # of three hosts, and the player's own
     out, err = watched.send(number)
-    assert watched.all_gone()
+    assert watched.left() == []
     assert watched.process.returncode == (130 if number == signal.SIGINT else -number)
     if number == signal.SIGINT:
         assert "Ended early" in err
@@ -268,7 +276,7 @@ def test_nothing_is_left_when_its_keeper_is_killed(desk, tmp_path):
     watched = Watched(desk, tmp_path)
     os.kill(keeper(watched), signal.SIGKILL)
     _, err = watched.send(signal.SIGCONT)
-    assert watched.all_gone()
+    assert watched.left() == []
     assert watched.process.returncode == 3
     assert "ended from outside" in err
 

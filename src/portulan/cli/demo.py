@@ -90,7 +90,7 @@ def _is_high(face: Face) -> bool:
         return False
 
 
-_READ_S = 0.025
+_READ_S = 0.02
 """How long a person takes for one letter of an English sentence, more or less."""
 
 
@@ -112,7 +112,7 @@ class Show:
             self._read(text.INTROS[event.scene])
         elif isinstance(event, Typed):
             page.command(event)
-            self._rest(0.3 if event.beside else 0.7)
+            self._rest(0.2 if event.beside else 0.4)
         elif isinstance(event, Drawn):
             page.draw(event.text)
             self.face.out.flush()
@@ -122,7 +122,7 @@ class Show:
 
     def _read(self, message: str) -> None:
         """Time to read a sentence, and what it is about."""
-        self._rest(0.5 + _READ_S * len(message))
+        self._rest(0.3 + _READ_S * len(message))
 
     def _rest(self, seconds: float) -> None:
         self.face.out.flush()

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 _HOME, _REST_OF_LINE, _REST, _LEFT = "\x1b[H", "\x1b[K", "\x1b[J", "\x1b[?1049l"
 """How `cli.screen` begins a page, ends a line, ends a page, and gives the screen back."""
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
-_OTHERS = re.compile(r"\x1b\[(?![0-9;]*m)[0-9;?]*[ -/]*[@-~]|[\r\a\b]")
+_OTHERS = re.compile(r"\x1b(?!\[[0-9;]*m)(?:\[[0-9;?]*[ -/]*[@-~]|\][^\a\x1b]*(?:\a|\x1b\\)|.)?|[\r\a\b]")
+"""Escapes that are no colours (ECMA-48: control sequences, operating system commands), and controls."""
 _LAST_LINE_ONLY = ("conflict.second",)
 """Commands that say where they failed in many lines, and why in the last."""
 _WIDEST = 100
@@ -108,10 +109,10 @@ class Page:
 
 def last_page(said: str) -> list[str] | None:
     """The lines of the last whole page of a program that draws, without the last one (its keys); None before there is one."""
-    pages = [page for page in said.partition(_LEFT)[0].split(_HOME)[1:] if page.endswith(_REST)]
+    pages = [page.partition(_REST)[0] for page in said.partition(_LEFT)[0].split(_HOME)[1:] if _REST in page]
     if not pages:
         return None
-    lines = [_OTHERS.sub("", line).rstrip() for line in pages[-1].removesuffix(_REST).split("\n")][:-1]
+    lines = [_OTHERS.sub("", line).rstrip() for line in pages[-1].split("\n")][:-1]
     while lines and not lines[-1]:
         lines.pop()
     return lines

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from portulan.model.demo import DemoEvent, Manner
 
 _VISIT = "portulan.system.demo.visit"
-_VISIT_S = 6
+_VISIT_S = 5
 """How long the song takes when somebody watches."""
 _FRAME_S = 0.25
 _SETTLE_S = 0.4
 """So long after the last packet the ears have it."""
-_LAST_LOOK_S = 2.0
+_LAST_LOOK_S = 1.5
 """And so long somebody who watches may look at the page that has all of it."""
 _HELD_PATIENCE_S = 15.0
 _WANTED = {21: "silent", 25: "open", 80: "open", 443: "refused"}

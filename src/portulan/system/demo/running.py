@@ -77,8 +77,7 @@ class Running:
             poll = select.poll()
             for source in self._sources:
                 poll.register(source, select.POLLIN)
-            left_s = end_s - time.monotonic()
-            if left_s <= 0 or not (ready := poll.poll(left_s * 1000)):
+            if not (ready := poll.poll(max(0.0, end_s - time.monotonic()) * 1000)):
                 return True
             for source, _ in sorted(ready, key=lambda each: self._sources.index(each[0])):
                 self._take(source)
