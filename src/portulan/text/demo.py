@@ -16,7 +16,7 @@ WAYS_OUT: dict[str, str] = {
 }
 
 TITLE = mark("Three machines, all inside this one")
-OPENING = mark("Everything here is really run. Nothing of it gets out, and nothing is left at the end.")
+OPENING = mark("All of it is really run. Nothing gets out, and nothing is left at the end.")
 CLOSING = mark("That was all: the three machines are gone. Now your own:")
 ENDED = mark("Ended early: nothing of it is left.")
 TITLES: dict[str, str] = {
@@ -26,9 +26,9 @@ TITLES: dict[str, str] = {
     "scanners": mark("Somebody tries the doors"),
 }
 INTROS: dict[str, str] = {
-    "traffic": mark("The laptop sends the server a song by FTP, loads a web page and leaves a mail, all at once."),
+    "traffic": mark("The laptop sends a song by FTP, loads a page and leaves a mail, all at once."),
     "conflict": mark("A web server holds port 80. Somebody starts a second one."),
-    "firewall": mark("A stranger asks which ports answer. Then a policy shuts all but 25, 80 and 443."),
+    "firewall": mark("A stranger asks which ports answer. Then all are shut but 25, 80 and 443."),
     "scanners": mark("The stranger tries a hundred doors. This time the server is watching."),
 }
 STEPS: dict[str, str] = {

@@ -58,8 +58,12 @@ class Cast:
         self.python = "python3" if os.path.exists(Path(sys.executable).with_name("python3")) else Path(sys.executable).name
         self.program = _prepare(manner)
         self.server, self.laptop, self.stranger = (sandbox.host(name) for name in ("server", "laptop", "stranger"))
-        for other in (self.laptop, self.stranger):
-            link = sandbox.link(self.server, other)
+        for host in sandbox.hosts:
+            if host.has_ipv6:  # one address each is enough for a first look
+                host.set("net.ipv6.conf.all.disable_ipv6", 1)
+                host.set("net.ipv6.conf.default.disable_ipv6", 1)
+        for at, other in enumerate((self.laptop, self.stranger)):
+            link = sandbox.link(self.server, other, f"198.18.{at}.1/24", f"198.18.{at}.2/24")
             for end in (link.first, link.second):
                 fill_in_checksums(end.host, end.name)  # packets as they are on a wire, not several in one
         self.stranger.route("198.18.0.0/24", via="198.18.1.1")  # one name, one address, wherever one comes from

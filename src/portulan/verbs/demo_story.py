@@ -53,6 +53,7 @@ def _traffic(cast: Cast) -> Iterator[DemoEvent]:
     scene, code, live = "traffic", "traffic.apart", cast.manner.live
     line = cast.words("traffic", "--interface", "eth0", "--no-processes")
     yield Typed(scene, code, "server", written(line))
+    knock(cast.laptop, cast.server.address, (80,))  # the two have met: none of what is heard is about who has which address
     running = cast.begin(cast.server, line, keyboard=live)
     await_ears(cast.server)
     seconds = _VISIT_S if cast.manner.slow else 0

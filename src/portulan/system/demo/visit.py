@@ -22,6 +22,7 @@ PAGES = ("/", "/cover.bmp")
 _BLOCK = 8192
 _TURNS = 6
 _PATIENCE_S = 20.0
+_WORDS = "Freude, schöner Götterfunken, Tochter aus Elysium,\nwir betreten feuertrunken, Himmlische, dein Heiligtum.\n"
 
 
 class _Client(FTP):
@@ -63,7 +64,7 @@ def leave_mail(server: str, seconds: float) -> dict[str, int]:
     time.sleep(seconds / 3)
     mail = EmailMessage()
     mail["From"], mail["To"], mail["Subject"] = "ann@laptop.example", "ben@server.example", "A song for you"
-    mail.set_content("Dear Ben,\n\nthe song is on its way, by FTP.\n\nAnn\n")
+    mail.set_content("Dear Ben,\n\nthe song is on its way, by FTP. Its words:\n\n" + _WORDS * 12 + "\nAnn\n")
     with smtplib.SMTP(server, timeout=_PATIENCE_S, local_hostname="laptop.example") as smtp:
         smtp.send_message(mail)
     return {"mail": len(mail.as_bytes())}
