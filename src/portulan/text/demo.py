@@ -44,7 +44,7 @@ STEPS: dict[str, str] = {
     "firewall.check": mark("The policy, three lines. What it does not name is shut."),
     "firewall.plan": mark("What would change, before anything does."),
     "firewall.apply": mark("On trial: unless it is confirmed within a minute, the kernel takes it back. Nobody gets locked out."),
-    "firewall.confirm": mark("Kept. --console means: I sit at the server. By ssh, a new login would confirm it."),
+    "firewall.confirm": mark("Kept. --console: I sit at the server. By ssh, a new login would confirm it."),
     "firewall.scan-after": mark(
         "Open to a stranger: {open}. {refused} is let through, but nobody listens there yet. All others keep silent."
     ),

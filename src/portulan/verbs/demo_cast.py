@@ -34,7 +34,10 @@ if TYPE_CHECKING:
 FOLDER = "/var/lib/portulan"
 POLICY = "/etc/portulan/portulan.toml"
 _PROGRAMS = "/usr/local/bin"
-FRESH = {"/etc": ("portulan", "hosts", "resolv.conf", "nsswitch.conf"), "/var/lib": ("portulan",), _PROGRAMS: ("portulan",)}
+FRESH = {
+    "/etc": ("portulan", "hosts", "resolv.conf", "nsswitch.conf"), "/var/lib": ("portulan",),
+    **({_PROGRAMS: ("portulan",)} if os.path.isdir(_PROGRAMS) else {}),
+}  # fmt: skip
 """Folder -> what the demo has of its own there."""
 _KEPT = ("TZ", "LD_LIBRARY_PATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX")
 """Of the environment: without the rest the commands would answer differently, or this Python would not start."""
@@ -164,7 +167,7 @@ def _prepare(manner: Manner) -> str:
     _write(f"{FOLDER}/www/index.html", _PAGE)
     Path(f"{FOLDER}/www/cover.bmp").write_bytes(cover())
     _write(POLICY, SHUT)
-    program = f"{_PROGRAMS if os.path.isdir(_PROGRAMS) else FOLDER}/portulan"
+    program = f"{_PROGRAMS if _PROGRAMS in FRESH else FOLDER}/portulan"
     _write(program, _PROGRAM)
     return program
 

@@ -42,7 +42,7 @@ class Stage(Generic[T]):
     """A context manager and an iterator: `with Stage(story) as stage: for one in stage: …`. What the story yields comes over by pickle, each when it is asked for."""
 
     def __init__(self, story: Callable[[], Iterator[T]], *, fresh: Mapping[str, Sequence[str]] | None = None) -> None:
-        """`fresh`: folder -> names in it that the story finds absent, and may write; all else in that folder it sees as it is, and what it writes there nobody else sees."""
+        """`fresh`: folder -> names in it that the story finds absent, and may make; all else in that folder it sees as it is. What it makes there nobody else sees."""
         self._story = story
         self._fresh = fresh or {}
 
@@ -200,8 +200,19 @@ def _furnish(fresh: Mapping[str, Sequence[str]]) -> None:
     mount("none", "/", flags=_RECURSIVE | _PRIVATE)
     mount("proc", "/proc", "proc", _NO_SUID | _NO_DEVICES | _NO_PROGRAMS)
     for folder, names in fresh.items():
-        if os.path.isdir(folder):
-            _overlay(os.path.realpath(folder), names)
+        _overlay(os.path.realpath(folder), names)
+
+
+def _show(old: str, new: str) -> None:
+    kind = os.lstat(old).st_mode
+    if stat.S_ISLNK(kind):
+        os.symlink(os.readlink(old), new)
+        return
+    if stat.S_ISDIR(kind):
+        os.mkdir(new)
+    else:
+        os.close(os.open(new, os.O_CREAT | os.O_WRONLY, 0o600))
+    mount(old, new, flags=_BIND | _RECURSIVE)
 
 
 def _overlay(folder: str, fresh: Sequence[str]) -> None:
@@ -212,15 +223,7 @@ def _overlay(folder: str, fresh: Sequence[str]) -> None:
         names = [name for name in os.listdir(hidden) if name not in fresh]
         mount("tmpfs", folder, "tmpfs", _NO_SUID | _NO_DEVICES, "mode=755")
         for name in names:
-            old, new = f"{hidden}/{name}", f"{folder}/{name}"
-            kind = os.lstat(old).st_mode
-            if stat.S_ISLNK(kind):
-                os.symlink(os.readlink(old), new)
-                continue
-            if stat.S_ISDIR(kind):
-                os.mkdir(new)
-            else:
-                os.close(os.open(new, os.O_CREAT | os.O_WRONLY, 0o600))
-            mount(old, new, flags=_BIND | _RECURSIVE)
+            with suppress(FileNotFoundError):  # it went meanwhile
+                _show(f"{hidden}/{name}", f"{folder}/{name}")
     finally:
         os.close(below)
