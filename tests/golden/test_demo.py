@@ -26,7 +26,8 @@ FACTS = {
 }  # fmt: skip
 WORDS = {"traffic.visit": "python3 -P -m portulan.system.demo.visit server 0", "conflict.second": "python3 -m http.server 80"}
 HOST = {"traffic.visit": "laptop", "scanners.tries": "stranger", "firewall.scan-before": "stranger", "firewall.scan-after": "stranger"}
-SILENT = ("traffic.lost", "firewall.no-nft", "firewall.not-applied")
+FACTS |= {f"{scene}.otherwise": {"status": 3} for scene in SCENES}
+SILENT = ("firewall.no-nft",)
 TALK = {"conflict.second": "Traceback (most recent call last):\n  …\nOSError: [Errno 98] Address already in use\n"}
 OUTPUT = "\n A table\n   with two lines\n\n"
 PAGE = "\x1b[?1049h\x1b[?25l\x1b[H \x1b[1mall\x1b[0m\x1b[K\n row\x1b[K\n\x1b[K\nq quit\x1b[K\x1b[J"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from portulan.model.demo import DemoStep
+from portulan.model.demo import SCENES, DemoStep
 from portulan.text.voice import Voice, mark
 
 SENTENCES: dict[str, str] = {
@@ -31,7 +31,9 @@ INTROS: dict[str, str] = {
     "firewall": mark("A stranger asks which ports answer. Then all are shut but 25, 80 and 443."),
     "scanners": mark("The stranger tries a hundred doors. This time the server is watching."),
 }
+_OTHERWISE = mark("That did not go as it should (exit status {status}): what it says stands above.")
 STEPS: dict[str, str] = {
+    **dict.fromkeys((f"{scene}.otherwise" for scene in SCENES), _OTHERWISE),
     "traffic.visit": mark("Sent and received, in bytes: {song} of song, {page} of page, {mail} of mail."),
     "traffic.apart": mark(
         "One cable, one address: the port number says what is for whom. FTP talks on 21 and sends the song through {data_port}, a port agreed on there."
@@ -64,7 +66,14 @@ COMMANDS: dict[str, str] = {
     "scanners.found": "sudo portulan scanners --block 1h",
 }
 """What to type, below the sentence."""
-PARTIAL = ("firewall.no-nft", "firewall.not-applied", "firewall.scan-after-otherwise", "traffic.lost")
+PARTIAL = (
+    *(f"{scene}.otherwise" for scene in SCENES),
+    "scanners.nobody",
+    "firewall.no-nft",
+    "firewall.not-applied",
+    "firewall.scan-after-otherwise",
+    "traffic.lost",
+)
 """Codes of what could not be shown as it should be."""
 
 

@@ -110,12 +110,21 @@ class Cast:
         command = [self.python, "-P", self.program, *words]
         return Running(host, command, folder=FOLDER, terminal=terminal, keyboard=keyboard, talk=not manner.as_json)
 
-    def do(self, scene: str, code: str, host: Host, *words: str, tell: Callable[[int], Told] | None = None) -> Iterator[DemoEvent]:
-        """Run it to its end. `tell`: what is to be said instead, by its exit status."""
+    def do(
+        self,
+        scene: str,
+        code: str,
+        host: Host,
+        *words: str,
+        wanted: int | None = 0,
+        otherwise: str | None = None,
+        tell: Callable[[], Told] | None = None,
+    ) -> Iterator[DemoEvent]:
+        """Run it to its end; more as of `step`."""
         line = self.words(*words)
         yield Typed(scene, code, host.name, written(line))
         running = self.begin(host, line)
-        yield self.step(scene, code, host, line, running, tell)
+        yield self.step(scene, code, host, line, running, wanted=wanted, otherwise=otherwise, tell=tell)
 
     def step(
         self,
@@ -124,15 +133,19 @@ class Cast:
         host: Host,
         line: Sequence[str],
         running: Running,
-        tell: Callable[[int], Told] | None = None,
         *,
+        wanted: int | None = 0,
+        otherwise: str | None = None,
+        tell: Callable[[], Told] | None = None,
         beside: bool = False,
     ) -> DemoStep:
-        """What came of a command, when it has ended."""
+        """What came of a command, when it has ended. `wanted`: its exit status if all is well, else `otherwise` is said; None: any. `tell`: what is said instead of `code`."""
         status = running.end()
         facts: Mapping[str, str | int] = {}
-        if tell is not None:
-            code, facts = tell(status)
+        if wanted is not None and status != wanted:
+            code, facts = otherwise or f"{scene}.otherwise", {"status": status}
+        elif tell is not None:
+            code, facts = tell()
         answer = _json(running.text) if self.manner.as_json else None
         return DemoStep(scene, code, host.name, written(line), status, None if answer else running.text, answer, facts, beside=beside)
 

@@ -76,7 +76,7 @@ def _traffic(cast: Cast) -> Iterator[DemoEvent]:
     running.gather(_SETTLE_S)
     running.stop()
     arrived = Path(FOLDER, "ftp/song.wav").read_bytes() == song() and len(os.listdir(f"{FOLDER}/mail")) == 1
-    yield cast.step(scene, code, cast.server, line, running, lambda _: (code if arrived else "traffic.lost", sent))
+    yield cast.step(scene, code, cast.server, line, running, tell=lambda: (code if arrived else "traffic.lost", sent))
 
 
 def _conflict(cast: Cast) -> Iterator[DemoEvent]:
@@ -86,7 +86,7 @@ def _conflict(cast: Cast) -> Iterator[DemoEvent]:
     yield Typed(scene, code, "server", " ".join(command))
     second = Running(cast.server, command, folder=FOLDER)
     yield DemoStep(scene, code, "server", " ".join(command), second.end(_HELD_PATIENCE_S), second.text)
-    yield from cast.do(scene, "conflict.why", cast.server, "why", "80")
+    yield from cast.do(scene, "conflict.why", cast.server, "why", "80", wanted=1)
 
 
 def _firewall(cast: Cast) -> Iterator[DemoEvent]:
@@ -96,28 +96,24 @@ def _firewall(cast: Cast) -> Iterator[DemoEvent]:
     yield from cast.do(scene, "firewall.scan-before", stranger, *scan, tell=_heard(cast, "firewall.scan-before"))
     yield from cast.do(scene, "firewall.reach-before", server, "reach")
     yield from cast.do(scene, "firewall.check", server, "guard", "check")
-    yield from cast.do(scene, "firewall.plan", server, "guard", "plan")
+    yield from cast.do(scene, "firewall.plan", server, "guard", "plan", wanted=1)
     if not cast.has_nft:
         yield from cast.do(scene, "firewall.would", server, "reach", "--policy", POLICY)
         yield DemoStep(scene, "firewall.no-nft")
         return
-    applied = []
     for code, *words in (("firewall.apply", "apply"), ("firewall.confirm", "confirm", "--console")):
-        for event in cast.do(scene, code, server, "guard", *words):
+        for event in cast.do(scene, code, server, "guard", *words, otherwise="firewall.not-applied"):
             yield event
-            if isinstance(event, DemoStep):
-                applied.append(event.exit_status == 0)
-        if not all(applied):
-            yield DemoStep(scene, "firewall.not-applied")
-            return
+            if isinstance(event, DemoStep) and event.exit_status:
+                return
     yield from cast.do(scene, "firewall.scan-after", stranger, *scan, tell=_heard(cast, "firewall.scan-after", _WANTED))
     yield from cast.do(scene, "firewall.reach-after", server, "reach")
 
 
-def _heard(cast: Cast, code: str, wanted: Mapping[int, str] | None = None) -> Callable[[int], tuple[str, Mapping[str, str | int]]]:
+def _heard(cast: Cast, code: str, wanted: Mapping[int, str] | None = None) -> Callable[[], tuple[str, Mapping[str, str | int]]]:
     """What the stranger heard at the doors, by knocks of our own; said otherwise where that is not what was `wanted`."""
 
-    def tell(_: int) -> tuple[str, Mapping[str, str | int]]:
+    def tell() -> tuple[str, Mapping[str, str | int]]:
         heard = knock(cast.stranger, cast.server.address, DOORS)
         facts = {word: ", ".join(str(port) for port in DOORS if heard[port] == word) for word in ("open", "refused", "silent")}
         return (code if wanted is None or heard == wanted else f"{code}-otherwise"), facts
@@ -138,7 +134,7 @@ def _scanners(cast: Cast) -> Iterator[DemoEvent]:
     yield cast.step(scene, "scanners.tries", cast.stranger, attack, attacker, beside=True)
     running.gather(_SETTLE_S)
     running.stop()
-    yield cast.step(scene, code, cast.server, line, running, lambda status: (code if status == 1 else "scanners.nobody", {}))
+    yield cast.step(scene, code, cast.server, line, running, wanted=1, otherwise="scanners.nobody")
 
 
 _PLAYS: dict[str, Callable[[Cast], Iterator[DemoEvent]]] = {
