@@ -14,6 +14,7 @@ from portulan.model.assignment import About, Entry, Update
 from portulan.model.binding import Answer
 from portulan.model.chart import Endpoint, Namespace
 from portulan.model.declared import Declared, Finding, Problem
+from portulan.model.demo import DemoHost, DemoStep
 from portulan.model.doors import MatrixRow, ReachRow, StepRow
 from portulan.model.explain import Dissected, Fact, TopicRow
 from portulan.model.finding import Finding as AuditFinding
@@ -138,6 +139,7 @@ ENVELOPES: dict[str, tuple[type, dict[str, Any]]] = {
         {"host": str, "topic": str | None, "port": Port | None, "title": str | None, "words": tuple[str, ...], "packets": tuple[Dissected, ...]},
     ),
     "explain-topics": (TopicRow, {}),
+    "demo": (DemoStep, {"hosts": tuple[DemoHost, ...], "rights": str, "took_s": float}),
     "lookup": (Entry, {"unknown": tuple[str, ...]}),
     "map": (Stretch, {"host": str, "transport": Transport | None, "ephemeral": tuple[int, int] | None, "counts": dict[str, int]}),
     "lease": (Lease, {}),
