@@ -9,6 +9,7 @@ from portulan.model.explain import TOPICS, Dissected, Fact, Lesson
 from portulan.model.port import Port, Transport
 from portulan.model.why import Why
 from portulan.text.explain_facts import FACTS as SENTENCES
+from portulan.text.explain_facts import SAME
 from portulan.wire.dissect import dissect
 from portulan.wire.sample_frames import build_echo_frame, build_tcp_frame, build_udp_frame
 from why_samples import samples as why_samples
@@ -22,7 +23,8 @@ ODD = {**WEB, "port": "9999/udp", "service": "", "wide": "unknown"}
 FACTS: dict[str, dict[str, str | int]] = {
     "port.count": {"tcp": 12, "udp": 3, "holders": 6}, "port.example": WEB, "address.own": {"count": 2, "example": "192.0.2.7"}, "address.loopback-only": {},
     "address.every": WEB, "address.inner": DATABASE, "listening.none": {}, "apart.pair": {"server": 40561, "first": 54522, "second": 54536},
-    "apart.connections": {"count": 41}, "apart.traffic": {}, "ranges.open": {"system": 2, "user": 9, "dynamic": 1}, "ranges.privileged": {"start": 1024},
+    "apart.connections": {"count": 41}, "apart.traffic": {}, "apart.demo": {}, "conflict.demo": {}, "firewall.demo": {}, "attacker.demo": {},
+    "ranges.open": {"system": 2, "user": 9, "dynamic": 1}, "ranges.privileged": {"start": 1024},
     "ranges.unprivileged": {"start": 0}, "ranges.kernel": {"first": 32768, "last": 60999}, "listening.door": DATABASE, "listening.more": {"count": 7},
     "kinds.count": {"tcp": 12, "udp": 3}, "kinds.twice": {"number": 51111}, "layers.captured": {}, "layers.forbidden": {}, "layers.linux-only": {},
     "layers.nothing-came": {}, "layers.ports": {"transport": "UDP", "first": 34, "hex": "0x22", "source": "50000", "destination": "53"}, "layers.no-ports": {},
@@ -77,7 +79,7 @@ def packets() -> tuple[Dissected, ...]:
 
 def _command(code: str, topic: str) -> str | None:
     """A sentence that ends in a colon leads to a command; some others have one as well."""
-    leads = SENTENCES.get(code, "").endswith(":") or code.endswith(("count", "open"))
+    leads = SENTENCES.get(SAME.get(code, code), "").endswith(":") or code.endswith(("count", "open"))
     return f"portulan explain {topic} {code}" if leads else None
 
 

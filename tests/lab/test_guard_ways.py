@@ -3,6 +3,7 @@
 import json
 import os
 import shlex
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -109,7 +110,8 @@ def test_the_sessions_that_plan_lists_are_those_that_cut_ends(lab, middle):
 def test_a_way_in_that_another_table_shuts_is_none(lab, peers, tmp_path):
     if "openssh-server" not in peers.packages:
         pytest.skip("no private root with peer programs: openssh-server is not in it")
-    lab.listeners[0].close()  # of port 22
+    lab.listeners[0].shutdown(socket.SHUT_RDWR)  # of port 22, while a thread waits there
+    lab.listeners[0].close()
     start_sshd(lab.host, tmp_path, 2222, stderr=subprocess.DEVNULL)
     lab.host.wait_for_port(2222)
     Path(tmp_path, "open.toml").write_text('[doors]\n2222 = "everyone"\n')
@@ -130,9 +132,17 @@ def test_a_way_in_that_another_table_shuts_is_none(lab, peers, tmp_path):
     assert "lets in nobody" not in answer.stderr
     lab.nft("delete", "table", "ip", "beside")
     load(lab.host, BESIDE.format(port=2222).replace("table ip", "table inet"))
-    assert "lets in nobody" in " ".join(lab.refused("apply", "--policy", "open.toml").split())
     checked = lab.guard("check", "--policy", "open.toml", "--json")
     assert (checked.returncode, [each["code"] for each in json.loads(checked.stdout)["doubts"]]) == (1, ["lock-out.others"])
+    # Nobody gets in as it is: our rules take nothing away.
+    lab.done("apply", "--policy", "open.toml")
+    lab.done("rollback")
+    # Another server is a way in until our rules shut it.
+    other = tmp_path / "other"
+    other.mkdir()
+    start_sshd(lab.host, other, 2223, stderr=subprocess.DEVNULL)
+    lab.host.wait_for_port(2223)
+    assert "lets in nobody" in " ".join(lab.refused("apply", "--policy", "open.toml").split())
     lab.done("apply", "--policy", "open.toml", "--shut-me-out", "--shut-me-out")
     lab.done("rollback")
 

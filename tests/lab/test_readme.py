@@ -30,7 +30,7 @@ def normal(text):
     # How quick and how sure a round trip is depends on what else runs.
     text = re.sub(r" ± N\.N|< (?=N\.N ms)", "", text)
     text = re.sub(r"N(\.N)? [kMG]?B\b", "AMOUNT", text)
-    text = re.sub(r"(in|·) N(\.N)? m?s\b", r"\1 TIME", text)
+    text = re.sub(r"(in|·) N(\.N)? (m?s\b|秒)", r"\1 TIME", text)
     # A connection's ephemeral port falls on another cell of the map each time.
     text = "\n".join(line for line in text.splitlines() if not re.match(r"\s*N[ |][-.:#o+ ]{64}", line))
     return re.sub(r"[ ]+", " ", text)

@@ -37,6 +37,7 @@ COMMANDS = {
         Command("lookup", "portulan.cli.lookup", mark("what a port number or a service name stands for")),
         Command("map", "portulan.cli.map", mark("all 65,536 ports as one picture")),
         Command("explain", "portulan.cli.explain", mark("the ideas behind ports, and one port, on this machine's own facts")),
+        Command("demo", "portulan.cli.demo", mark("watch it on three machines in a closed network, in less than a minute")),
         Command("registry", "portulan.cli.registry", mark("bring the registry of port numbers up to date")),
         Command("completion", "portulan.cli.completion", mark("print the completions for your shell")),
     )

@@ -15,6 +15,7 @@ from portulan.model.binding import Answer
 from portulan.model.chart import Endpoint, Namespace
 from portulan.model.completion import Script, Word
 from portulan.model.declared import Declared, Finding, Problem
+from portulan.model.demo import DemoHost, DemoStep
 from portulan.model.doors import MatrixRow, ReachRow, StepRow
 from portulan.model.explain import Dissected, Fact, TopicRow
 from portulan.model.finding import Finding as AuditFinding
@@ -139,6 +140,7 @@ ENVELOPES: dict[str, tuple[type, dict[str, Any]]] = {
         {"host": str, "topic": str | None, "port": Port | None, "title": str | None, "words": tuple[str, ...], "packets": tuple[Dissected, ...]},
     ),
     "explain-topics": (TopicRow, {}),
+    "demo": (DemoStep, {"hosts": tuple[DemoHost, ...], "rights": str, "took_s": float}),
     "lookup": (Entry, {"unknown": tuple[str, ...]}),
     "lookup-common": (CommonRow, {}),
     "lookup-about": (InUse, {}),

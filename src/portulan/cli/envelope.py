@@ -18,7 +18,7 @@ VERSIONS = {
     "reach-packet": 1, "reach-matrix": 1, "scan": 1, "scan-host": 1, "diff": 1, "ping": 1, "trace": 1, "traffic": 1, "traffic-hosts": 1, "traffic-flows": 1,
     "traffic-time": 1, "scanners": 1, "guard-apply": 1, "guard-boot": 1, "guard-check": 1, "guard-confirm": 1, "guard-edit": 1, "guard-export": 1,
     "guard-history": 1, "guard-init": 1, "guard-plan": 1, "guard-prove": 1, "guard-rollback": 1, "guard-status": 1,
-    "explain": 1, "explain-topics": 1, "completion": 1, "completion-words": 1,
+    "explain": 1, "explain-topics": 1, "completion": 1, "completion-words": 1, "demo": 1,
 }  # fmt: skip
 """The schema number of each command's envelope: a new field is fine, a changed one is a new number."""
 

@@ -178,10 +178,10 @@ class View:
         paper.line(fit(f" {headline(voice, answer)} · {now}", width))
         paper.line()
         rows = sorted(answer.ports, key=_ORDERS[self.order])
-        paper.table(
-            [self._row(voice, row) for row in rows],
-            [voice.say(each) for each in _HEADERS], shrink=(0, 5, 6), right=(2, 3, 4),
-        )  # fmt: skip
+        lines = [[voice.say(each) for each in _HEADERS], *(self._row(voice, row) for row in rows)]
+        if rows and not any(row.processes or row.untold for row in rows):  # nobody asked whose the flows are
+            lines = [line[:_HELD] + line[_HELD + 1 :] for line in lines]
+        paper.table(lines[1:], lines[0], shrink=(0, 5, 6), right=(2, 3, 4))
         for line in (*origin_lines(voice, answer.origins), *missing(voice, answer.missing)):
             paper.paragraph(line, " ")
         return text.getvalue().split("\n")[:-1]
@@ -202,6 +202,7 @@ class View:
 
 
 _HEADERS = (mark("SERVICE"), mark("PORT"), mark("RATE"), mark("BYTES"), mark("FLOWS"), mark("HELD BY"), mark("SAYS / IS"))
+_HELD = 5
 
 
 def _live(watch: TrafficWatch, screen: Screen, stop: Stop, end_s: float | None) -> None:

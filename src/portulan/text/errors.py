@@ -104,7 +104,7 @@ def _quoted(facts: dict[str, object]) -> list[str]:
 
 _WIDEST_QUOTE = 100
 _ROOMS = (
-    "audit", "captures", "conflicts", "explain", "firewall", "free", "guard_draft", "guard_edit", "guard_export", "guard_life", "guard_plan", "guard_policy", "guard_proof",
+    "audit", "captures", "conflicts", "demo", "explain", "firewall", "free", "guard_draft", "guard_edit", "guard_export", "guard_life", "guard_plan", "guard_policy", "guard_proof",
     "lease", "lookup", "map", "path", "ping", "probers", "reach", "sandbox", "scan_asked", "scan_parts", "scanners", "stop", "traffic", "traffic_live", "why",
 )  # fmt: skip
 """Modules of this room that keep the sentences of their errors beside their other words."""

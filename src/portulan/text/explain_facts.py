@@ -22,6 +22,7 @@ FACTS: dict[str, str] = {
     ),
     "apart.connections": mark("TCP connections that this machine has now: {count}."),
     "apart.traffic": mark("To watch how passing traffic is told apart (Ctrl-C ends it):"),
+    "apart.demo": mark("To watch it happen, on three machines in a closed network:"),
     "ranges.open": mark("Open here: system ports {system}, user ports {user}, dynamic ports {dynamic}."),
     "ranges.privileged": mark("To listen below {start} takes a right on this machine (CAP_NET_BIND_SERVICE)."),
     "ranges.unprivileged": mark("On this machine every user may listen on any number, the system ports too."),
@@ -135,6 +136,9 @@ FACTS: dict[str, str] = {
     "type.ping": mark("Is it open on another machine, and how fast does it answer:"),
 }
 SAME = {
+    "conflict.demo": "apart.demo",
+    "firewall.demo": "apart.demo",
+    "attacker.demo": "apart.demo",
     "kinds.count": "port.count",
     "ssh.here": "listening.door",
 }

@@ -29,6 +29,11 @@ SENTENCES: dict[str, str] = {
     "sandbox.call-died": mark("{command} ended without an answer."),
     "sandbox.call-lost": mark("the answer of {command} could not be carried over: {reason}."),
     "sandbox.survivors": mark("{count} processes of a sandbox could not be ended."),
+    "stage.forbidden": mark(
+        "a closed network of its own takes root, or a system that lets ordinary users make namespaces; this one does not: {reason}."
+    ),
+    "stage.forbidden-root": mark("a closed network of its own takes {needs}, which root does not have here: {reason}."),
+    "stage.died": mark("the closed network was ended from outside."),
     "user.unknown": mark("there is no user {user}."),
     "link.kernel-lacks": mark("this kernel cannot {operation} {subject}."),
     "netlink.damaged": mark("the kernel gave an {what} that cannot be read, at byte {offset}."),
@@ -46,6 +51,8 @@ SENTENCES: dict[str, str] = {
 WAYS_OUT: dict[str, str] = {
     "sandbox.forbidden": mark("to allow it:  sudo"),
     "sandbox.read-only": mark("in a container:  docker run --privileged"),
+    "stage.forbidden": mark("to allow it:  sudo"),
+    "stage.forbidden-root": mark("in a container:  docker run --privileged"),
     "root.forbidden": mark("to allow it:  sudo"),
     "root.place": mark("choose a folder elsewhere, such as one in your home"),
     "root.no-overlay": mark("choose a folder on a disk file system (ext4, xfs, btrfs), not on an overlay or over a network"),

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from portulan.verbs.audit import audit as audit
     from portulan.verbs.chart import chart as chart
     from portulan.verbs.conflicts import conflicts as conflicts
+    from portulan.verbs.demo import demo as demo
     from portulan.verbs.diff import compare_host as compare_host
     from portulan.verbs.diff import diff as diff
     from portulan.verbs.explain import explain as explain
@@ -64,6 +65,7 @@ _HOMES = {
     "common": "lookup",
     "compare_host": "diff",
     "conflicts": "conflicts",
+    "demo": "demo",
     "diff": "diff",
     "explain": "explain",
     "explain_packet": "explain",
@@ -106,7 +108,7 @@ _HOMES = {
     "why": "why",
 }
 __all__ = [
-    "audit", "chart", "common", "compare_host", "conflicts", "diff", "explain", "explain_packet", "free", "guard_apply", "guard_boot", "guard_check", "guard_close", "guard_confirm",
+    "audit", "chart", "common", "compare_host", "conflicts", "demo", "diff", "explain", "explain_packet", "free", "guard_apply", "guard_boot", "guard_check", "guard_close", "guard_confirm",
     "guard_draft", "guard_export", "guard_history", "guard_off", "guard_open", "guard_plan", "guard_prove", "guard_rollback", "guard_status", "hold", "lease",
     "lease_for", "leases", "lookup", "matrix", "note", "passage", "ping", "port_map", "reach", "read_flows", "release", "scanners", "stop", "trace", "traffic",
     "traffic_of", "update_registry", "wait_open", "who", "why",

@@ -85,6 +85,7 @@ def _telling_apart(here: Here) -> Iterator[Fact]:
     count = sum(item.state.value == "established" for item in found)
     yield Fact("apart.connections", {"count": count}, "portulan ls --all")
     yield Fact("apart.traffic", {}, _as_root("portulan traffic --interface lo"))
+    yield Fact("apart.demo", {}, "portulan demo traffic")
 
 
 def _ranges(here: Here) -> Iterator[Fact]:
@@ -212,6 +213,7 @@ def _conflict(here: Here) -> Iterator[Fact]:
     yield Fact(code, {"port": port, "error": clash.told}, "portulan 80")
     yield Fact("conflict.cause", {"port": port, "cause": here.why.cause.value, "answer": here.why.answer.value}, "portulan why 80")
     yield Fact("conflict.before", {}, "portulan conflicts")
+    yield Fact("conflict.demo", {}, "portulan demo conflict")
 
 
 def _private(here: Here) -> Iterator[Fact]:
@@ -239,6 +241,7 @@ def _firewall(here: Here) -> Iterator[Fact]:
     yield Fact("firewall.look", {}, _as_root("portulan guard plan"))
     yield Fact("firewall.try", {}, _as_root("portulan guard apply"))
     yield Fact("firewall.confirm", {}, _as_root("portulan guard confirm"))
+    yield Fact("firewall.demo", {}, "portulan demo firewall")
 
 
 def _who_gets_in(here: Here) -> Iterator[Fact]:
@@ -268,6 +271,7 @@ def _attacker(here: Here) -> Iterator[Fact]:
             yield Fact("attacker.risk", {"port": one.name, "name": risk.name, "key": risk.key}, f"portulan explain {one.port}")
     yield Fact("attacker.audit", {}, "portulan audit")
     yield Fact("attacker.scanners", {}, _as_root("portulan scanners"))
+    yield Fact("attacker.demo", {}, "portulan demo scanners")
 
 
 def _moving_ssh(here: Here) -> Iterator[Fact]:

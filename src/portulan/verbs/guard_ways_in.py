@@ -56,7 +56,10 @@ _FILTERING = ("prerouting", "input", "forward", "ingress")
 
 
 def find_shut(new: Ruleset, network: Network) -> tuple[Shut, ...]:
-    """The ways in that are used, or are the last ones, and that would be shut by new rules of ours together with all others that there are."""
+    """The ways in that are used, or are the last ones, and that would be shut by new rules of ours together with all others that there are.
+
+    What the others shut already, so that nobody gets in now, our rules do not take from anybody; a login that nobody could make anew could not confirm, though.
+    """
     peer = read_peer()
     found = []
     ports = ssh_ports()
@@ -66,11 +69,16 @@ def find_shut(new: Ruleset, network: Network) -> tuple[Shut, ...]:
         shut = _peer_shut(together, network, peer)
         if shut is not None:
             found.append(shut)
-    judged = [together.anybody(port) for port in sorted(ports)]
-    if judged and not any(lets_in and not table for lets_in, table in judged):
-        doors = ", ".join(f"{port}/tcp" for port in sorted(ports))
-        tables = [table for _, table in judged if table]
-        found.append(Shut("guard.last-way-shut-by-others", doors, table=tables[0]) if tables else Shut("guard.last-way-in", doors))
+    judged = {port: together.anybody(port) for port in sorted(ports)}
+    if judged and not any(lets_in and not table for lets_in, table in judged.values()):
+        tables = {port: table for port, (_, table) in judged.items() if table}
+        doors = ", ".join(f"{port}/tcp" for port in tables or judged)
+        if not tables:
+            found.append(Shut("guard.last-way-in", doors))
+        elif any(
+            together.anybody_yet(port) for port in ports
+        ):  # else it was shut before, and not by us: by firewalld while it reloads, say
+            found.append(Shut("guard.last-way-shut-by-others", doors, table=next(iter(tables.values()))))
     return tuple(found)
 
 

@@ -45,7 +45,7 @@ def test_every_schema_is_the_first_so_far():
         "ls", "who", "why", "conflicts", "lookup", "map", "registry", "lease", "release", "stop", "free", "reach", "reach-packet", "reach-matrix", "audit", "scan",
         "scan-host", "diff", "ping", "trace", "traffic", "traffic-hosts", "traffic-flows", "traffic-time", "scanners", "guard-apply", "guard-confirm",
         "guard-rollback", "guard-status", "guard-history", "guard-boot", "guard-plan", "guard-prove", "guard-export", "guard-check", "guard-edit", "guard-init",
-        "explain", "explain-topics", "completion", "completion-words", "lookup-common", "lookup-about",
+        "explain", "explain-topics", "completion", "completion-words", "lookup-common", "lookup-about", "demo",
     }  # fmt: skip
     assert set(VERSIONS.values()) == {1}
 

@@ -29,7 +29,7 @@ class Together:
 
     def __init__(self, ours: Ruleset, rules: Ruleset, network: Network) -> None:
         """`rules`: all that the machine has; ours among them are replaced."""
-        self.ours, self.all, self._network = ours, with_ours(rules, ours), network
+        self.ours, self.all, self._before, self._network = ours, with_ours(rules, ours), rules, network
 
     def lets_in(self, packet: Packet) -> tuple[bool, str]:
         """(whether ours let it in, the table that refuses it all the same; empty: none)."""
@@ -48,6 +48,10 @@ class Together:
         if self._door(self.ours, port).wide in _FROM_OUTSIDE:
             return True, _shutter(reached)
         return False, ""
+
+    def anybody_yet(self, port: int) -> bool:
+        """Whether anybody from outside is let in by it now, before ours are replaced."""
+        return self._door(self._before, port).wide in _FROM_OUTSIDE
 
     def _door(self, rules: Ruleset, port: int) -> Reached:
         return simulate(rules, self._network, ports={Transport.TCP: PortSet.of([PortRange(port, port)])}).door(Transport.TCP, port)

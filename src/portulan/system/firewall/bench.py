@@ -266,8 +266,11 @@ def first_number(team: Team, transport: Transport) -> int:
 
 
 def message_number(team: Team, kind: int, hop_limit: int) -> int:
-    """The number of a team's ICMP message: 15 bits of the team, one for the highest hop limit, eight of its type."""
-    return team.number << 9 | (hop_limit == HIGHEST) << 8 | kind
+    """The number of a team's ICMP message: eight bits of its type, one for the highest hop limit, 23 of the team.
+
+    The upper half is an echo's identifier, so that a reply of one team never answers the request of another one, the other way round.
+    """
+    return kind << 24 | (hop_limit == HIGHEST) << 23 | team.number
 
 
 def bits(numbers: NDArray[np.uint32], team: Team, transport: Transport) -> NDArray[np.bool_]:

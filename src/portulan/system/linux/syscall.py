@@ -16,6 +16,7 @@ _GENERIC = {"bpf": 280, "open_by_handle_at": 265, "pidfd_getfd": 438, "landlock_
 CLONE_NEWNET = 0x4000_0000
 CLONE_NEWNS = 0x0002_0000
 CLONE_NEWPID = 0x2000_0000
+CLONE_NEWUSER = 0x1000_0000
 
 
 @cache
@@ -53,6 +54,12 @@ def unshare(flags: int) -> None:
 def prctl(option: int, argument: int) -> None:
     """prctl(2) with one argument."""
     _checked(_libc().prctl(option, argument, 0, 0, 0))
+
+
+def set_domain_name(name: str) -> None:
+    """setdomainname(2): the NIS domain name of this thread's UTS namespace. The file in /proc/sys is root's alone, this is its owner's too."""
+    data = name.encode("ascii")
+    _checked(_libc().setdomainname(data, len(data)))
 
 
 def mount(source: str, target: str, kind: str = "", flags: int = 0, data: str = "") -> None:

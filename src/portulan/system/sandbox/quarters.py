@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
+import socket
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
 
 from portulan.errors import failed
-from portulan.system.linux.syscall import CLONE_NEWNET, unshare
+from portulan.system.linux.syscall import CLONE_NEWNET, set_domain_name, unshare
 from portulan.system.sandbox import call, launch
 from portulan.system.sandbox.errand import in_thread
-from portulan.system.sandbox.mark import DOMAIN_NAME, Mark
+from portulan.system.sandbox.mark import Mark
 from portulan.system.sandbox.sweep import CLONE_NEWUTS
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ P = ParamSpec("P")
 T = TypeVar("T")
 PATIENCE_S = 30.0
 _LAST_WORDS_S = 5.0
-_HOST_NAME = Path("/proc/sys/kernel/hostname")
 
 
 class Root(Protocol):
@@ -100,9 +99,9 @@ def _open_namespaces(name: str | None, mark: Mark, *, network: bool) -> tuple[in
     """In a thread of its own: make the namespaces and return their descriptors. Without a name, the machine's stays."""
     try:
         unshare(CLONE_NEWUTS | (CLONE_NEWNET if network else 0))
-        DOMAIN_NAME.write_text(str(mark), encoding="ascii")
+        set_domain_name(str(mark))
         if name is not None:
-            _HOST_NAME.write_text(name, encoding="ascii")
+            socket.sethostname(name)
         uts = os.open("/proc/thread-self/ns/uts", os.O_RDONLY | os.O_CLOEXEC)
         return uts, os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC) if network else None
     except OSError as error:

@@ -14,7 +14,7 @@ from portulan.system.linux.procfs import effective_capabilities
 from portulan.system.sandbox.delay import INTERFACES, PACKETS, Relay, check_delay, prepare
 from portulan.system.sandbox.host import Host
 from portulan.system.sandbox.link import Link, connect, join
-from portulan.system.sandbox.mark import DOMAIN_NAME, new_mark
+from portulan.system.sandbox.mark import new_mark
 from portulan.system.sandbox.routes import shortest_routes
 from portulan.system.sandbox.sweep import end_processes, sweep
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     Texts = str | Sequence[str]
 
 _CAP_NET_ADMIN, _CAP_SYS_ADMIN = 12, 21
+_SETTINGS = "/proc/sys"
 _MOST_LINKS = 512
 """Networks 198.18.0.0/24 to 198.19.255.0/24 (RFC 2544), one a link."""
 
@@ -44,8 +45,8 @@ def check_rights() -> None:
         raise NotPermitted("sandbox.forbidden", needs="CAP_SYS_ADMIN, CAP_NET_ADMIN")
     if not all(os.path.exists(f"/proc/self/ns/{kind}") for kind in ("net", "uts")):
         raise CannotTell("link.kernel-lacks", operation="make", subject="namespaces")
-    if not os.access(DOMAIN_NAME, os.W_OK):  # containers may have the rights and yet a /proc/sys that cannot be written
-        raise NotPermitted("sandbox.read-only", path=str(DOMAIN_NAME.parent.parent))
+    if os.statvfs(_SETTINGS).f_flag & os.ST_RDONLY:  # containers may have the rights and yet a /proc/sys that cannot be written
+        raise NotPermitted("sandbox.read-only", path=_SETTINGS)
 
 
 class Sandbox:
