@@ -21,10 +21,12 @@ from power_cuts import Disk, command, read_calls
 
 PEERS = Path(__file__).resolve().parent.parent / ".cache/roots/peers"
 KILLS = 10
-TRIAL_S = 5
+TRIAL_S, BEFORE_S = 5, 3
 LATE_S, EARLY_S = 0.2, 0.02
 LONGEST_S = (0.7, 1.8)
 """Most of what a command does it does in the first half second; the first apply waits a second for flows to be seen."""
+SHORTER = 0.6
+"""What the other commands take of that."""
 
 
 def kills(seed, count=KILLS):
@@ -43,7 +45,7 @@ def kills(seed, count=KILLS):
             elif action == "rollback" and lab.left_s() is None:
                 allowed |= {"a", "b"}  # earlier rules, on trial
             process = lab.host.start(lab.command(*words), folder=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            time.sleep(dice.uniform(0, dice.choice(LONGEST_S)))
+            time.sleep(dice.uniform(0, dice.choice(LONGEST_S)) * (1 if action == "apply" else SHORTER))
             figures["killed while it worked" if process.poll() is None else "killed when it had ended"] += 1
             victims = _victims(dice, lab, process)
             lab.kill(victims)
@@ -63,9 +65,9 @@ def kills(seed, count=KILLS):
 
 
 def _draw(dice, lab):
-    action = dice.choice(("apply", "apply", "apply", "confirm", "rollback"))
-    if action != "apply" and lab.left_s() is None and dice.random() < 0.8:
-        action = "apply"  # the others have little to do without a trial
+    action = dice.choice(("apply", "confirm", "rollback"))
+    if action != "apply" and lab.left_s() is None and dice.random() < 0.8:  # they have little to do without a trial
+        lab.guard("apply", *lab.policy(dice.choice("ab")), "--seconds", TRIAL_S + BEFORE_S)
     if action == "apply":
         return action, ("apply", *lab.policy(dice.choice("ab")), "--seconds", TRIAL_S)
     return action, ("confirm", "--vouch") if action == "confirm" else ("rollback", "--seconds", TRIAL_S)
