@@ -347,6 +347,43 @@ def test_a_table_that_is_not_known_is_left_alone(lab):
     assert "guard.changed-by-hand" in codes(status(lab, *lab.policy("a")))
 
 
+def test_rules_changed_by_hand_are_loaded_anew(lab):
+    lab.done("apply", *lab.policy("a"))
+    lab.done("confirm", "--vouch")
+    assert lab.guard("plan", *lab.policy("a")).returncode == 0
+    lab.nft("insert", "rule", "inet", "portulan", "input", "tcp", "dport", str(OTHER), "accept")
+    assert lab.knock(OTHER)
+    planned = lab.guard("plan", *lab.policy("a"), "--json")
+    told = json.loads(planned.stdout)
+    assert (planned.returncode, told["by_hand"], told["changes"]) == (1, True, True)
+    changed = [row["ports"] for row in told["items"] if row["before"] != row["after"]]
+    assert changed == [f"{OTHER}/tcp"]
+    assert "changed our rules by hand" in lab.guard("plan", *lab.policy("a")).stdout
+    assert "loaded anew" in lab.done("apply", *lab.policy("a"))
+    assert (lab.in_force(), lab.left_s()) == ("a", None)
+    assert "guard.changed-by-hand" not in codes(status(lab, *lab.policy("a")))
+    assert "in force already" in lab.done("apply", *lab.policy("a"))
+
+
+def test_rollback_says_which_rules_it_tries(lab):
+    for name in "ab":
+        lab.done("apply", *lab.policy(name))
+        lab.done("confirm", "--vouch")
+    assert "number 1 of" in lab.done("rollback")
+    assert "number 1" not in lab.done("rollback")  # the trial is ended
+    late = lab.guard("confirm", "--vouch")
+    assert late.returncode == 1
+    assert "its time is over" in late.stderr
+
+
+def test_a_policy_file_that_is_gone_is_told(lab):
+    lab.done("apply", *lab.policy("a"))
+    lab.done("confirm", "--vouch")
+    answer = lab.guard("status", "--json")
+    assert answer.returncode == 1
+    assert "guard.no-file" in codes(json.loads(answer.stdout)["items"][0])
+
+
 def test_lost_notes_are_made_up_for_from_the_kernel(lab):
     lab.done("apply", *lab.policy("a"))
     lab.done("confirm", "--vouch")

@@ -102,7 +102,16 @@ def show_applied(applied: Applied, options: argparse.Namespace, face: Face, acti
         return 1
     if applied.verdict == "unchanged":
         face.line(voice.say("The rules {hash} are in force already: nothing was changed.", hash=short(applied.hash)))
+    elif applied.verdict == "restored":
+        face.line(
+            voice.say(
+                "Somebody had changed the rules {hash} by hand. They are loaded anew, as they were confirmed.", hash=short(applied.hash)
+            )
+        )
     else:
+        if applied.number:
+            earlier = voice.say("These are earlier rules: number {number} of  {name} guard history", number=applied.number, name=name)
+            face.line(earlier)
         until = "" if applied.until is None else f"{applied.until.astimezone():%H:%M:%S}"
         trial = voice.say("On trial until {until}. Open a NEW connection and type:  {name} guard confirm", until=until, name=name)
         face.line(face.style(trial, "bold"))

@@ -38,17 +38,19 @@ def run(options: argparse.Namespace, face: Face) -> int:
     if options.json:
         extra = {
             "host": plan.host, "file": plan.file, "hash": plan.hash, "running": plan.running, "trial": plan.trial, "changes": plan.changes,
-            "ways": plan.ways, "sessions": plan.sessions, "remarks": plan.remarks, "peer": plan.peer,
+            "ways": plan.ways, "sessions": plan.sessions, "remarks": plan.remarks, "peer": plan.peer, "by_hand": plan.by_hand,
         }  # fmt: skip
         face.envelope("guard-plan", plan.rows, taken_at=plan.taken_at, missing=missing, extra=extra)
     else:
-        _show(face, plan)
+        _show(face, plan, options.policy)
         for text in missing:
             face.note(" " + text)
     return 1 if plan.changes else 0
 
 
-def _show(face: Face, plan: Plan) -> None:
+def _show(face: Face, plan: Plan, policy: str | None) -> None:
+    from shlex import quote
+
     from portulan.text.guard_plan import headline, line_of, remarks, sessions, way_of
 
     voice = face.voice
@@ -77,4 +79,5 @@ def _show(face: Face, plan: Plan) -> None:
             face.paragraph(text, " ")
     if not plan.trial:
         face.line()
-        face.line(" " + voice.say("Nothing is changed yet.  Try it for a while:  portulan guard apply"))
+        command = "portulan guard apply" + ("" if policy is None else f" --policy {quote(policy)}")
+        face.line(" " + voice.say("Nothing is changed yet.  Try it for a while:  {command}", command=command))

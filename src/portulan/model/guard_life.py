@@ -159,7 +159,7 @@ class Applied(Record):
     """What came of `apply` and of a `rollback` to older rules."""
 
     verdict: str
-    """`trial`, `unchanged`, `refused`."""
+    """`trial`, `unchanged`, `restored` (they were changed by hand), `refused`."""
     hash: str
     old: str | None = None
     seconds: float = 0.0
@@ -169,6 +169,8 @@ class Applied(Record):
     concerns: tuple[Concern, ...] = ()
     entered: int = 0
     """Connections that ran already and were entered into the kernel's table."""
+    number: int = 0
+    """Of `rollback`: which of the history they are."""
 
 
 class Confirmed(Record):

@@ -88,8 +88,10 @@ class Plan(Record):
     gaps: tuple[Gap, ...] = ()
     ways: tuple[WayRow, ...] = ()
     """What changes for packets that do not end here."""
+    by_hand: bool = False
+    """Somebody changed our rules in the kernel, which still bear the same name."""
 
     @property
     def changes(self) -> bool:
         """Whether applying it would do anything."""
-        return self.trial or self.running != self.hash
+        return self.trial or self.by_hand or self.running != self.hash

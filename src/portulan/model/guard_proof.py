@@ -180,7 +180,7 @@ class Certificate(Record):
     policy_hash: str | None
     """SHA-256 of its text."""
     rules_hash: str
-    """Of the rules that the packets met (SHA-256 of the text that was loaded)."""
+    """Of the rules that the packets met: the hash that `guard status` and the table in the kernel name them by; of a copy of the machine's, SHA-256 of its text."""
     tallies: tuple[Tally, ...]
     differences: tuple[Difference, ...]
     more_differences: int = 0

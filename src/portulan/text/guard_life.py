@@ -19,7 +19,7 @@ SENTENCES: dict[str, str] = {
     "guard.trial-running": mark("a trial is going on, for {seconds} s more: nothing was changed."),
     "guard.strange-table": mark("the kernel has a table inet portulan that is not known here: nothing was changed, since it could not be put back."),
     "guard.rules-lost": mark("the rules {hash} are not kept here any more: nothing was changed."),
-    "guard.no-trial": mark("there is no trial to confirm."),
+    "guard.no-trial": mark("there is no trial to confirm: none was begun, or its time is over and the rules before it are in force again."),
     "guard.trial-before-boot": mark("the trial was before the last start of this machine: it is over."),
     "guard.other-namespace": mark("what is written down here is about the rules of another network namespace: nothing was changed."),
     "guard.confirmed-already": mark("these rules are confirmed already."),
@@ -98,6 +98,7 @@ CONCERNS: dict[str, str] = {
     "guard.boot-failed": mark("loading at boot could not be enabled: {detail}."),
     "guard.boot-unknown": mark("what a boot loads cannot be told: {detail}."),
     "guard.cut-failed": mark("connections could not be ended: {detail}."),
+    "guard.no-file": mark("there is no policy file here any more that says what is in force."),
     "guard.file-differs": mark("the policy's file says something else than the rules in force."),
     "guard.policy-broken": mark("{subject} cannot be read as a policy."),
     "guard.changed-by-hand": mark("somebody changed the table inet portulan by hand: it does not hold what was applied."),
@@ -119,7 +120,10 @@ CONCERN_WAYS: dict[str, str] = {
     "guard.boot-loads-nothing": mark("let them be:  portulan guard boot --enable"),
     "guard.file-differs": mark("what would change:  portulan guard plan   and to try it:  portulan guard apply"),
     "guard.policy-broken": mark("why:  portulan guard check"),
-    "guard.changed-by-hand": mark("take it away and begin anew:  portulan guard rollback --off && portulan guard apply"),
+    "guard.no-file": mark(
+        "name it, if it lies elsewhere:  portulan guard status --policy FILE   or draft another one:  portulan guard init"
+    ),
+    "guard.changed-by-hand": mark("load it anew as it was confirmed:  portulan guard apply"),
     "guard.strange": mark("look at it:  nft list table inet portulan   and take it away:  portulan guard rollback --off"),
     "guard.wiped": mark("try them again:  portulan guard rollback"),
 }

@@ -111,6 +111,8 @@ def headline(voice: Voice, plan: Plan) -> str:
         return voice.say("Nothing would change: these rules are in force.")
     if plan.trial:
         return voice.say("A trial has left its rules in the kernel: this is the plan beside them.")
+    if plan.by_hand:
+        return voice.say("Somebody changed our rules by hand: applying the policy loads them anew.")
     if not changed and not plan.ways:
         return voice.say("Nobody gets to other ports than now, but the rules themselves would be others.")
     return voice.say("{host}: what {file} would change", host=plan.host, file=plan.file)

@@ -41,7 +41,7 @@ _ROADS: dict[Road, str] = {
 }
 _ORDER = (Road.INPUT, Road.PUBLISHED, Road.FORWARD, Road.OUTPUT, Road.LOCAL)
 _PARTLY = "*"
-_HASH = 16
+_HASH = 12
 """Digits of a hash that are shown: the certificate as JSON has them all."""
 
 
@@ -189,7 +189,11 @@ def facts(voice: Voice, certificate: Certificate) -> list[str]:
             )
         )
     if certificate.policy is not None:
-        lines.append(voice.say("policy  {file}  {hash}", file=certificate.policy, hash=(certificate.policy_hash or "")[:_HASH]))
+        lines.append(
+            voice.say(
+                "policy  {file}  (SHA-256 of its text: {hash})", file=certificate.policy, hash=(certificate.policy_hash or "")[:_HASH]
+            )
+        )
     rules = certificate.rules_hash[:_HASH]
     lines.append(
         voice.say("rules   a copy of this machine's  {hash}", hash=rules)

@@ -6,7 +6,7 @@ import sys
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from portulan.errors import CannotTell
+from portulan.errors import CannotTell, PortulanError
 from portulan.guard.policy.compile import compile_policy, compiled_rules, terrain_of
 from portulan.guard.policy.compile_text import seals
 from portulan.guard.policy.plan import Simulations, plan_rows
@@ -60,7 +60,8 @@ def guard_plan(policy: str | None = None) -> Plan:
     heard = {(item.transport, item.port) for item in listeners()}
     published = {(transport, port) for port in translated_ports(ruleset) for transport in (Transport.TCP, Transport.UDP)}
     running, trial = seals(ruleset)
-    same = running == new.hash and trial is None
+    by_hand = running == new.hash and trial is None and _changed_by_hand()
+    same = running == new.hash and trial is None and not by_hand
     ports = transports_of(ruleset, ours)
     transports = tuple(ports)
     after = simulate(then, network, ports=ports)
@@ -91,7 +92,20 @@ def guard_plan(policy: str | None = None) -> Plan:
             *(() if whole else (Gap("plan.many-receivers"),)),
         ),
         ways,
+        by_hand,
     )
+
+
+def _changed_by_hand() -> bool:
+    """Whether our table holds something else than what its comment names, as far as that can be told."""
+    from portulan.verbs.guard_trial import Life
+
+    try:
+        life = Life()
+        phase, running, _ = life.look()
+        return life.changed_by_hand(phase, running)
+    except PortulanError:
+        return False
 
 
 def _remarks(policy: Policy, terrain: Terrain, network: Network) -> Iterator[PlanRemark]:

@@ -52,7 +52,7 @@ def guard_prove(
     nft, began, taken_at = find_nft(), time.monotonic(), datetime.now(UTC)
     meant = _policy(policy, needed=not live_rules)
     day = today or date.today()  # noqa: DTZ011 - the clock of the machine that applies it
-    asked, text, left_out = _live(meant, day, nft, quick=quick) if live_rules else _supposed(meant, day, nft, quick=quick)
+    asked, rules_hash, left_out = _live(meant, day, nft, quick=quick) if live_rules else _supposed(meant, day, nft, quick=quick)
     with Sandbox() as sandbox:
         proved = carry_out(asked, sandbox, on_progress)
     return Certificate(
@@ -64,7 +64,7 @@ def guard_prove(
         live=live_rules,
         policy=None if meant is None else meant.file,
         policy_hash=None if meant is None else sha256(meant.text.encode()).hexdigest(),
-        rules_hash=sha256(text.encode()).hexdigest(),
+        rules_hash=rules_hash,
         tallies=proved.tallies,
         differences=proved.differences,
         more_differences=proved.more_differences,
@@ -118,7 +118,7 @@ def supposed(policy: Policy, day: date, nft: str, terrain: Terrain, *, quick: bo
 def _supposed(policy: Policy | None, day: date, nft: str, *, quick: bool) -> tuple[Asked, str, tuple[str, ...]]:
     assert policy is not None
     terrain = policy_terrain()
-    return supposed(policy, day, nft, terrain, quick=quick), permanent(compile_policy(policy, day, terrain)), ()
+    return supposed(policy, day, nft, terrain, quick=quick), compile_policy(policy, day, terrain).hash, ()
 
 
 def burst_of(policy: Policy) -> int:
@@ -172,4 +172,4 @@ def _live(policy: Policy | None, day: date, nft: str, *, quick: bool) -> tuple[A
         pick=0 if quick else None, telling=tuple(sorted(ports)), message=None if expected is None else expected.message,
         roads=(Road.INPUT, Road.LOCAL, *((Road.FORWARD, Road.OUTPUT) if policy is not None else ())),
     )  # fmt: skip
-    return asked, copy.text, tuple(left_out)
+    return asked, sha256(copy.text.encode()).hexdigest(), tuple(left_out)

@@ -42,7 +42,7 @@ def guard_rollback(
         shut = find_shut(rules_of(permanent(rules)), read_network())
         if shut and shut_me_out < TOLD_TWICE:
             return Applied("refused", past.hash, shut=shut)
-        return life.begin(rules, seconds, warm_s=warm_s)._replace(shut=shut)
+        return life.begin(rules, seconds, warm_s=warm_s)._replace(shut=shut, number=past.number)
 
 
 def guard_off(*, root: str = "") -> RolledBack:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from portulan.errors import CannotTell, PortulanError
+from portulan.errors import PortulanError
 from portulan.guard.policy.compile import compile_policy, terrain_of
-from portulan.guard.policy.compile_text import permanent
 from portulan.model.guard_life import BootState, Concern, GuardStatus, Phase
 from portulan.system.firewall.boot import boot_concerns, disable, enable, read_boot
 from portulan.system.firewall.running import has_warm
@@ -32,11 +31,13 @@ def guard_status(policy: str | None = None, *, root: str = "") -> GuardStatus:
     concerns = [
         *doubts,
         *_drift(phase, running, notes, wanted, boot),
-        *_changed_by_hand(life, phase, running),
+        *([Concern("guard.changed-by-hand")] if life.changed_by_hand(phase, running) else []),
         *boot_concerns(life.store, boot),
     ]
     if running.present:
         concerns += read_others()
+        if file is None:
+            concerns.append(Concern("guard.no-file"))
     if has_warm():
         concerns.append(Concern("guard.warm-left"))
     if life.store.set_aside is not None:
@@ -73,19 +74,6 @@ def _drift(phase: Phase, running: Running, notes: Notes, wanted: str | None, boo
         if boot.by is None:
             found.append(Concern("guard.boot-loads-nothing", boot.file))
     return found
-
-
-def _changed_by_hand(life: Life, phase: Phase, running: Running) -> list[Concern]:
-    """Whether somebody changed our table: the kernel is asked what it has, and what it has of the same rules in a namespace of their own."""
-    from portulan.system.firewall.scratch import same_table
-
-    if phase not in (Phase.IN_FORCE, Phase.SETTLED):
-        return []
-    try:
-        rules = life.rules(running.hash)
-        return [] if rules is None or same_table(permanent(rules)) else [Concern("guard.changed-by-hand")]
-    except CannotTell:
-        return []  # no right to make a namespace: nothing can be compared
 
 
 def guard_history(*, root: str = "") -> tuple[tuple[Past, ...], str | None]:

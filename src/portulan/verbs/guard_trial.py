@@ -86,6 +86,27 @@ class Life:
             raise Refused("guard.rules-lost", hash=hash_[:12])
         return from_json(data)
 
+    def changed_by_hand(self, phase: Phase, running: Running) -> bool:
+        """Whether somebody changed our table: the kernel is asked what it has, and what it has of the same rules in a namespace of their own."""
+        from portulan.system.firewall.scratch import same_table
+
+        if phase not in (Phase.IN_FORCE, Phase.SETTLED):
+            return False
+        try:
+            rules = self.rules(running.hash)
+            return rules is not None and not same_table(permanent(rules))
+        except CannotTell:
+            return False  # no right to make a namespace: nothing can be compared
+
+    def restore(self, phase: Phase, running: Running) -> bool:
+        """Load rules that were confirmed anew, in one go, where somebody changed them by hand. Raises Refused, CannotTell, NotPermitted, MachineFailed."""
+        if not self.changed_by_hand(phase, running):
+            return False
+        rules = self.rules(running.hash)
+        assert rules is not None
+        load_script(permanent(rules))
+        return True
+
     # A trial
 
     def begin(self, new: Compiled, seconds: int, *, warm_s: float = SEEN_S) -> Applied:
@@ -95,7 +116,7 @@ class Life:
         if running.effective == new.hash:
             if phase is Phase.OVER:
                 self.end(running)
-            return Applied("unchanged", new.hash, new.hash)
+            return Applied("restored" if self.restore(phase, running) else "unchanged", new.hash, new.hash)
         old = self.rules(running.effective)
         script = trial(new, old, seconds) + REMOVAL
         for each in (script, permanent(new)):

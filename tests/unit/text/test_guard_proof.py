@@ -44,7 +44,7 @@ def test_what_is_proved():
     assert told[0].startswith("1 more sender, at the edge of a network")
     assert told[1].startswith("2 packets were let through behind a rate")
     assert told[2].startswith("1 port behind a rate was not tried again")
-    assert told[3] == "policy  portulan.toml  abababababababab"
+    assert told[3] == "policy  portulan.toml  (SHA-256 of its text: abababababab)"
     assert told[-1] == "kernel  6.18, nft v1.0.6, in 12.3 s"
 
 
