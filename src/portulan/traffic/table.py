@@ -137,7 +137,8 @@ class FlowTable:
     def _widen(self, width_ns: int) -> None:
         if width_ns == self.width_ns:
             return
-        self._spread = self._added_up()
+        if any(self._spread_waits):  # rows that wait with them must know which of it is in their first stretch now
+            self._add_later(self._fold_rows(in_turn))
         for family in range(len(WIDTHS)):
             self._rows[family], self._spread[family] = widen(self._rows[family], self._spread[family], self.width_ns, width_ns)
         self.width_ns = width_ns
@@ -204,11 +205,14 @@ class FlowTable:
 
     def _spread_out(self, laters: list[Later | None]) -> None:
         """Count these too, in stretches so wide that there are few enough rows of them."""
+        self._add_later(laters)
+        while sum(len(spread.stretch) for spread in self._spread) > MOST_ROWS:
+            self._widen(next_width(self.width_ns))
+
+    def _add_later(self, laters: list[Later | None]) -> None:
         for family, later in enumerate(laters):
             if later is not None:
                 self._spread[family] = add_up([self._spread[family], later])
-        while sum(len(spread.stretch) for spread in self._spread) > MOST_ROWS:
-            self._widen(next_width(self.width_ns))
 
     def _prune(self) -> list[Pairs]:
         """Keep the earliest flows, as many as the cap allows. What is left, as flows."""
@@ -267,7 +271,7 @@ class FlowTable:
             if len(other._spread[family].stretch):
                 self._spread_waits[family].append(other._spread[family])
         if sum(len(spread.stretch) for waits in self._spread_waits for spread in waits) > MOST_ROWS:
-            self._spread = self._added_up()
+            self._fold()
         self._fold_beyond(_MANY)
 
     def flows(self) -> Flows:
