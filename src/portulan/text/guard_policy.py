@@ -64,5 +64,6 @@ WAYS_OUT: dict[str, str] = {
     "policy.not-ours": mark("if it is yours:  --policy {file}"),
     "policy.host-name": mark("its addresses now:  getent ahosts {text}"),
     "policy.port": mark("search the registry:  portulan lookup {text}"),
+    "policy.source": mark('a name is given its addresses in the policy, below [sources]:  office = ["198.51.100.0/24", "2001:db8::/48"]'),
     "policy.helper-needed": mark('add helper = "{helper}" to the line, or helper = "none" if the server does without (ftp: its passive ports as a line of their own)'),
 }  # fmt: skip
