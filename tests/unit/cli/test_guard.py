@@ -166,3 +166,13 @@ def test_what_a_remedy_says_does_what_was_asked(tmp_path, capsys):
     for command in way.split(" && "):
         assert main([*shlex.split(command)[1:], "--json"]) == 0
     assert file.read_text() == '[doors]\n"5432/udp" = "everyone"\n"5432/tcp" = { from = "192.0.2.7", until = 2036-12-31 }\n'
+
+
+def test_why_nothing_is_written_as_json(tmp_path, capsysbinary):
+    file = tmp_path / "p.toml"
+    file.write_text('[doors]\n5432 = "everyone"\n')
+    assert main(["guard", "open", "5432", "--to", "192.0.2.7", "--until", "2036-12-31", "--json", "--policy", str(file)]) == 0
+    answer = json.loads(capsysbinary.readouterr().out)
+    jsonschema.validate(answer, schema_of("guard-edit"))
+    (edited,) = answer["items"]
+    assert (edited["why"], edited["by"]["line"], edited["senders"], edited["named"]) == ("idle", 2, ["192.0.2.7"], False)
