@@ -41,7 +41,7 @@ ssh = { from = "office", limit = "10/minute burst 30", log = true, note = "ÁÆ°Áê
 9000 = "here"
 9001 = { from = "world", until = 2026-05-31 }
 9002 = ["interface eth7", "office"]
-"9002/tcp" = "old"
+9002-9002 = "old"
 "10000-60000/udp" = "everyone"
 ftp = { from = "office", helper = "ftp" }
 

@@ -28,7 +28,7 @@ def arguments(parser: argparse.ArgumentParser, voice: Voice) -> None:
     parser.add_argument("--limit", metavar="RATE", help=voice.say("at most so many new connections from each address: 10/minute"))
     parser.add_argument("--log", action="store_true", help=voice.say("log what it lets in"))
     parser.add_argument("--note", metavar="TEXT", help=voice.say("why it is open"))
-    parser.add_argument("--until", metavar="DAY", help=voice.say("the last day: 2026-12-31"))
+    parser.add_argument("--until", metavar="DAY", help=voice.say("the last day, 2026-12-31: the first apply after it shuts the line"))
     parser.add_argument("--helper", metavar="NAME", help=voice.say("the kernel's helper for services that need more ports: ftp, sip, …"))
 
 
@@ -67,13 +67,16 @@ def tell(options: argparse.Namespace, face: Face, edited: Edited, *, opened: boo
     from portulan.cli.table import wrap
     from portulan.text.clean import clean
     from portulan.text.guard_check import doubt_words, gathered, level_name
-    from portulan.text.guard_edit import outcome
+    from portulan.text.guard_edit import outcome, remedy
 
     voice = face.voice
     if options.json:
         face.envelope("guard-edit", [edited])
         return 0
     face.line(outcome(voice, edited, options.door, opened=opened))
+    way = remedy(voice, edited, options) if opened else ""
+    if way:
+        face.line(" " + way)
     for sign, lines, colour in (("-", edited.removed, "red"), ("+", edited.added, "green")):
         for line in lines:
             face.line(" " + face.style(f"{sign} {clean(line)}", colour))

@@ -31,7 +31,7 @@ class Understood(Record):
     until: date | None = None
     helper: str | None = None
     over: bool = False
-    """Its last day is past: it lets nothing through."""
+    """Its last day is past: rules that are made from now on do not have it."""
 
 
 class Doubtful(Record):
@@ -121,3 +121,12 @@ class Edited(Record):
     """What is doubtful about the new text and was not about the old one: a lock-out, a line that does nothing."""
     written: bool = False
     """False too where it was only to be shown."""
+    why: str | None = None
+    """Why nothing is changed where a door was to be opened: `open`, they come in as was asked; `wider`, so do others, by a line that does not name them; `idle`, a line
+    by which they come in already has other terms, so that one more would do nothing; `other-terms`, they have a line, with terms, and none were asked for."""
+    by: Understood | None = None
+    """The line by which they come in."""
+    senders: tuple[str, ...] = ()
+    """Who does; with `idle` and `other-terms` not always all who were asked for."""
+    named: bool = False
+    """Whether that line names each of them: `close --to` shuts them alone."""

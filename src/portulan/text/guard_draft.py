@@ -7,7 +7,7 @@ from portulan.text.voice import Voice, mark
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from portulan.model.guard_draft import DraftDoor, Drafted, LeftOut
+    from portulan.model.guard_draft import DraftDoor, Drafted, DraftSource, LeftOut
 
 SENTENCES: dict[str, str] = {"guard.exists": mark("{file} is there already: a draft is written only where there is none.")}
 WAYS_OUT: dict[str, str] = {
@@ -26,6 +26,9 @@ WHY: dict[str, str] = {
     "dhcp": mark("DHCP: answers come in without a line"),
 }
 _LONGEST = 100
+_EXAMPLE = 'office = ["198.51.100.0/24", "2001:db8::/48"]'
+_OUTGOING = ("dns", "ntp", "https", "ping")
+"""What hardly any host does without."""
 
 
 def draft_text(voice: Voice, drafted: Drafted) -> str:
@@ -46,13 +49,11 @@ def draft_text(voice: Voice, drafted: Drafted) -> str:
                 "This machine forwards between its interfaces. Without [zones] and [forward] nothing that comes in by an uplink is forwarded any more."
             ),
         ]
-    if drafted.sources:
-        lines += ["", "[sources]"]
-        for source in drafted.sources:
-            networks = _list(source.networks)
-            lines.append(
-                f"{source.name} = " + (f"{{ interface = {_list(source.links)}, networks = {networks} }}" if source.links else networks)
-            )
+    names = [_source(source) for source in drafted.sources]
+    lines += ["", "# " + voice.say("Names for senders (this one is an example): lines can let in office then, instead of everyone.")]
+    lines += ["[sources]" if names else "# [sources]", f"# {_EXAMPLE}", *names]
+    lines += ["", "# " + voice.say("Without a table [outgoing] this host may send whatever it likes, with it only what is in its lines:")]
+    lines += ["# [outgoing]", *(f'# {word} = "everyone"' for word in _OUTGOING)]
     lines += ["", "[doors]"]
     if drafted.ping:
         lines.append('ping = "everyone"   # ' + voice.say("ICMP echo, IPv4"))
@@ -63,6 +64,11 @@ def draft_text(voice: Voice, drafted: Drafted) -> str:
         lines += ["", "# " + voice.say("In use, and without a line:")]
         lines += [_left_out(voice, one) for one in drafted.left_out]
     return "\n".join(lines) + "\n"
+
+
+def _source(source: DraftSource) -> str:
+    networks = _list(source.networks)
+    return f"{source.name} = " + (f"{{ interface = {_list(source.links)}, networks = {networks} }}" if source.links else networks)
 
 
 def _door(voice: Voice, door: DraftDoor) -> str:

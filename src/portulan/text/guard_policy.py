@@ -8,6 +8,9 @@ SENTENCES: dict[str, str] = {
     "toml.syntax": mark("this is not TOML: {reason}."),
     "toml.unquoted-key": mark('{text} must stand in quotes: "{text}" = …'),
     "toml.unquoted-word": mark('{text} must stand in quotes: "{text}".'),
+    "toml.unclosed": mark("a quote is opened and not closed again."),
+    "toml.twice": mark("{text} stands here a second time: line {first} has it already."),
+    "policy.one-service": mark("{text} are several: a line opens one service, or numbers (80,443/tcp)."),
     "policy.no-file": mark("there is no policy file {file}."),
     "policy.not-ours": mark("{file} lies where others may write, or belongs to somebody else: it is used only if it is named."),
     "policy.no-doors": mark("a policy needs a table [doors] (who may come in where) or [forward] (what may pass between zones)."),
@@ -64,5 +67,6 @@ WAYS_OUT: dict[str, str] = {
     "policy.not-ours": mark("if it is yours:  --policy {file}"),
     "policy.host-name": mark("its addresses now:  getent ahosts {text}"),
     "policy.port": mark("search the registry:  portulan lookup {text}"),
+    "policy.source": mark('a name is given its addresses in the policy, below [sources]:  office = ["198.51.100.0/24", "2001:db8::/48"]'),
     "policy.helper-needed": mark('add helper = "{helper}" to the line, or helper = "none" if the server does without (ftp: its passive ports as a line of their own)'),
 }  # fmt: skip

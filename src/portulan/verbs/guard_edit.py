@@ -6,10 +6,14 @@ from datetime import UTC, datetime
 
 from portulan.errors import BadInput
 from portulan.guard.policy.check import find_doubts
-from portulan.guard.policy.cover import lets_in, parts_of
 from portulan.guard.policy.edit import PING, close_door, open_door
-from portulan.guard.policy.read import parse_policy
+from portulan.guard.policy.opening import find_needless
+from portulan.guard.policy.read import note_of, parse_policy, read_senders
 from portulan.guard.policy.services import door_ports
+from portulan.guard.policy.terms import terms_of
+from portulan.guard.policy.toml import parse_toml
+from portulan.guard.policy.tracking_helpers import NONE, check_helper
+from portulan.guard.policy.understood import understood_line
 from portulan.model.guard_check import Edited
 from portulan.model.policy import EVERYONE
 from portulan.system.output_file import OutputFile
@@ -18,12 +22,12 @@ from portulan.verbs.guard_policy import find_policy, read_text, reader_beside
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import date
     from typing import Any
 
     from portulan.model.guard_check import Doubtful
-    from portulan.model.policy import Policy, Ports
+    from portulan.model.policy import Policy, Ports, Source
 
 
 class _Desk:
@@ -41,6 +45,14 @@ class _Desk:
 
     def ports(self, door: str) -> Ports:
         return door_ports(door, self._table)
+
+    def senders(self, names: Sequence[str]) -> tuple[Source, ...]:
+        return read_senders(parse_toml(self.text, self.file), names, self._table, self._read_list)
+
+    def usual(self, door: str) -> str | None:
+        """The registry's name of a single port."""
+        transport, numbers = self.ports(door)[0]
+        return self._table.usual(next(iter(numbers)), transport) if len(numbers) == 1 else None
 
 
 def guard_open(
@@ -65,12 +77,27 @@ def guard_open(
         desk.ports(door)  # what is no door is told as such, not as a mistake in a file
     given = {"limit": limit, "log": log or None, "note": note, "until": until, "helper": helper}
     options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    names = tuple(senders) or (EVERYONE,)
-    text = open_door(desk.text, desk.file, door, names, options, desk.ports)
-    after = _as_asked(desk, text)
-    if not options and door != PING and _is_open(desk, before, after, door):
-        text = desk.text
-    return _finish(desk, before, text, dry_run=dry_run)
+    names = tuple(name.strip() for name in senders) or (EVERYONE,)
+    asked = desk.senders(names)
+    if door == PING:
+        for name in options:
+            if name != "note":
+                raise BadInput("policy.ping", text=name)
+        return _finish(desk, before, _opened(desk, door, names, options), dry_run=dry_run)
+    ports = desk.ports(door)
+    check_helper(door, ports, helper or NONE, "doors")
+    terms = terms_of({**options, "note": None if note is None else note_of(note)})
+    needless = find_needless(before, desk.today, ports, asked, terms)
+    if needless is None:
+        return _finish(desk, before, _opened(desk, door, names, options), dry_run=dry_run)
+    line = understood_line("doors", needless.line, desk.today)
+    return Edited(desk.file, changed=False, why=needless.why, by=line, senders=needless.senders, named=needless.named)
+
+
+def _opened(desk: _Desk, door: str, names: Sequence[str], options: Mapping[str, Any]) -> str:
+    text = open_door(desk.text, desk.file, door, names, options, desk.ports, None if door == PING else desk.usual(door))
+    _as_asked(desk, text)
+    return text
 
 
 def guard_close(door: str, senders: Iterable[str] = (), *, policy: str | None = None, dry_run: bool = False) -> Edited:
@@ -105,13 +132,6 @@ def _as_asked(desk: _Desk, text: str) -> Policy:
 
 def _meet(ports: Ports, wanted: tuple[Any, Any]) -> bool:
     return any(kind is wanted[0] and (held & wanted[1]).ranges for kind, held in ports)
-
-
-def _is_open(desk: _Desk, before: Policy, after: Policy, door: str) -> bool:
-    """Whether whoever comes in by the new text came in by the old one."""
-    wanted = desk.ports(door)
-    new = [line for line in after.doors if line not in before.doors and line.ports == wanted]
-    return bool(new) and all(lets_in(before, desk.today, line.ports, parts_of(line.sources)) for line in new)
 
 
 def _finish(desk: _Desk, before: Policy, text: str, *, dry_run: bool) -> Edited:

@@ -119,3 +119,60 @@ def test_the_answer_as_json(tmp_path, capsysbinary, text, status):
         answer = json.loads(capsysbinary.readouterr().out)
         jsonschema.validate(answer, schema_of("guard-edit"))
         assert answer["items"][0]["added"] == ['https = "everyone"']
+
+
+def test_a_door_that_stays_as_it_is_says_why_and_how_to_narrow_it(tmp_path, capsys):
+    file = tmp_path / "my policy.toml"
+    text = '[sources]\noffice = "192.0.2.0/24"\n[doors]\n5432 = "everyone"\nssh = ["office", "198.18.1.2"]\nsmtp = { from = "office", limit = "10/minute" }\n'
+    file.write_text(text)
+
+    def said(*words):
+        assert main(["guard", "open", *words, "--policy", str(file)]) == 0
+        assert file.read_text() == text
+        return capsys.readouterr().out.splitlines()
+
+    policy = f"--policy '{file}'"
+    assert said("5432/tcp", "--to", "office") == [
+        f"5432/tcp is open to them already: {file} stays as it is.",
+        f" to them only:  portulan guard close 5432/tcp {policy} && portulan guard open 5432/tcp --to office {policy}",
+    ]
+    assert said("5432/tcp", "--to", "office", "--limit", "10/minute", "--note", "a b", "--log") == [
+        f"line 4 (5432) lets office in without that already, so that one more would do nothing: {file} stays as it is.",
+        f" as you asked:  portulan guard close 5432/tcp {policy} && portulan guard open 5432/tcp --to office --limit 10/minute --note 'a b' --log {policy}",
+    ]
+    assert said("ssh", "--to", "office", "--until", "2036-12-31")[1].startswith(
+        f" as you asked:  portulan guard close ssh --to office {policy} && "
+    )
+    assert said("smtp", "--to", "office") == [
+        f"line 6 (smtp) is for office already (at most 10/minute): {file} stays as it is.",
+        f" as you asked:  portulan guard close smtp --to office {policy} && portulan guard open smtp --to office {policy}",
+    ]
+    assert said("ssh", "--to", "office") == [f"ssh is open to them already: {file} stays as it is."]
+    assert main(["guard", "open", "5432/tcp", "--to", "ofice", "--policy", str(file)]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("portulan: ofice is no source: ")
+    assert "Did you mean office?" in told
+    assert "[sources]:  office = " in told
+
+
+def test_what_a_remedy_says_does_what_was_asked(tmp_path, capsys):
+    import shlex
+
+    file = tmp_path / "p.toml"
+    file.write_text('[doors]\n5432 = "everyone"\n')
+    words = ["guard", "open", "5432/tcp", "--to", "192.0.2.7", "--until", "2036-12-31", "--policy", str(file)]
+    assert main(words) == 0
+    way = capsys.readouterr().out.splitlines()[1].partition(":  ")[2]
+    for command in way.split(" && "):
+        assert main([*shlex.split(command)[1:], "--json"]) == 0
+    assert file.read_text() == '[doors]\n"5432/udp" = "everyone"\n"5432/tcp" = { from = "192.0.2.7", until = 2036-12-31 }\n'
+
+
+def test_why_nothing_is_written_as_json(tmp_path, capsysbinary):
+    file = tmp_path / "p.toml"
+    file.write_text('[doors]\n5432 = "everyone"\n')
+    assert main(["guard", "open", "5432", "--to", "192.0.2.7", "--until", "2036-12-31", "--json", "--policy", str(file)]) == 0
+    answer = json.loads(capsysbinary.readouterr().out)
+    jsonschema.validate(answer, schema_of("guard-edit"))
+    (edited,) = answer["items"]
+    assert (edited["why"], edited["by"]["line"], edited["senders"], edited["named"]) == ("idle", 2, ["192.0.2.7"], False)

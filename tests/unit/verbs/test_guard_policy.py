@@ -1,6 +1,7 @@
 """Which policy file is meant, how it is read, and how it is changed on the disk."""
 
 import os
+from datetime import date
 
 import pytest
 
@@ -103,6 +104,14 @@ def test_what_is_so_already_is_not_written(file):
     (lambda file: guard_open("1234", limit="often", policy=file), "policy.limit"),
     (lambda file: guard_open("ftp", policy=file), "policy.helper-needed"),
     (lambda file: guard_open("ping", limit="1/day", policy=file), "policy.ping"),
+    (lambda file: guard_open("ping", ["192.0.2.7"], until=date(2026, 12, 31), policy=file), "policy.ping"),
+    (lambda file: guard_open("https", ["198.18.0.0/33"], policy=file), "policy.network"),
+    (lambda file: guard_open("https", ["ofice"], policy=file), "policy.source"),
+    (lambda file: guard_open("https", ["everyon"], limit="10/minute", policy=file), "policy.source"),
+    (lambda file: guard_open("https", ["office", ""], policy=file), "policy.source"),
+    (lambda file: guard_open("https", ["office"], limit="often", policy=file), "policy.limit"),
+    (lambda file: guard_open("https", ["office"], note="a\nb", policy=file), "policy.note"),
+    (lambda file: guard_open("https", ["office"], helper="nosuch", policy=file), "policy.helper"),
     (lambda file: guard_close("ssh", ["192.0.2.7"], policy=file), "policy.not-named"),
     (lambda file: guard_close("nosuch", policy=file), "policy.port"),
 ])  # fmt: skip
@@ -111,6 +120,30 @@ def test_wrong_words_are_told_as_words_and_change_nothing(file, change, code):
         change(str(file))
     assert raised.value.code == code
     assert "line" not in raised.value.facts
+    assert file.read_text() == TEXT
+
+
+def test_a_sender_of_other_terms_gets_a_line_and_the_others_keep_theirs(file):
+    file.write_text('[sources]\noffice = "192.0.2.0/24"\n[doors]\npostgres = { from = "office", note = "office database" }\n')
+    edited = guard_open("5432/tcp", ["198.18.1.2"], policy=str(file), until=date(2036, 12, 31), note="supplier")
+    added = '"5432/tcp" = { from = "198.18.1.2", note = "supplier", until = 2036-12-31 }'
+    assert (edited.removed, edited.added, edited.why) == ((), (added,), None)
+    assert {one.code for one in edited.doubts} <= {"line.nobody-listens"}
+    assert not [one for one in guard_check(str(file), file_only=True).doubts if one.code.startswith("line.")]
+    edited = guard_open("postgres", ["192.0.2.128/25"], policy=str(file), until=date(2036, 12, 31), note="supplier")
+    assert (edited.changed, edited.why, edited.by.line, edited.senders) == (False, "idle", 4, ("192.0.2.128/25",))
+    # The registry's usual name is the next key.
+    edited = guard_open("5432/tcp", ["198.18.1.3"], policy=str(file), limit="10/minute")
+    assert edited.added == ('postgresql = { from = "198.18.1.3", limit = "10/minute" }',)
+
+
+@pytest.mark.parametrize(("door", "sender", "options", "why"), [
+    ("https", "office", {}, "wider"), ("https", "everyone", {}, "open"), ("ssh", "office", {}, "open"), ("https", "office", {"limit": "1/day"}, "idle"),
+    ("https", "office", {"until": date(2036, 1, 1)}, "idle"),
+])  # fmt: skip
+def test_why_nothing_is_written(file, door, sender, options, why):
+    edited = guard_open(door, [sender], policy=str(file), **options)
+    assert (edited.changed, edited.written, edited.why, edited.senders) == (False, False, why, (sender,))
     assert file.read_text() == TEXT
 
 

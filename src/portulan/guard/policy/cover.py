@@ -7,9 +7,8 @@ from portulan.guard.routes import merge
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from datetime import date
 
-    from portulan.model.policy import Part, Policy, Ports, Source
+    from portulan.model.policy import Part, Source
 
 _ALL = {4: ((0, (1 << 32) - 1),), 6: ((0, (1 << 128) - 1),)}
 
@@ -42,19 +41,6 @@ class Cover:
         if key not in self._known:
             self._known[key] = _is_covered(part, outer)
         return self._known[key]
-
-
-def lets_in(policy: Policy, today: date, ports: Ports, parts: Sequence[Part]) -> bool:
-    """Whether all these senders come in at all these ports by lines without a limit, each line taken by itself."""
-    for transport, numbers in ports:
-        left = numbers
-        for line in policy.doors:
-            if line.limit is None and not line.is_over(today) and covered(parts, parts_of(line.sources)):
-                for kind, held in line.ports:
-                    left = left - held if kind is transport else left
-        if left.ranges:
-            return False
-    return True
 
 
 def _is_covered(part: Part, outer: Sequence[Part]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from portulan.errors import BadInput
+from portulan.guard.policy.terms import agree, terms_of
 from portulan.guard.policy.toml import parse_toml
 from portulan.guard.policy.tracking_helpers import HELPERS
 from portulan.model.policy import EVERYONE, NOBODY, THIS_HOST
@@ -13,9 +14,10 @@ from portulan.model.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import Any
 
+    from portulan.guard.policy.terms import Terms
     from portulan.guard.policy.toml import Toml
     from portulan.model.policy import Ports
 
@@ -33,19 +35,62 @@ class Splice(Record):
     text: str
 
 
-def open_door(text: str, file: str, door: str, senders: Sequence[str], options: Mapping[str, Any], ports_of: PortsOf) -> str:
-    """The text with a door open to these senders as well: in the line that names the same ports, else in a new one at the end of [doors].
+def open_door(
+    text: str, file: str, door: str, senders: Sequence[str], options: Mapping[str, Any], ports_of: PortsOf, usual: str | None = None
+) -> str:
+    """The text with a door open to these senders as well: in a line that names the same ports and lets in on the same terms, else in a new one at the end of [doors].
 
-    `options`: limit, log, note, until, helper of the line. `ports_of` as `services.door_ports`, and nothing for ping.
-    Raises BadInput where the line stands in a form that is not edited here, ParseError.
+    `options`: limit, log, note, until, helper of the line. `ports_of` as `services.door_ports`, and nothing for ping. `usual`: the ports' name in the registry.
+    A line for just these senders is given other terms; one that lets nobody in becomes theirs. What others come in by keeps its terms.
+    Raises BadInput where the line stands in a form that is not edited here, or no key is left for one; ParseError.
     """
     toml = parse_toml(text, file)
     wanted = _ports(door, ports_of)
-    for name, value in toml.values.get(DOORS, {}).items():
-        if _ports(name, ports_of) == wanted and (name == PING) == (door == PING):
-            changed = _with(_item(toml, name), value, senders, options)
+    asked = terms_of(options)
+    same = {
+        name: value
+        for name, value in toml.values.get(DOORS, {}).items()
+        if _ports(name, ports_of) == wanted and (name == PING) == (door == PING)
+    }
+    for name, value in same.items():
+        named = _names(value)
+        shut = {THIS_HOST, NOBODY}.issuperset(named)
+        alike = agree(_terms(value), asked, tuple(wanted.items()))
+        if (alike and not shut) or (options and {*named} == {*senders}):
+            changed = _with(_item(toml, name), value, senders, {} if alike else options)
             return _spliced(text, [_value_splice(toml, name, changed)])
-    return _spliced(text, [_new_line(toml, f"{_key(door)} = {_with(None, None, senders, options)}")])
+    for name, value in same.items():
+        if {THIS_HOST, NOBODY}.issuperset(_names(value)):  # whatever its terms are, nobody comes in on them
+            kept = {key: value[key] for key in ("note", "helper") if isinstance(value, dict) and key in value}
+            return _spliced(text, [_value_splice(toml, name, _with(None, _names(value), senders, {**kept, **options}))])
+    key = next((each for each in _spellings(door, wanted, usual, ports_of) if each not in toml.values.get(DOORS, {})), None)
+    if key is None:
+        raise BadInput("policy.no-spelling", text=door, known=", ".join(same))
+    return _spliced(text, [_new_line(toml, f"{_key(key)} = {_with(None, None, senders, options)}")])
+
+
+def _terms(value: object) -> Terms:
+    return terms_of(value if isinstance(value, dict) else {})
+
+
+def _spellings(door: str, wanted: Mapping[Any, PortSet], usual: str | None, ports_of: PortsOf) -> Iterator[str]:
+    """Keys that mean these ports: as they were asked for, by the usual name, by number. A key stands in a table once, its ports may stand there under several."""
+    yield door
+    if door == PING:
+        return
+    found = [usual] if usual else []
+    if len(set(wanted.values())) == 1:
+        numbers = next(iter(wanted.values()))
+        spans = [str(numbers), f"{numbers}-{numbers}"] if len(numbers) == 1 else [str(numbers)]
+        for kind in [f"{each.value}" for each in wanted] if len(wanted) == 1 else [""]:
+            found += [f"{span}/{kind}" if kind else span for span in spans] + [f"{kind}/{span}" for span in spans if kind]
+    for key in found:
+        try:
+            alike = _ports(key, ports_of) == wanted
+        except BadInput:
+            continue
+        if alike:
+            yield key
 
 
 def close_door(text: str, file: str, door: str, senders: Sequence[str], ports_of: PortsOf) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from portulan.guard.policy.cover import Cover, parts_of
+from portulan.guard.policy.terms import terms_of_line
 from portulan.guard.policy.wording import ports_text
 from portulan.model.finding import Level
 from portulan.model.guard_check import Doubtful
@@ -32,7 +33,11 @@ def find_overlaps(lines: Iterable[Line], today: date) -> Iterator[Doubtful]:
         free: dict[Transport, list[list[int]]] = {}
         for transport, _, _, here in pieces:
             if at in here:
-                others = [other for other in here if other != at and other not in idle and alive[other].limit is None]
+                others = [
+                    other
+                    for other in here
+                    if other != at and other not in idle and alive[other].limit is None and _lasts(alive[other], alive[at])
+                ]
                 free.setdefault(transport, []).append(others)
         found = _idle(at, [here for each in free.values() for here in each], alive, parts, cover)
         if found is None and len(free) > 1:  # of one transport, perhaps
@@ -41,6 +46,11 @@ def find_overlaps(lines: Iterable[Line], today: date) -> Iterator[Doubtful]:
             idle.add(at)
             yield found
     yield from _twice(alive, parts, pieces, idle)
+
+
+def _lasts(other: Line, line: Line) -> bool:
+    """Whether a line is open for as long as another one: what ends before it does not stand in for it."""
+    return other.until is None or (line.until is not None and other.until >= line.until)
 
 
 def _pieces(lines: Sequence[Line]) -> Iterator[Piece]:
@@ -110,11 +120,10 @@ def _contradicted(
 
 
 def _twice(lines: Sequence[Line], parts: Sequence[tuple[Part, ...]], pieces: Iterable[Piece], told: set[int]) -> Iterator[Doubtful]:
-    """Two keys for one port, neither of which says all. A line for a range beside one for a port of it is no mistake."""
-    whole: dict[tuple[int, Transport], object] = {(at, kind): ports for at, line in enumerate(lines) for kind, ports in line.ports}
-    for transport, _, _, here in pieces:
+    """Two keys for the same ports on the same terms: one line could say it. On other terms it takes two."""
+    for _, _, _, here in pieces:
         for left, right in ((left, right) for left in here for right in here if left < right):
-            alike = whole[left, transport] == whole[right, transport]
+            alike = (lines[left].ports, terms_of_line(lines[left])) == (lines[right].ports, terms_of_line(lines[right]))
             if alike and not told.intersection((left, right)) and parts[left] and parts[right]:
                 told.add(right)
                 facts: dict[str, str | int] = {"text": lines[right].text, "other": lines[left].text, "other_line": lines[left].spot.line}

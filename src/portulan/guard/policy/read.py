@@ -17,6 +17,7 @@ from portulan.model.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
     from portulan.guard.policy.senders import ReadFile
@@ -73,6 +74,17 @@ def read_policy(text: str, file: str, table: Table, read_file: ReadFile) -> Read
     return Reading(policy)
 
 
+def read_senders(toml: Toml, names: Sequence[str], table: Table, read_file: ReadFile) -> tuple[Source, ...]:
+    """Words for senders as a policy's file would have them in a line of its own; the file has no mistake. Raises BadInput, with no place, for one that is none."""
+    problems = Problems(toml)
+    found = _Reader(toml, problems, table, read_file).senders_of(names)
+    for error in problems.found:
+        for name in ("file", "line", "column", "quote"):
+            error.facts.pop(name, None)
+        raise error
+    return found
+
+
 def _place(error: BadInput) -> tuple[str, int, int]:
     file, line, column = (error.facts[name] for name in ("file", "line", "column"))
     assert isinstance(line, int)
@@ -114,6 +126,12 @@ class _Reader:
             spots.get("doors"), spared, pings.get("outgoing", ()), spots.get("outgoing"),
         )  # fmt: skip
 
+    def senders_of(self, names: Sequence[str]) -> tuple[Source, ...]:
+        """Senders that stand in no line."""
+        self.senders.read_zones(self._table("zones"))
+        self.senders.read_sources(self._table("sources"))
+        return self.senders.of([*names], "doors")
+
     def _table(self, name: str) -> dict[str, Any]:
         """A table of the file; none where it is missing or something else."""
         value = self.toml.values.get(name, {})
@@ -135,7 +153,7 @@ class _Reader:
                         raise BadInput("policy.refuse", text=str(value), known=", ".join(Refusal))
                     refusal = Refusal(value)
                 elif name == "log" and value is not False:
-                    log = _limit(value)
+                    log = limit_of(value)
                 elif name == "never-block":
                     spared = self._spared(value)
         return refusal, log, spared
@@ -200,13 +218,13 @@ class _Reader:
                 _check_key(key, known)
             with self.problems.at(*path, key, value=True):
                 if key == "limit":
-                    found[key] = _limit(value)
+                    found[key] = limit_of(value)
                 elif key in ("log", "masquerade"):
                     found[key] = _truth(key, value)
                 elif key == "note":
-                    found[key] = _note(value)
+                    found[key] = note_of(value)
                 elif key == "until":
-                    found[key] = _day(value)
+                    found[key] = day_of(value)
                 elif key == "helper":
                     if not isinstance(value, str):
                         raise BadInput("policy.helper", text=str(value), known="ftp, none")
@@ -263,8 +281,8 @@ def _check_key(name: str, known: tuple[str, ...], code: str = "policy.key") -> N
     raise BadInput("policy.key", text=name, known=listed, near=near)
 
 
-def _limit(value: object) -> Limit:
-    """`10/minute`, `10/minute burst 30`. Without a burst as many at once as in one unit of time."""
+def limit_of(value: object) -> Limit:
+    """`10/minute`, `10/minute burst 30`. Without a burst as many at once as in one unit of time. Raises BadInput."""
     found = _LIMIT.fullmatch(value.strip()) if isinstance(value, str) else None
     if found is None or found[2] not in tuple(Per):
         raise BadInput("policy.limit", text=str(value))
@@ -283,13 +301,15 @@ def _truth(key: str, value: object) -> bool:
     return value
 
 
-def _note(value: object) -> str:
+def note_of(value: object) -> str:
+    """A line of text. Raises BadInput."""
     if not isinstance(value, str) or len(value) > _LONGEST_NOTE or not value.isprintable():
         raise BadInput("policy.note", most=_LONGEST_NOTE)
     return value
 
 
-def _day(value: object) -> date:
+def day_of(value: object) -> date:
+    """`2026-12-31`, as a date of TOML or a text. Raises BadInput."""
     if isinstance(value, date) and not isinstance(value, datetime):
         return value
     try:

@@ -200,7 +200,7 @@ class Senders:
         found = parse_network(text)
         if found is not None:
             return found
-        if text == name:
+        if name and text == name:
             raise BadInput("policy.circle", text=f"{name} -> {name}")
         if ":" not in text and _HOST_NAME.fullmatch(text):
             raise BadInput("policy.host-name", text=text)

@@ -60,6 +60,8 @@ def _named(name: str, transport: Transport | None, table: Table) -> Ports:
         raise BadInput("policy.port", text=name, near="")
     found = answer(Question(name, text=name), table)
     entries = [entry for entry in found.entries if entry.first is not None] if found.kind is Kind.NAME else []
+    if not entries and re.search(r"[\w)][,;\s]+\w", name):
+        raise BadInput("policy.one-service", text=name)
     if not entries:
         raise BadInput("policy.port", text=name, near=next(iter(found.suggestions), ""))
     entries = _one_service(name, entries)

@@ -24,6 +24,7 @@ _PLACE = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)$"
 _LONGEST_REASON = 200
 _LONGEST_WORD = 60
 _LIKE_A_KEY = re.compile(r"""\s*([^\s"'#=\[\]{}][^"'#=\[\]{}]*?)\s*=""")
+_KEY = re.compile(r"""\s*("[^"]*"|'[^']*'|[A-Za-z0-9_-]+)\s*=""")
 _DOTTED = re.compile(r"[A-Za-z0-9_-]+(\s*\.\s*[A-Za-z0-9_-]+)*")
 _WORD = re.compile(r"[^\W\d_][\w./:*-]*")
 
@@ -69,7 +70,12 @@ def load_toml(text: str, path: str) -> dict[str, Any]:
         at = (int(told[2]), int(told[3])) if told and told[2] else (text.count("\n") + 1, len(text) - text.rfind("\n"))
         reason = (told[1] if told else str(error))[:_LONGEST_REASON]
         where = {"file": path, "line": at[0], "column": at[1], "quote": quote(text, at[0])}
-        raise (_unquoted_word(where) or ParseError("toml.syntax", reason=reason, **where)) from None
+        raise (
+            _unquoted_word(where)
+            or _unclosed(reason, where)
+            or _twice(text, reason, where)
+            or ParseError("toml.syntax", reason=reason, **where)
+        ) from None
     except ValueError as error:  # a date that no calendar has, a number of more digits than Python reads
         reason = str(error)[:_LONGEST_REASON]
         raise ParseError("toml.syntax", file=path, line=1, column=1, reason=reason, quote=quote(text, 1)) from None
@@ -84,6 +90,29 @@ def _unquoted_word(where: dict[str, Any]) -> ParseError | None:
     word = _WORD.match(line, at) if line[:at].rstrip()[-1:] in ("=", "[", ",") else None
     if word is not None and word[0] not in ("true", "false"):
         return ParseError("toml.unquoted-word", text=word[0][:_LONGEST_WORD], **where)
+    return None
+
+
+def _unclosed(reason: str, where: dict[str, Any]) -> ParseError | None:
+    """A text whose quote is missing at its end."""
+    if reason.startswith(("Illegal character '\\n'", "Illegal character '\\r'", "Unterminated string")):
+        return ParseError("toml.unclosed", **where)
+    return None
+
+
+def _twice(text: str, reason: str, where: dict[str, Any]) -> ParseError | None:
+    """A key that its table has already, with the line of the first one. None where that is not found."""
+    found = _KEY.match(where["quote"])
+    if not reason.startswith("Cannot overwrite a value") or found is None:
+        return None
+    key = found[1].strip("\"'")
+    before = text.split("\n")[: where["line"] - 1]
+    for at in range(len(before), 0, -1):
+        other = _KEY.match(before[at - 1])
+        if before[at - 1].lstrip().startswith("["):
+            break
+        if other is not None and other[1].strip("\"'") == key:
+            return ParseError("toml.twice", text=key[:_LONGEST_WORD], first=at, **{**where, "column": found.start(1) + 1})
     return None
 
 

@@ -17,8 +17,8 @@ EVERYTHING, PING = "everything", "ping"
 
 def understood(policy: Policy, today: date) -> tuple[Understood, ...]:
     """All lines, in the order of the file within each table."""
-    found = [*_ping(policy), *(_line("doors", line, today) for line in policy.doors)]
-    found += [_line("outgoing", line, today) for line in policy.outgoing or ()]
+    found = [*_ping(policy), *(understood_line("doors", line, today) for line in policy.doors)]
+    found += [understood_line("outgoing", line, today) for line in policy.outgoing or ()]
     for crossing in policy.crossings:
         found.append(
             Understood(
@@ -30,7 +30,8 @@ def understood(policy: Policy, today: date) -> tuple[Understood, ...]:
     return tuple(sorted(found, key=lambda one: one.line))
 
 
-def _line(section: str, line: Line, today: date) -> Understood:
+def understood_line(section: str, line: Line, today: date) -> Understood:
+    """A line of [doors] or [outgoing]."""
     return Understood(
         section, line.text, line.spot.line, ports_text(line.ports), tuple(source.name for source in line.sources),
         None if line.limit is None else limit_text(line.limit), line.log, line.note, line.until, line.helper, line.is_over(today),

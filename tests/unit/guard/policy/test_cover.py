@@ -3,7 +3,7 @@
 import pytest
 
 from policies import policy_of
-from portulan.guard.policy.cover import covered, lets_in, parts_of
+from portulan.guard.policy.cover import covered, parts_of
 
 NAMES = """[doors]
 [sources]
@@ -28,21 +28,3 @@ SOURCES = {source.name: source for source in policy_of(NAMES).sources}
 ])  # fmt: skip
 def test_covered(inner, outer, expected):
     assert covered(parts_of(map(SOURCES.get, inner)), parts_of(map(SOURCES.get, outer))) is expected
-
-
-def test_what_is_open_already():
-    policy = policy_of(
-        NAMES.replace(
-            "[doors]\n",
-            '[doors]\nhttps = "everyone"\n1-100 = { from = "net", limit = "1/day" }\n"22/tcp" = "net"\n'.replace("1-100", '"1-100"'),
-        )
-    )
-    from datetime import date
-
-    today = date(2026, 1, 1)
-    ports = dict(policy.doors[0].ports)
-    (tcp, numbers), *_ = policy.doors[2].ports
-    assert lets_in(policy, today, tuple(ports.items()), parts_of([SOURCES["one"]]))
-    assert lets_in(policy, today, ((tcp, numbers),), parts_of([SOURCES["one"]]))
-    assert not lets_in(policy, today, ((tcp, numbers),), parts_of([SOURCES["six"]]))
-    assert not lets_in(policy, today, policy.doors[1].ports, parts_of([SOURCES["one"]]))

@@ -1,5 +1,6 @@
 """A first policy: what is open stays open, to the same senders."""
 
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -102,3 +103,20 @@ def test_the_text_is_a_policy_whatever_the_names_are(language):
 
 def test_nothing_listens():
     assert policy_of(draft_text(Voice(), drafted())).doors == ()
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+@pytest.mark.parametrize("links", [(), ("eth1",)])
+def test_the_examples_of_a_draft_count_without_their_signs(language, links):
+    made = drafted(door(80, standing=networks("10.0.0.0/8", links=links)))
+    text = draft_text(Voice(language), made)
+    plain = policy_of(text)
+    assert "office" not in {source.name for source in plain.sources}
+    assert plain.outgoing is None
+    policy = policy_of(re.sub(r"(?m)^# (?=\[(?:sources|outgoing)\]$|office = |[a-z]+ = \"everyone\"$)", "", text))
+    assert "office" in {source.name for source in policy.sources}
+    assert [line.text for line in policy.outgoing] == ["dns", "ntp", "https"]
+    assert policy.ping_out
+    assert policy.doors == tuple(
+        one._replace(spot=new.spot, sources=new.sources) for one, new in zip(plain.doors, policy.doors, strict=True)
+    )

@@ -1,5 +1,7 @@
 """Doors opened and closed in a policy's text: what is changed, and that nothing else is."""
 
+from datetime import date
+
 import pytest
 
 from policies import policy_of, table
@@ -64,18 +66,93 @@ def test_new_lines(door, senders, options, line):
     assert opened(door, *senders, **options) == [line]
 
 
-def test_a_line_for_the_same_ports_lets_more_in():
-    assert opened("22/tcp", "192.0.2.1") == [
+def test_a_line_for_the_same_ports_on_the_same_terms_lets_more_in():
+    assert opened("22/tcp", "192.0.2.1", limit="10/minute burst 10") == [
         '- ssh = { from = ["office", "lan"], limit = "10/minute" } # sshd',
         '+ ssh = { from = ["office", "lan", "192.0.2.1"], limit = "10/minute" } # sshd',
     ]
     assert opened("443", "office") == []
-    assert opened("ssh", "everyone")[1] == '+ ssh = { from = "everyone", limit = "10/minute" } # sshd'
+    assert opened("ssh", "everyone", limit="10/minute")[1] == '+ ssh = { from = "everyone", limit = "10/minute" } # sshd'
     assert opened("3306", "office") == ['- 3306 = "this-host"', '+ 3306 = "office"']
+
+
+def test_a_line_for_just_these_senders_is_given_other_terms():
     assert opened("https", "everyone", note="x") == [
         '- https = "everyone"   # nginx',
         '+ https = { from = "everyone", note = "x" }   # nginx',
     ]
+    assert opened("ssh", "lan", "office", limit="5/minute")[1] == '+ ssh = { from = ["office", "lan"], limit = "5/minute" } # sshd'
+
+
+POSTGRES = '[doors]\npostgres = { from = "office", note = "office database" }\n[sources]\noffice = "192.0.2.0/24"\nlan = "interface eth1"\n'
+SUPPLIER = {"until": date(2026, 12, 31), "note": "supplier"}
+
+
+def test_senders_on_other_terms_get_a_line_of_their_own():
+    assert opened("5432/tcp", "198.18.1.2", text=POSTGRES, **SUPPLIER) == [
+        '+ "5432/tcp" = { from = "198.18.1.2", until = 2026-12-31, note = "supplier" }'
+    ]
+    assert opened("postgres", "198.18.1.2", text=POSTGRES, limit="1/day") == ['+ "5432/tcp" = { from = "198.18.1.2", limit = "1/day" }']
+    assert opened("ssh", "192.0.2.1") == ['+ "22/tcp" = "192.0.2.1"']
+    assert opened("postgres", "lan", text=POSTGRES, log=True) == ['+ "5432/tcp" = { from = "lan", log = true }']
+    # Nobody loses a note, and nobody takes one over who came with his own.
+    assert opened("postgres", "lan", text=POSTGRES, note="lan too")[0].startswith('+ "5432/tcp" = { from = "lan"')
+    assert opened("postgres", "lan", text=POSTGRES)[1] == '+ postgres = { from = ["office", "lan"], note = "office database" }'
+
+
+@pytest.mark.parametrize("terms", ["until = 2026-12-31", 'until = "2026-12-31"', 'limit = "10/minute"', "log = true"])
+def test_who_asks_for_no_terms_gets_none_from_a_line_that_has_some(terms):
+    text = f'[doors]\npostgres = {{ from = "192.0.2.1", {terms} }}\n'
+    assert opened("5432/tcp", "192.0.2.2", text=text) == ['+ "5432/tcp" = "192.0.2.2"']
+
+
+def test_the_same_day_is_the_same_however_it_is_written():
+    text = '[doors]\npostgres = { from = "192.0.2.1", until = "2026-12-31" }\n'
+    assert opened("postgres", "192.0.2.2", text=text, until=date(2026, 12, 31))[1].startswith(
+        '+ postgres = { from = ["192.0.2.1", "192.0.2.2"]'
+    )
+    assert opened("postgres", "192.0.2.2", text=text, until=date(2026, 12, 30))[0].startswith('+ "5432/tcp"')
+
+
+def test_a_line_that_let_nobody_in_gives_its_terms_to_nobody():
+    text = '[doors]\n3306 = { from = "this-host", limit = "1/day", until = 2026-01-01, note = "mine" }\n'
+    assert opened("3306", "192.0.2.1", text=text)[1] == '+ 3306 = { from = "192.0.2.1", note = "mine" }'
+
+
+def test_each_free_spelling_of_the_ports_and_then_none():
+    text, found = POSTGRES, []
+    ask = {"door": "5432/tcp", "senders": ("192.0.2.9",), "ports_of": ports_of, "usual": "postgresql"}
+    for day in range(1, 6):
+        after = open_door(text, "f", options={"until": date(2026, 1, day)}, **ask)
+        (line,) = [each for each in after.splitlines() if each not in text.splitlines()]
+        found.append(line.partition(" = ")[0].strip('"'))
+        text = after.replace('"192.0.2.9"', f'"192.0.2.10{day}"')  # somebody else's
+        policy_of(text)
+    assert found == ["5432/tcp", "postgresql", "5432-5432/tcp", "tcp/5432", "tcp/5432-5432"]
+    with pytest.raises(BadInput) as raised:
+        open_door(text, "f", options={"until": date(2026, 1, 9)}, **ask)
+    assert (raised.value.code, raised.value.facts["text"]) == ("policy.no-spelling", "5432/tcp")
+    both = '[doors]\n9000 = { from = "192.0.2.1", log = true }\n'
+    assert opened("9000", "192.0.2.2", text=both) == ['+ 9000-9000 = "192.0.2.2"']
+
+
+def test_ping_has_one_key():
+    assert opened("ping", "lan", text=POSTGRES + '[zones]\nz = "eth9"\n') == ['+ ping = "lan"']
+    with pytest.raises(BadInput) as raised:
+        opened("ping", "192.0.2.1", text='[doors]\nping = { from = "192.0.2.2", note = "a" }\n', note="b")
+    assert raised.value.code == "policy.no-spelling"
+
+
+def test_a_needed_helper_goes_with_the_port_and_any_other_with_the_line():
+    text = '[doors]\nftp = { from = "192.0.2.1", helper = "ftp" }\n2121 = { from = "192.0.2.1", helper = "ftp" }\n'
+    assert opened("ftp", "192.0.2.2", text=text)[1] == '+ ftp = { from = ["192.0.2.1", "192.0.2.2"], helper = "ftp" }'
+    assert opened("2121", "192.0.2.2", text=text) == ['+ 2121-2121 = "192.0.2.2"']
+
+
+def test_closing_to_one_leaves_the_terms_of_the_others():
+    text = POSTGRES.replace("[sources]", '"5432/tcp" = { from = "198.18.1.2", until = 2026-12-31, note = "supplier" }\n[sources]')
+    assert closed("5432/tcp", "198.18.1.2", text=text) == ['- "5432/tcp" = { from = "198.18.1.2", until = 2026-12-31, note = "supplier" }']
+    assert closed("5432/tcp", "office", text=text) == ['- postgres = { from = "office", note = "office database" }']
 
 
 def test_where_there_are_no_doors_yet():

@@ -37,6 +37,8 @@ def test_what_a_door_opens(text, ports):
 
 @pytest.mark.parametrize(("text", "code", "fact"), [
     ("htpps", "policy.port", ("near", "https")),
+    ("http,https", "policy.one-service", ("text", "http,https")),
+    ("http https", "policy.one-service", ("text", "http https")),
     ("", "policy.port", ("text", "")),
     ("-5", "policy.port", ("text", "-5")),
     ("mail", "policy.several", ("text", "mail")),

@@ -83,7 +83,7 @@ def test_lines_are_quoted_as_they_stand():
 
 @pytest.mark.parametrize(
     ("text", "line", "column"),
-    [("a = 1\nb == 2\n", 2, 4), ("a = 1\na = 2\n", 2, 6), ("[a\n", 1, 3), ('a = """x\n', 2, 1), ("a = " + "[" * 5000, 1, None), ("a = 2026-02-30\n", 1, None)],
+    [("a = 1\nb == 2\n", 2, 4), ("[a\n", 1, 3), ("a = " + "[" * 5000, 1, None), ("a = 2026-02-30\n", 1, None)],
 )  # fmt: skip
 def test_what_is_no_toml_has_its_place(text, line, column):
     with pytest.raises(ParseError) as raised:
@@ -109,3 +109,22 @@ def test_what_must_stand_in_quotes(text, code, word, column):
         parse_toml(text, "f")
     facts = raised.value.facts
     assert (raised.value.code, facts.get("text"), facts["column"], facts["line"]) == (code, word, column, 1)
+
+
+@pytest.mark.parametrize(("text", "code", "line", "column", "first"), [
+    ('[doors]\nssh = "a"\nhttp = "b"\n"ssh" = "c"\nx = "d"\n', "toml.twice", 4, 1, 2),
+    ('[a]\nssh = 1\n[doors]\n  ssh = "a"\nssh = "c"\n', "toml.twice", 5, 1, 4),
+    ("[a]\nb.c = 1\n[doors]\n[a.b]\nc = 2\n", "toml.syntax", 4, None, None),
+    ('[doors]\nssh = "everyone\nhttp = "x"\n', "toml.unclosed", 2, 16, None),
+    ('[doors]\nssh = "everyone\r\nhttp = "x"\r\n', "toml.unclosed", 2, None, None),
+    ('[doors]\nssh = "a', "toml.unclosed", 2, None, None),
+    ('a = """x\n', "toml.unclosed", 2, 1, None),
+    ("a = 1\na = 2\n", "toml.twice", 2, 1, 1),
+    ('[doors]\nssh = ["a", "b]\n', "toml.unclosed", 2, 16, None),
+])  # fmt: skip
+def test_slips_of_the_pen(text, code, line, column, first):
+    with pytest.raises(ParseError) as raised:
+        parse_toml(text, "f")
+    facts = raised.value.facts
+    assert (raised.value.code, facts["line"], facts.get("first")) == (code, line, first)
+    assert facts["column"] == (column or facts["column"])
