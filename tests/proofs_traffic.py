@@ -19,7 +19,6 @@ from portulan.traffic import table as table_module
 from portulan.traffic.decode import decode
 from portulan.traffic.table import PAST_THE_CAP, FlowTable
 from portulan.verbs import traffic_read
-from portulan.verbs.traffic import beside
 from portulan.verbs.traffic_piece import Asked
 from portulan.verbs.traffic_read import read_captures
 from traffic_oracle import columns, differences, expected, stamped, table_of, told
@@ -45,8 +44,8 @@ def laws(seed):
     found = []
 
     def same(name, table):
-        # Finished by two threads, or in turn; what it says does not change by being asked twice.
-        if columns(table, beside) != whole or columns(table) != whole:
+        # What it says does not change by being asked twice.
+        if columns(table) != whole or columns(table) != whole:
             found.append(name)
 
     same("another batching", table_of(cut(dice, seen), inner=inner))
@@ -68,7 +67,7 @@ def laws(seed):
         first, *others = (table_of([part], inner=inner) for part in cut(dice, seen))
         for other in others:
             first.merge(other)
-        if columns(table_of(cut(dice, seen), inner=inner)) != wide or columns(first, beside) != wide:
+        if columns(table_of(cut(dice, seen), inner=inner)) != wide or columns(first) != wide:
             found.append("few rows for stretches")
     real = told(table_of([seen], inner=inner).flows())
     if real != expected(seen, inner=inner)[0]:

@@ -90,9 +90,9 @@ def table_of(parts, **options):
     return table
 
 
-def columns(table, beside=None):
+def columns(table):
     """Everything that a table says, in a form that can be compared."""
-    flows, times = table.finish(beside)
+    flows, times = table.finish()
     flat = [*flows[:6], flows.refused, *flows.forward, *flows.reverse]
     order = sorted(zip(*(column.tolist() for column in times[1:]), strict=True))
     spread = Counter()

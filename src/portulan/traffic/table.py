@@ -7,7 +7,6 @@ from collections import Counter
 import numpy as np
 
 from portulan.model.record import Record
-from portulan.traffic.beside import in_turn
 from portulan.traffic.decode import Ported, Quoted, decode
 from portulan.traffic.fold import LATEST, REFUSED_AT, Rows, chosen, fold_packets, fold_rows, found, no_rows, with_stretch, without_stretch
 from portulan.traffic.hearsay import First, Hearsay
@@ -18,9 +17,7 @@ from portulan.traffic.stretches import MOST_ASKED, MOST_AUTO, MOST_ROWS, NARROWE
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from portulan.traffic.batch import Batch
-    from portulan.traffic.beside import Beside
     from portulan.traffic.flows import Flows
-    from portulan.traffic.fold import Later
     from portulan.traffic.gather import I8
 
 CAP = 400_000
@@ -69,7 +66,6 @@ class FlowTable:
         self._waits = 0
         self._settled = True
         self._spread = [no_spread(words) for words in WIDTHS]
-        self._spread_waits: list[list[Spread]] = [[] for _ in WIDTHS]
         self._hearsay = Hearsay()
 
     @property
@@ -137,8 +133,10 @@ class FlowTable:
     def _widen(self, width_ns: int) -> None:
         if width_ns == self.width_ns:
             return
-        if any(self._spread_waits):  # rows that wait with them must know which of it is in their first stretch now
-            self._add_later(self._fold_rows(in_turn))
+        if self._waits and any(len(spread.stretch) for spread in self._spread):
+            self._fold()  # rows of other tables that wait must know which of these are in their first stretch then
+            if width_ns <= self.width_ns:
+                return
         for family in range(len(WIDTHS)):
             self._rows[family], self._spread[family] = widen(self._rows[family], self._spread[family], self.width_ns, width_ns)
         self.width_ns = width_ns
@@ -175,44 +173,19 @@ class FlowTable:
 
     def _fold(self) -> None:
         """Put together what waits."""
-        self._spread_out(self._fold_rows(in_turn))
-        if sum(len(rows.place) for rows in self._rows) > self.cap * 5 // 4:
-            self._prune()
-
-    def _fold_rows(self, beside: Beside) -> list[Later | None]:
-        """One row for each direction; what falls into other stretches of time than its first packet."""
-        added = beside(self._added_up)
-        laters: list[Later | None] = []
         for family, waiting in enumerate(self._waiting):
-            later = None
             if waiting:
                 parts = [self._rows[family], *waiting]
                 waiting.clear()
                 self._rows[family] = no_rows(WIDTHS[family])
                 self._rows[family], later = fold_rows(parts, self.width_ns)
-            laters.append(later)
+                if later is not None:
+                    self._spread[family] = add_up([self._spread[family], later])
         self._waits = 0
-        self._spread = added()
-        return laters
-
-    def _added_up(self) -> list[Spread]:
-        """What was done in later stretches of time, together with that of other tables."""
-        found = []
-        for spread, waits in zip(self._spread, self._spread_waits, strict=True):
-            found.append(add_up([spread, *waits]) if waits else spread)
-            waits.clear()
-        return found
-
-    def _spread_out(self, laters: list[Later | None]) -> None:
-        """Count these too, in stretches so wide that there are few enough rows of them."""
-        self._add_later(laters)
         while sum(len(spread.stretch) for spread in self._spread) > MOST_ROWS:
             self._widen(next_width(self.width_ns))
-
-    def _add_later(self, laters: list[Later | None]) -> None:
-        for family, later in enumerate(laters):
-            if later is not None:
-                self._spread[family] = add_up([self._spread[family], later])
+        if sum(len(rows.place) for rows in self._rows) > self.cap * 5 // 4:
+            self._prune()
 
     def _prune(self) -> list[Pairs]:
         """Keep the earliest flows, as many as the cap allows. What is left, as flows."""
@@ -268,48 +241,33 @@ class FlowTable:
             if len(rows.place):
                 self._wait(family, rows)
                 other._rows[family] = no_rows(WIDTHS[family])
-            if len(other._spread[family].stretch):
-                self._spread_waits[family].append(other._spread[family])
-        if sum(len(spread.stretch) for waits in self._spread_waits for spread in waits) > MOST_ROWS:
-            self._fold()
+            self._spread[family] = add_up([self._spread[family], other._spread[family]])
         self._fold_beyond(_MANY)
 
     def flows(self) -> Flows:
         """Flows of both directions, the earliest first."""
         return self.finish()[0]
 
-    def finish(self, beside: Beside | None = None) -> tuple[Flows, Times]:
-        """The flows, and what they did when. By default all is done in turn."""
-        beside = beside or in_turn
-        laters = self._fold_rows(beside)
-        tables = tuple(self._rows)
-        if sum(len(rows.place) for rows in tables) <= self.cap:
-            spreads, pairs = beside(lambda: self._spreads(laters)), [paired(rows) for rows in tables]
-        else:
-            self._spread_out(laters)
-            pairs = self._prune()
-            tables, spreads = tuple(self._rows), beside(lambda: self._spreads([]))
-        flows, order = flows_of(tables, pairs)
+    def finish(self) -> tuple[Flows, Times]:
+        """The flows, and what they did when."""
+        self._fold()
+        pairs = self._prune()
+        flows, order = flows_of(self._rows, pairs)
         number = np.empty(len(order), np.int64)
         number[order] = np.arange(len(order))
         parts, begin = [], 0
-        for spread, rows, pair in zip(spreads(), self._rows, pairs, strict=True):
+        for rows, spread, pair in zip(self._rows, self._spread, pairs, strict=True):
             mine = number[begin : begin + len(pair.forward)]
             begin += len(pair.forward)
             parts.append(self._times(rows, spread, pair, mine))
         return flows, Times(self.width_ns, *(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
-    def _spreads(self, laters: list[Later | None]) -> list[tuple[Spread, I8]]:
-        """What was done in later stretches of time, these too, and by which rows."""
-        self._spread_out(laters)
-        return [_spread_of(rows, spread) for rows, spread in zip(self._rows, self._spread, strict=True)]
-
-    def _times(self, rows: Rows, told: tuple[Spread, I8], pair: Pairs, number: I8) -> tuple[I8, I8, I8, I8]:
+    def _times(self, rows: Rows, spread: Spread, pair: Pairs, number: I8) -> tuple[I8, I8, I8, I8]:
         """Number of the flow, begin, packets, bytes."""
         flow = np.full(len(rows.place), -1, np.int64)
         flow[pair.forward] = number
         flow[pair.reverse[pair.reverse >= 0]] = number[pair.reverse >= 0]
-        spread, row = told
+        spread, row = _spread_of(rows, spread)
         own = np.flatnonzero(flow >= 0)
         begin = np.concatenate((rows.first_ns[own] // self.width_ns, spread.stretch)) * self.width_ns
         return (

@@ -21,21 +21,16 @@ from portulan.verbs.traffic_services import Services
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-    from typing import TypeVar
 
     from portulan.system.workers import ClusterWorkers, LocalWorkers
     from portulan.traffic.flows import Flows
     from portulan.traffic.totals import Doors
-
-    T = TypeVar("T")
 
 _NAMES = {number: transport for transport, number in PROTOCOL_NUMBERS.items()}
 _MOST_APART = 12
 """Doors whose traffic is told apart in stretches of time; the others are added up by transport."""
 _MANY = 1 << 16
 """Flows from which on hosts are summed up in a thread of their own, beside the rest."""
-_MANY_PACKETS = 1 << 19
-"""Packets from which on the table is finished by two threads."""
 _MOST_MARKS = 8
 """Of one port: the protocols with the most bytes."""
 
@@ -62,7 +57,7 @@ def traffic(
     """
     wanted = wanted_ports(ports)
     table, origins = read_captures(paths, Asked(cap, inner, resync, bucket_s), workers, stopped)
-    flows, times = table.finish(beside if table.packets >= _MANY_PACKETS else None)
+    flows, times = table.finish()
     aside = tuple(Aside(code, packets, bytes_) for code, (packets, bytes_) in table.aside.items())
     with Words(table, paths) as words:
         return traffic_of(
@@ -112,7 +107,7 @@ def traffic_of(
         flows, times = picked(flows, chosen), None if times is None else _times_of(times, chosen, len(flows.place))
     if began_ns is None and len(flows.place):
         began_ns, ended_ns = int(flows.forward.first_ns.min()), int(max(flows.forward.last_ns.max(), flows.reverse.last_ns.max()))
-    found_hosts = beside(lambda: _hosts(flows, top)) if len(flows.place) >= _MANY else None
+    found_hosts = _beside(_hosts, flows, top) if len(flows.place) >= _MANY else None
     services, table = Services(), doors(flows)
     return Traffic(
         origins=origins, packets=packets, bytes=bytes_, flows=len(flows.place), began_at=_at(began_ns), ended_at=_at(ended_ns),
@@ -123,12 +118,12 @@ def traffic_of(
     )  # fmt: skip
 
 
-def beside(work: Callable[[], T]) -> Callable[[], T]:
+def _beside(work: Callable[[Flows, int], tuple[HostTraffic, ...]], flows: Flows, top: int) -> Callable[[], tuple[HostTraffic, ...]]:
     """Begin it in a thread; what gives its answer."""
     from concurrent.futures import ThreadPoolExecutor
 
     pool = ThreadPoolExecutor(1)
-    future = pool.submit(work)
+    future = pool.submit(work, flows, top)
     pool.shutdown(wait=False)
     return future.result
 
