@@ -44,9 +44,18 @@ def refused(parse, text, *more):
 # --- TOML ---
 
 
-@pytest.mark.parametrize(("text", "line"), [("a = 1\nb == 2\n", 2), ("[a\n", 1), ("a = 1\na = 2\n", 2), ('a = """x\n', 2), ("\x00", 1)])
-def test_a_mistake_has_its_line(text, line):
-    assert refused(parse_toml, text)[:2] == ("toml.syntax", line)
+@pytest.mark.parametrize(
+    ("text", "code", "line"),
+    [
+        ("a = 1\nb == 2\n", "toml.syntax", 2),
+        ("[a\n", "toml.syntax", 1),
+        ("a = 1\na = 2\n", "toml.twice", 2),
+        ('a = """x\n', "toml.unclosed", 2),
+        ("\x00", "toml.syntax", 1),
+    ],
+)
+def test_a_mistake_has_its_line(text, code, line):
+    assert refused(parse_toml, text)[:2] == (code, line)
 
 
 def test_what_is_nested_without_end_is_a_mistake():
